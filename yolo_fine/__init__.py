@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Small-object blocks by name in any stock Ultralytics YOLO model YAML.
+
+Importing this package is cheap (no torch, no Ultralytics) and arms the integration: from then on, model YAMLs may name
+the registered blocks. Everything else is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from yolo_fine.integration.startup import enable
+
+if TYPE_CHECKING:
+    from yolo_fine.registry import BlockSpec, block, get_block, list_blocks
+
+__version__ = "0.1.0"
+__all__ = ["BlockSpec", "__version__", "block", "enable", "get_block", "list_blocks"]
+
+enable()
+
+
+def __getattr__(name: str) -> Any:
+    """Load the registry's names when they are first asked for."""
+    if name in __all__:
+        from yolo_fine import registry
+
+        return getattr(registry, name)
+    raise AttributeError(f"module 'yolo_fine' has no attribute '{name}'")

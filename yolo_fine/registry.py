@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a block declares about itself, and how it is found by name.
+
+A block is a plain ``nn.Module`` plus one declaration that says how a model-YAML row becomes it::
+
+    @block(inputs=("high", "low"), out="low", kind="fuse")
+    class FINE(nn.Module):
+        def __init__(self, c_high: int, c_low: int, stride: int = 1, heads: int | None = None): ...
+
+The input channels come first in the constructor and are injected (a YAML never states them); what follows are the
+row's arguments, whose types and defaults are read off the annotations. This file knows neither torch nor Ultralytics.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import inspect
+import typing
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from yolo_fine.arguments import bind_arguments, type_name
+from yolo_fine.errors import BlockArgumentError, BlockRegistrationError, UnknownBlockError
+
+ENTRY_POINT_GROUP = "yolo_fine.blocks"
+KINDS = ("fuse", "upsample", "refine", "context", "conv")
+ORIGINS = ("paper", "reconstruction", "adaptation")
+
+_blocks: dict[str, BlockSpec] = {}
+_name_checks: list[Callable[[str], str | None]] = []
+_loaded = False
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """A registered block.
+
+    Attributes:
+        name: The name that a YAML row uses.
+        cls: The ``nn.Module`` class.
+        inputs: ``1``, ``"n"`` (any number of maps), or the names of the inputs in the order of the row's ``from``.
+        out: How the output channels follow: ``"same"``, ``"first"``, ``"sum"``, ``"arg"`` (the row's first argument,
+            scaled by the model's width) or the name of an input.
+        kind: One of :data:`KINDS`.
+        paper: Link to the paper, or an empty string.
+        origin: ``"paper"`` if it follows published code or equations, else ``"reconstruction"`` or ``"adaptation"``.
+    """
+
+    name: str
+    cls: type
+    inputs: int | str | tuple[str, ...]
+    out: str
+    kind: str
+    paper: str = ""
+    origin: str = "paper"
+
+    @property
+    def input_names(self) -> tuple[str, ...] | None:
+        """Names of the inputs, or None if any number is accepted."""
+        if self.inputs == "n":
+            return None
+        return ("x",) if self.inputs == 1 else typing.cast("tuple[str, ...]", self.inputs)
+
+    @cached_property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """The row's arguments: the constructor's parameters behind the channels, with resolved annotations."""
+        hints = typing.get_type_hints(self.cls.__init__)  # type: ignore[misc]
+        names = list(inspect.signature(self.cls).parameters.values())[self._channel_parameters :]
+        return tuple(p.replace(annotation=hints.get(p.name, Any)) for p in names if p.name != "repeats")
+
+    @property
+    def _channel_parameters(self) -> int:
+        return 1 if self.input_names is None else len(self.input_names)
+
+    @property
+    def takes_repeats(self) -> bool:
+        """Whether the constructor handles the row's repeats itself."""
+        return "repeats" in inspect.signature(self.cls).parameters
+
+    @property
+    def stackable(self) -> bool:
+        """Whether repeats are built as a sequence of equal blocks."""
+        return self.inputs == 1 and self.out == "same" and not self.takes_repeats
+
+    @property
+    def signature(self) -> str:
+        """The accepted row, for messages: ``[high, low] -> FINE(stride: int = 1, ...)``."""
+        names = self.input_names
+        source = "[x0, x1, ...]" if names is None else names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+        shown = []
+        for parameter in self.parameters:
+            default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+            shown.append(f"{parameter.name}: {type_name(parameter.annotation)}{default}")
+        return f"{source} -> {self.name}({', '.join(shown)})"
+
+    def check_inputs(self, count: int) -> None:
+        """Raise :class:`BlockArgumentError` unless the block takes ``count`` inputs."""
+        names = self.input_names
+        if names is None:
+            if count < 2:
+                raise BlockArgumentError(f"{self.name} takes two inputs or more, 'from' gives {count}")
+        elif count != len(names):
+            listed = f" ({', '.join(names)})" if self.inputs != 1 else ""
+            raise BlockArgumentError(
+                f"{self.name} takes {len(names)} input{'s' * (len(names) > 1)}{listed}, 'from' gives {count}"
+            )
+
+    def bind(self, args: Sequence[Any]) -> dict[str, Any]:
+        """Turn a row's arguments into keyword arguments of the constructor.
+
+        Args:
+            args: Positional values as YAML gives them; the last one may be a mapping of keyword arguments.
+
+        Raises:
+            BlockArgumentError: Wrong number, name, type or value.
+        """
+        return bind_arguments(self.name, self.parameters, args)
+
+    def output_channels(self, channels: Sequence[int], scaled_c2: int | None = None) -> int:
+        """Channels of the output, given those of the inputs (and the width-scaled first argument for ``"arg"``)."""
+        if self.out == "arg":
+            if scaled_c2 is None:
+                raise BlockArgumentError(f"{self.name} needs its output channels as first argument")
+            return scaled_c2
+        if self.out == "sum":
+            return sum(channels)
+        if self.out in ("same", "first"):
+            return channels[0]
+        return channels[typing.cast("tuple[str, ...]", self.input_names).index(self.out)]
+
+    def build(self, channels: Sequence[int], kwargs: dict[str, Any]) -> Any:
+        """Construct the module for inputs of the given channels."""
+        leading = (list(channels),) if self.input_names is None else tuple(channels)
+        return self.cls(*leading, **kwargs)
+
+
+def block(
+    *,
+    inputs: int | str | Sequence[str],
+    out: str,
+    kind: str,
+    paper: str = "",
+    origin: str = "paper",
+    name: str | None = None,
+) -> Callable[[type], type]:
+    """Declare an ``nn.Module`` as a block that model YAMLs may name.
+
+    Args:
+        inputs: ``1``, ``"n"``, or the names of the inputs in the order of the row's ``from`` (deeper map first, as at
+            Ultralytics' Concat).
+        out: ``"same"``, ``"first"``, ``"sum"``, ``"arg"`` or the name of an input: see :class:`BlockSpec`.
+        kind: One of ``fuse``, ``upsample``, ``refine``, ``context``, ``conv``.
+        paper: Link to the paper.
+        origin: ``paper``, ``reconstruction`` (no code was published) or ``adaptation``.
+        name: The name in YAML; default is the class name.
+
+    Raises:
+        BlockRegistrationError: The declaration is inconsistent, or the name is taken or resolved by Ultralytics.
+    """
+    declared: int | str | tuple[str, ...] = inputs if isinstance(inputs, (int, str)) else tuple(inputs)
+
+    def register(cls: type) -> type:
+        _add(BlockSpec(name or cls.__name__, cls, declared, out, kind, paper, origin))
+        return cls
+
+    return register
+
+
+def get_block(name: str) -> BlockSpec:
+    """Return the block of that name.
+
+    Raises:
+        UnknownBlockError: No such block; the message names the nearest ones.
+    """
+    load_blocks()
+    if name not in _blocks:
+        raise UnknownBlockError(f"unknown block '{name}'{did_you_mean(name, _blocks)}")
+    return _blocks[name]
+
+
+def list_blocks(kind: str | None = None) -> list[BlockSpec]:
+    """All registered blocks by name, or those of one kind."""
+    load_blocks()
+    return [_blocks[name] for name in sorted(_blocks) if kind in (None, _blocks[name].kind)]
+
+
+def find_block(name: object) -> BlockSpec | None:
+    """The block of that name, or None. Anything that is not a string is no block."""
+    load_blocks()
+    return _blocks.get(name) if isinstance(name, str) else None
+
+
+def load_blocks() -> None:
+    """Import the packaged blocks and every package of the entry-point group ``yolo_fine.blocks``, once."""
+    global _loaded  # noqa: PLW0603
+    if _loaded:
+        return
+    _loaded = True
+    importlib.import_module("yolo_fine.blocks")
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            entry.load()
+        except Exception as error:  # a broken third-party package must not take every other model down
+            warnings.warn(f"yolo_fine: the blocks of '{entry.value}' could not be loaded: {error}", stacklevel=2)
+
+
+def refuse_names(check: Callable[[str], str | None]) -> None:
+    """Let ``check`` veto block names: it returns the reason why a name can't be used, or None."""
+    _name_checks.append(check)
+
+
+def why_refused(name: str) -> str | None:
+    """The reason why ``name`` can't be a block's name, or None."""
+    return next((reason for check in _name_checks if (reason := check(name))), None)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean A or B?"`` for the nearest known names, or an empty string."""
+    by_case = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(by_case[match] for match in near)}?" if near else ""
+
+
+def _add(spec: BlockSpec) -> None:
+    where = f"{spec.cls.__module__}.{spec.cls.__qualname__}"
+    if not spec.name.isidentifier():
+        raise BlockRegistrationError(f"block name '{spec.name}' of {where} is not a plain identifier")
+    if spec.kind not in KINDS:
+        raise BlockRegistrationError(f"{where}: kind '{spec.kind}' is none of {', '.join(KINDS)}")
+    if spec.origin not in ORIGINS:
+        raise BlockRegistrationError(f"{where}: origin '{spec.origin}' is none of {', '.join(ORIGINS)}")
+    if not (spec.inputs in (1, "n") or (isinstance(spec.inputs, tuple) and len(spec.inputs) > 1)):
+        raise BlockRegistrationError(f"{where}: inputs must be 1, 'n' or a list of input names, not {spec.inputs!r}")
+    accepted = ("same", "arg") if spec.inputs == 1 else ("first", "sum", "arg", *(spec.input_names or ()))
+    if spec.out not in accepted:
+        raise BlockRegistrationError(f"{where}: out '{spec.out}' is none of {', '.join(accepted)}")
+    if reason := why_refused(spec.name):
+        raise BlockRegistrationError(f"block name '{spec.name}' of {where} is refused: {reason}")
+    other = _blocks.get(spec.name)
+    if other is not None and (other.cls.__module__, other.cls.__qualname__) != (
+        spec.cls.__module__,
+        spec.cls.__qualname__,
+    ):
+        raise BlockRegistrationError(
+            f"block name '{spec.name}' is declared twice: by {other.cls.__module__}.{other.cls.__qualname__} "
+            f"and by {where}; give one of them another name with @block(name=...)"
+        )
+    _blocks[spec.name] = spec
