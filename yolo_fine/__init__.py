@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Small-object blocks by name in any stock Ultralytics YOLO model YAML.
 
-Importing this package is cheap (no torch, no Ultralytics) and arms the integration: from then on, model YAMLs may name
-the registered blocks. Everything else is loaded when it is first used.
+Importing this package is cheap (no torch, no Ultralytics, not even ``typing``: it happens at every interpreter start)
+and arms the integration: from then on, model YAMLs may name the registered blocks. Everything else is loaded when it is
+first used.
 """
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
 
 from yolo_fine.integration.startup import enable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from yolo_fine.registry import BlockSpec, block, get_block, list_blocks
 
@@ -20,7 +18,7 @@ __all__ = ["BlockSpec", "__version__", "block", "enable", "get_block", "list_blo
 enable()
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the registry's names when they are first asked for."""
     if name in __all__:
         from yolo_fine import registry

@@ -70,12 +70,13 @@ class BlockSpec:
     def parameters(self) -> tuple[inspect.Parameter, ...]:
         """The row's arguments: the constructor's parameters behind the channels, with resolved annotations."""
         hints = typing.get_type_hints(self.cls.__init__)  # type: ignore[misc]
-        names = list(inspect.signature(self.cls).parameters.values())[self._channel_parameters :]
+        names = list(inspect.signature(self.cls).parameters.values())[self._injected :]
         return tuple(p.replace(annotation=hints.get(p.name, Any)) for p in names if p.name != "repeats")
 
     @property
-    def _channel_parameters(self) -> int:
-        return 1 if self.input_names is None else len(self.input_names)
+    def _injected(self) -> int:
+        """How many leading parameters of the constructor are channels: one an input, and ``c2`` for ``out="arg"``."""
+        return (1 if self.input_names is None else len(self.input_names)) + (self.out == "arg")
 
     @property
     def takes_repeats(self) -> bool:
@@ -92,7 +93,7 @@ class BlockSpec:
         """The accepted row, for messages: ``[high, low] -> FINE(stride: int = 1, ...)``."""
         names = self.input_names
         source = "[x0, x1, ...]" if names is None else names[0] if len(names) == 1 else f"[{', '.join(names)}]"
-        shown = []
+        shown = ["c2: int"] if self.out == "arg" else []
         for parameter in self.parameters:
             default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
             shown.append(f"{parameter.name}: {type_name(parameter.annotation)}{default}")
@@ -111,7 +112,7 @@ class BlockSpec:
             )
 
     def bind(self, args: Sequence[Any]) -> dict[str, Any]:
-        """Turn a row's arguments into keyword arguments of the constructor.
+        """Turn a row's arguments (behind ``c2`` for ``out="arg"``) into keyword arguments of the constructor.
 
         Args:
             args: Positional values as YAML gives them; the last one may be a mapping of keyword arguments.
@@ -133,10 +134,10 @@ class BlockSpec:
             return channels[0]
         return channels[typing.cast("tuple[str, ...]", self.input_names).index(self.out)]
 
-    def build(self, channels: Sequence[int], kwargs: dict[str, Any]) -> Any:
-        """Construct the module for inputs of the given channels."""
-        leading = (list(channels),) if self.input_names is None else tuple(channels)
-        return self.cls(*leading, **kwargs)
+    def build(self, channels: Sequence[int], c2: int, kwargs: dict[str, Any]) -> Any:
+        """Construct the module for inputs of the given channels and ``c2`` output channels."""
+        leading: tuple[Any, ...] = (list(channels),) if self.input_names is None else tuple(channels)
+        return self.cls(*leading, *([c2] if self.out == "arg" else []), **kwargs)
 
 
 def block(
@@ -222,7 +223,7 @@ def why_refused(name: str) -> str | None:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``"; did you mean A or B?"`` for the nearest known names, or an empty string."""
     by_case = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.65)
     return f"; did you mean {' or '.join(by_case[match] for match in near)}?" if near else ""
 
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Checkpoints that hold our blocks, also under ``ULTRALYTICS_SAFE_LOAD``.
+
+An ordinary load needs nothing: unpickling imports the block's module, which imports this package, which arms the
+integration. Ultralytics' restricted load (``weights_only=True``) knows only its own classes; ours are added to torch's
+allow-list right before it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from yolo_fine.registry import list_blocks
+
+
+def wrap_torch_safe_load(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """``tasks.torch_safe_load``: allow our classes when the load is a restricted one."""
+
+    @functools.wraps(stock)
+    def torch_safe_load(weight: Any, safe_only: bool | None = None, **kwargs: Any) -> Any:
+        tasks = sys.modules[stock.__module__]
+        if safe_only or (safe_only is None and getattr(tasks, "SAFE_LOAD", False)):
+            allow_block_classes()
+        return stock(weight, **kwargs) if safe_only is None else stock(weight, safe_only, **kwargs)
+
+    return torch_safe_load
+
+
+def allow_block_classes() -> None:
+    """Put every block class, and the modules that blocks are made of, on torch's ``weights_only`` allow-list."""
+    from torch import nn
+    from torch.serialization import add_safe_globals
+
+    modules = {spec.cls.__module__ for spec in list_blocks()}
+    modules |= {name for name in sys.modules if name.startswith("yolo_fine.blocks.")}
+    classes = {
+        member
+        for name in modules
+        for _, member in inspect.getmembers(sys.modules[name], inspect.isclass)
+        if issubclass(member, nn.Module) and member.__module__ == name
+    }
+    add_safe_globals(sorted(classes, key=lambda cls: f"{cls.__module__}.{cls.__qualname__}"))

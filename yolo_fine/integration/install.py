@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Wraps five functions of Ultralytics, and nothing else.
+
+=====================================  ====================================================================
+``ultralytics.nn.tasks.parse_model``       rows that name our blocks                  (:mod:`.parser`)
+``ultralytics.nn.tasks.yaml_model_load``   packaged model YAMLs by bare name          (:mod:`.model_files`)
+``ultralytics.nn.tasks.check_yaml``        the file that the former has found         (:mod:`.model_files`)
+``ultralytics.nn.tasks.torch_safe_load``   our classes under ULTRALYTICS_SAFE_LOAD    (:mod:`.checkpoints`)
+``ultralytics.data.utils.check_file``      packaged dataset YAMLs by bare name        (:mod:`.model_files`)
+=====================================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from yolo_fine.integration.upstream import upstream_message
+
+Wrapper = Callable[..., Any]
+
+
+def install(module: ModuleType) -> None:
+    """Wrap the functions of one watched module. Never raises: if Ultralytics changed, it warns and leaves it stock."""
+    for name, make_wrapper in _wrappers(module.__name__).items():
+        stock = getattr(module, name, None)
+        if not callable(stock):
+            warnings.warn(upstream_message(f"{module.__name__} has a function {name}"), stacklevel=2)
+            continue
+        if not getattr(stock, "yolo_fine", False):
+            _replace(module, name, stock, make_wrapper(stock))
+    if module.__name__ == "ultralytics.nn.tasks":
+        from yolo_fine.integration.console import short_messages
+        from yolo_fine.integration.parser import name_taken_by
+        from yolo_fine.registry import refuse_names
+
+        refuse_names(name_taken_by(module))
+        short_messages()
+
+
+def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
+    from yolo_fine.integration import checkpoints, model_files, parser
+
+    if module_name == "ultralytics.nn.tasks":
+        return {
+            "parse_model": parser.wrap_parse_model,
+            "yaml_model_load": model_files.wrap_yaml_model_load,
+            "check_yaml": model_files.wrap_check_yaml,
+            "torch_safe_load": checkpoints.wrap_torch_safe_load,
+        }
+    return {"check_file": model_files.wrap_check_file}
+
+
+def _replace(module: ModuleType, name: str, stock: Wrapper, wrapper: Wrapper) -> None:
+    """Put the wrapper where the stock function is, also in modules that imported it from ``module`` before us.
+
+    Shared helpers (``check_yaml``, ``check_file``) are replaced in ``module`` alone.
+    """
+    wrapper.yolo_fine = True  # type: ignore[attr-defined]
+    setattr(module, name, wrapper)
+    if stock.__module__ != module.__name__:
+        return
+    for other_name, other in list(sys.modules.items()):
+        if other_name.startswith("ultralytics.") and getattr(other, "__dict__", {}).get(name) is stock:
+            setattr(other, name, wrapper)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Packaged model and dataset YAMLs, found by bare name from any folder.
+
+``yolo11n-fine.yaml`` is the packaged ``cfg/models/11/yolo11-fine.yaml`` at scale n. A user's file of that name wins.
+Stock Ultralytics removes the scale letter from the first digit-letter pair of the *whole path*, so that
+``run2new/yolo11n-mine.yaml`` is looked for as ``run2ew/yolo11n-mine.yaml``; here only the file's name is considered.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+_current = threading.local()  # .file: what yaml_model_load has found, for the check_yaml call inside it
+
+
+@lru_cache(maxsize=1)
+def cfg_folder() -> Path:
+    """Folder of the packaged YAMLs: inside the package when installed, beside it in a source checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "cfg"
+    return installed if installed.is_dir() else package.parent / "cfg"
+
+
+@lru_cache(maxsize=2)
+def packaged_files(kind: str) -> dict[str, Path]:
+    """Packaged YAMLs by file name. ``kind`` is ``"models"`` or ``"datasets"``."""
+    return {file.name: file for file in sorted((cfg_folder() / kind).rglob("*.yaml"))}
+
+
+def without_scale(name: str) -> str:
+    """``yolo11n-fine.yaml`` -> ``yolo11-fine.yaml``; names without a scale letter are returned as they are."""
+    return re.sub(r"^(yolov?\d+)[nslmx](?=[-.])", r"\1", name)
+
+
+def find_model_file(path: str | Path) -> Path | None:
+    """The file that stock Ultralytics would miss: the user's own beside ``path``, or the packaged one.
+
+    Returns:
+        None where stock finds the file itself, or where nobody does.
+    """
+    path = Path(path)
+    if path.exists():
+        return None
+    sibling = path.with_name(without_scale(path.name))
+    if sibling.is_file():
+        return sibling
+    return packaged_files("models").get(sibling.name) if path.parent == Path(".") else None
+
+
+def find_dataset_file(file: str | Path) -> Path | None:
+    """The packaged dataset YAML of that bare name (with or without ``.yaml``), unless the user has such a file."""
+    path = Path(str(file).strip())
+    if path.parent != Path(".") or path.exists():
+        return None
+    return packaged_files("datasets").get(path.name)
+
+
+def wrap_yaml_model_load(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """``tasks.yaml_model_load``: find the file first, then let stock read it."""
+
+    @functools.wraps(stock)
+    def yaml_model_load(path: str | Path) -> Any:
+        _current.file = find_model_file(path)
+        try:
+            return stock(path)
+        finally:
+            _current.file = None
+
+    return yaml_model_load
+
+
+def wrap_check_yaml(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """``tasks.check_yaml``: inside ``yaml_model_load``, the file that was found there."""
+
+    @functools.wraps(stock)
+    def check_yaml(file: str | Path, *args: Any, **kwargs: Any) -> Any:
+        found = getattr(_current, "file", None)
+        return str(found) if found else stock(file, *args, **kwargs)
+
+    return check_yaml
+
+
+def wrap_check_file(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """``data.utils.check_file``: packaged datasets by bare name."""
+
+    @functools.wraps(stock)
+    def check_file(file: str | Path, *args: Any, **kwargs: Any) -> Any:
+        found = find_dataset_file(file)
+        return str(found) if found else stock(file, *args, **kwargs)
+
+    return check_file

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The rows of a model YAML: where each one stands, and what can be said of it before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from yolo_fine.errors import ModelYamlError, UnknownBlockError
+from yolo_fine.registry import BlockSpec, did_you_mean
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row ``[from, repeats, module, args]``.
+
+    Attributes:
+        index: Layer index in the model.
+        section: ``backbone`` or ``head``, and ``position`` the row's index in it.
+        raw: The row as written.
+        file: The YAML's path, or ``model YAML`` where it was given as a dictionary.
+    """
+
+    index: int
+    section: str
+    position: int
+    raw: Any
+    file: str
+
+    @property
+    def sources(self) -> list[int]:
+        """The ``from`` entries, as a list."""
+        return list(self.raw[0]) if isinstance(self.raw[0], (list, tuple)) else [self.raw[0]]
+
+    @property
+    def absolute_sources(self) -> list[int]:
+        """The ``from`` entries as layer indices; -1 in the first row is the image."""
+        return [s if s >= 0 or self.index == 0 else self.index + s for s in self.sources]
+
+    def error(self, reason: object, spec: BlockSpec | None = None) -> ModelYamlError:
+        """An error that says where the row is, what it is, and what would be accepted."""
+        signature = f"\n  accepted: {spec.signature}" if spec else ""
+        return ModelYamlError(f"{self.where}: {reason}{signature}")
+
+    def unknown(self, known: list[str]) -> UnknownBlockError:
+        """The error for a module name that nobody knows."""
+        name = self.raw[2]
+        return UnknownBlockError(f"{self.where}: unknown module '{name}'{did_you_mean(str(name), known)}")
+
+    @property
+    def where(self) -> str:
+        """``FILE: layer 14 (head[3]) [[-1, 6], 1, 'FINE', [1]]``."""
+        return f"{self.file}: layer {self.index} ({self.section}[{self.position}]) {self.raw}"
+
+    def check(self) -> None:
+        """Raise :class:`ModelYamlError` unless this is a row whose sources lie above it."""
+        if not isinstance(self.raw, (list, tuple)) or len(self.raw) != 4:
+            raise self.error("a row has four entries: [from, repeats, module, args]")
+        for source in self.sources:
+            if not isinstance(source, int) or isinstance(source, bool):
+                raise self.error(f"'from' must be a layer index or a list of them, got {source!r}")
+            if source >= self.index and not (self.index == 0 and source == -1):
+                raise self.error(f"'from' points forward: {source} is not above layer {self.index}")
+            if (self.index == 0 and source != -1) or self.index + source < -1 or (source < -1 and self.index + source < 0):
+                raise self.error(f"'from' {source} lies before the first layer")
+        if not isinstance(self.raw[1], int) or isinstance(self.raw[1], bool) or self.raw[1] < 1:
+            raise self.error(f"repeats must be a whole number from 1, got {self.raw[1]!r}")
+        if not isinstance(self.raw[2], str):
+            raise self.error(f"the module must be a name, got {self.raw[2]!r}")
+        if not isinstance(self.raw[3], (list, tuple)):
+            raise self.error(f"the arguments must be a list, got {self.raw[3]!r}")
+
+
+def read_rows(model: dict[str, Any]) -> Iterator[Row]:
+    """The rows of a model dictionary, backbone first, as Ultralytics numbers them."""
+    file = str(model.get("yaml_file") or "model YAML")
+    index = 0
+    for section in ("backbone", "head"):
+        for position, raw in enumerate(model.get(section) or []):
+            yield Row(index, section, position, raw, file)
+            index += 1

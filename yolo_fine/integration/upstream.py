@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every assumption about Ultralytics' internals, each as a check that ``yolo-fine doctor`` and the test suite run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.errors import UpstreamError
+
+KNOWN_VERSIONS = ("8.3.0", "8.3.100", "8.3.253", "8.4.0", "8.4.100", "8.4.190")
+
+
+def upstream_message(assumption: str) -> str:
+    """One message for a broken assumption: what was assumed, the version seen, the versions known to work."""
+    try:
+        from ultralytics import __version__ as seen
+    except Exception:  # a half-imported Ultralytics
+        seen = "of unknown version"
+    return (
+        f"yolo_fine assumes that {assumption}; Ultralytics {seen} is different. Known to work: "
+        f"{', '.join(KNOWN_VERSIONS)} (pip install ultralytics=={KNOWN_VERSIONS[-1]}). Stock YAMLs are not affected."
+    )
+
+
+def require(holds: bool, assumption: str) -> None:
+    """Raise :class:`UpstreamError` with the full message unless the assumption holds."""
+    if not holds:
+        raise UpstreamError(upstream_message(assumption))
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A statement about Ultralytics, and a function that raises if it does not hold."""
+
+    statement: str
+    check: Callable[[], None]
+
+
+def check_assumptions() -> list[tuple[Assumption, str | None]]:
+    """Check every assumption against the installed Ultralytics. The text is the reason of a failure, or None."""
+    results: list[tuple[Assumption, str | None]] = []
+    for assumption in ASSUMPTIONS:
+        try:
+            assumption.check()
+            results.append((assumption, None))
+        except Exception as error:  # any failure at all means that the assumption does not hold
+            results.append((assumption, f"{type(error).__name__}: {error}"))
+    return results
+
+
+TINY_MODEL: dict[str, Any] = {
+    "nc": 2,
+    "scales": {"n": [0.5, 0.25, 1024]},
+    "scale": "n",
+    "backbone": [[-1, 1, "Conv", [32, 3, 2]], [-1, 1, "Conv", [64, 3, 2]]],
+    "head": [[-1, 1, "EMA", []], [[-1, 1], 1, "FINEConcat", [1]], [[2, 3], 1, "Detect", ["nc"]]],
+}
+
+
+def _functions_exist() -> None:
+    from ultralytics.data import utils
+    from ultralytics.nn import tasks
+
+    for module, names in (
+        (tasks, ("parse_model", "yaml_model_load", "check_yaml", "torch_safe_load")),
+        (utils, ("check_file",)),
+    ):
+        for name in names:
+            require(getattr(getattr(module, name, None), "yolo_fine", False), f"{module.__name__}.{name} is replaceable")
+
+
+def _models_call_parse_model() -> None:
+    import copy
+
+    from ultralytics.nn.tasks import DetectionModel
+
+    model = DetectionModel(copy.deepcopy(TINY_MODEL), ch=3, nc=2, verbose=False)
+    kinds = [type(layer).__name__ for layer in model.model]
+    require(kinds[2:4] == ["EMA", "FINEConcat"], "models are built through tasks.parse_model")
+    require(model.yaml["head"][0][2] == "EMA", "a model keeps the rows of its YAML as written")
+
+
+def _probe_rows() -> None:
+    from ultralytics.nn import tasks
+
+    from yolo_fine.integration.probe import probe
+
+    rows = TINY_MODEL["backbone"]
+    found = probe(tasks.parse_model.__wrapped__, TINY_MODEL, rows, 3, sources=[0, 1], width=64, repeats=4)
+    require(found.channels == [8, 16], "an nn.BatchNorm2d row is built with the channels of its source")
+    require(found.scaled_width == 16, "a Conv row's first argument is scaled by the model's width")
+    require(found.repeats == 2, "a row's repeats are scaled by the model's depth and stacked in an nn.Sequential")
+
+
+def _packaged_names() -> None:
+    from ultralytics.data.utils import check_file
+    from ultralytics.nn.tasks import yaml_model_load
+
+    loaded = yaml_model_load("yolo11s-fine.yaml")
+    require(loaded["scale"] == "s" and "backbone" in loaded, "tasks.yaml_model_load finds its file by tasks.check_yaml")
+    found = check_file("smallobjects.yaml")
+    require(Path(found).is_file(), "data.utils looks datasets up by data.utils.check_file")
+
+
+def _checkpoints_load() -> None:
+    import copy
+
+    import torch
+    from ultralytics.nn import tasks
+
+    model = tasks.DetectionModel(copy.deepcopy(TINY_MODEL), ch=3, nc=2, verbose=False)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "tiny.pt"
+        torch.save({"model": model}, file)
+        checkpoint, _ = tasks.torch_safe_load(str(file))
+    require(type(checkpoint["model"].model[2]).__name__ == "EMA", "tasks.torch_safe_load returns the pickled model")
+
+
+ASSUMPTIONS = (
+    Assumption("the five wrapped functions exist", _functions_exist),
+    Assumption("models are built through tasks.parse_model", _models_call_parse_model),
+    Assumption("probe rows show channels, width and depth", _probe_rows),
+    Assumption("packaged YAMLs are found by bare name", _packaged_names),
+    Assumption("checkpoints are read by tasks.torch_safe_load", _checkpoints_load),
+)
