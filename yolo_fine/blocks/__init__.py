@@ -2,3 +2,9 @@
 """The packaged blocks: one idea a file. Importing this package registers them all."""
 
 from __future__ import annotations
+
+from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
+from yolo_fine.blocks.ema import EMA
+from yolo_fine.blocks.fine import FINE, FINEConcat
+
+__all__ = ["EMA", "FINE", "DilatedContext", "DilatedFusion", "FINEConcat"]

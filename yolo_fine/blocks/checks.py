@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Checks that blocks share: constructor arguments, and the sizes of the maps they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from yolo_fine.errors import BlockArgumentError
+
+
+def require(holds: bool, owner: str, argument: str, value: Any, accepted: str) -> None:
+    """Raise :class:`BlockArgumentError` naming argument, value and what is accepted, unless ``holds``."""
+    if not holds:
+        raise BlockArgumentError(f"{owner} argument '{argument}' must be {accepted}, got {value!r}")
+
+
+def require_choice(owner: str, argument: str, value: Any, choices: Sequence[Any]) -> None:
+    """Raise :class:`BlockArgumentError` unless ``value`` is one of ``choices`` (True is not 1)."""
+    known = any(value == choice and type(value) is type(choice) for choice in choices)
+    require(known, owner, argument, value, " or ".join(repr(choice) for choice in choices))
+
+
+def require_divisor(owner: str, argument: str, value: Any, channels: int) -> None:
+    """Raise :class:`BlockArgumentError` unless ``value`` is a positive integer that divides ``channels``."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    require(whole and channels % value == 0, owner, argument, value, f"a divisor of the {channels} channels")
+
+
+def largest_divisor(channels: int, limit: int) -> int:
+    """The largest divisor of ``channels`` that is not above ``limit`` (at least 1)."""
+    return next(n for n in range(max(1, min(limit, channels)), 0, -1) if channels % n == 0)
+
+
+def require_sizes(module: nn.Module, holds: bool, problem: str, **maps: Tensor) -> None:
+    """Raise :class:`BlockArgumentError` with the sizes of the named maps, unless ``holds``.
+
+    The message starts with the block and, inside a model, the index of its layer (Ultralytics keeps it in ``i``).
+    """
+    if holds:
+        return
+    index = getattr(module, "i", None)
+    where = type(module).__name__ + ("" if index is None else f" (layer {index})")
+    sizes = ", ".join(f"{name} {x.shape[2]}x{x.shape[3]}" for name, x in maps.items())
+    raise BlockArgumentError(f"{where}: {problem}, got {sizes}")
+
+
+def halves(coarse: Tensor, fine: Tensor) -> bool:
+    """Whether ``coarse`` has half the height and width of ``fine``, with odd sizes rounded either way.
+
+    True while tracing, where sizes are symbols and a comparison would be baked into the graph.
+    """
+    if torch.jit.is_tracing():
+        return True
+    return all(abs(fine.shape[axis] - 2 * coarse.shape[axis]) <= 1 for axis in (2, 3))

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The residual gain: a learnt switch, per channel, between a map and what a block makes of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualGain(nn.Module):
+    """``x + g * (y - x)`` with one gain per channel.
+
+    With ``g = 0`` the output equals ``x`` to the bit (for finite maps), so a block that ends with it can be put into a
+    pretrained network without changing it; ``g`` has a gradient at once and the block behind ``y`` from the second
+    step on. With ``g = 1`` the output is ``y`` up to rounding.
+
+    Args:
+        channels: Channels C of both maps.
+        init: Initial value of every gain.
+
+    Shapes:
+        x, y: (B, C, H, W); output (B, C, H, W). ``weight`` has shape (C,).
+    """
+
+    def __init__(self, channels: int, init: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((channels,), float(init)))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Blend ``y`` into ``x``; the output has the dtype of ``x``."""
+        return torch.addcmul(x, y.to(x.dtype) - x, self.weight.to(x.dtype).view(-1, 1, 1))

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Two-dimensional sine-cosine position encoding of a token grid, built once per grid."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+BASE = 10000.0
+
+# Absent before torch 2.3; there, compiled graphs take the cached path too.
+_is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
+
+
+def sincos_2d(height: int, width: int, like: Tensor, legacy: bool = False) -> Tensor:
+    """Encode the positions of a row-major grid of tokens.
+
+    Each position gives the quarters ``[sin(row·ω), cos(row·ω), sin(col·ω), cos(col·ω)]`` with
+    ``ω_j = 10000^(-j / (C/4))``, the formula of the AIFI layer of RT-DETR. Built in float32, then cast.
+
+    In eager mode the result is kept (at most 32 grids per process, shared by all blocks, in no module's state). While
+    tracing or compiling it is built from the sizes, which keeps exported graphs dynamic.
+
+    Args:
+        height: Rows h of the grid.
+        width: Columns w of the grid.
+        like: Tensor (..., C) whose channels, dtype and device the encoding takes; C must be divisible by 4.
+        legacy: Take ``(t // h, t % h)`` for token t instead of (row, column): what the authors of FINE computed. Equal
+            on square grids; on others the positions are scrambled.
+
+    Returns:
+        (h·w, C).
+    """
+    channels, dtype, device = like.shape[-1], like.dtype, like.device
+    if torch.jit.is_tracing() or _is_compiling() or type(like) is not Tensor:
+        return _build(height, width, channels, legacy, dtype, device)
+    return _cached(height, width, channels, legacy, dtype, device)
+
+
+@lru_cache(maxsize=32)
+def _cached(height: int, width: int, channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False), torch.no_grad():  # a tensor of inference mode could not be used in training
+        return _build(height, width, channels, legacy, dtype, device)
+
+
+def _build(height: int, width: int, channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
+    quarter = channels // 4
+    omega = BASE ** (torch.arange(quarter, dtype=torch.float32, device=device) / -quarter)
+
+    def encode(position: Tensor) -> Tensor:
+        angle = position[:, None] * omega
+        return torch.cat([angle.sin(), angle.cos()], dim=1)
+
+    if legacy:
+        token = torch.arange(height * width, dtype=torch.float32, device=device)
+        major = torch.div(token, height, rounding_mode="floor")
+        return torch.cat([encode(major), encode(token - major * height)], dim=1).to(dtype)
+    rows = encode(torch.arange(height, dtype=torch.float32, device=device))[:, None].expand(-1, width, -1)
+    columns = encode(torch.arange(width, dtype=torch.float32, device=device))[None].expand(height, -1, -1)
+    return torch.cat([rows, columns], dim=2).reshape(height * width, channels).to(dtype)
