@@ -42,8 +42,12 @@ class DataError(YoloFineError, ValueError):
     """A dataset is missing, incomplete or malformed."""
 
 
-class CheckpointError(YoloFineError, RuntimeError):
-    """A weights file is missing, truncated or not a checkpoint."""
+class CheckpointError(YoloFineError, RuntimeError, TypeError):
+    """A weights file is truncated or not a checkpoint (Ultralytics raises one or the other, by version)."""
+
+
+class MissingFileError(YoloFineError, FileNotFoundError):
+    """A file that was named does not exist. The message names the nearest one that does."""
 
 
 class ArgumentError(YoloFineError, ValueError):

@@ -8,6 +8,7 @@ Stock Ultralytics removes the scale letter from the first digit-letter pair of t
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 import threading
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from yolo_fine.errors import MissingFileError
 
 _current = threading.local()  # .file: what yaml_model_load has found, for the check_yaml call inside it
 
@@ -69,10 +72,25 @@ def wrap_yaml_model_load(stock: Callable[..., Any]) -> Callable[..., Any]:
         _current.file = find_model_file(path)
         try:
             return stock(path)
+        except FileNotFoundError as error:
+            raise MissingFileError(f"'{path}' does not exist{_nearest_packaged(path)}") from error
         finally:
             _current.file = None
 
     return yaml_model_load
+
+
+def _nearest_packaged(path: str | Path) -> str:
+    """A hint at the packaged YAML that was meant, with the scale letter as typed."""
+    name = Path(path).name
+    near = difflib.get_close_matches(without_scale(name), packaged_files("models"), n=1)
+    if not near:
+        return ""
+    scale = re.match(r"^yolov?\d+([nslmx])(?=[-.])", name)
+    family = re.match(r"^yolov?\d+", near[0])
+    if scale and family:
+        return f"; did you mean {family.group()}{scale.group(1)}{near[0][family.end() :]}?"
+    return f"; did you mean {near[0]}?"
 
 
 def wrap_check_yaml(stock: Callable[..., Any]) -> Callable[..., Any]:

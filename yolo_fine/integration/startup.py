@@ -52,9 +52,14 @@ class ImportHook:
         if module.__name__ not in self.pending:
             return
         self.pending.discard(module.__name__)
-        from yolo_fine.integration.install import install
+        try:
+            from yolo_fine.integration.install import install
 
-        install(module)
+            install(module)
+        except Exception as error:  # whatever is wrong with this package, stock Ultralytics must go on working
+            import warnings
+
+            warnings.warn(f"yolo_fine is not active: {type(error).__name__}: {error}", stacklevel=2)
 
 
 _hook = ImportHook()

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The ``yolo-fine`` command: ``yolo-fine VERB key=value ...``, in the grammar of Ultralytics' own ``yolo``.
+
+Verbs of this package are listed in :data:`VERBS`; every other verb is handed to Ultralytics with the integration armed.
+Returns 0 (done), 1 (checked and failed) or 2 (can't be done as asked); a user's mistake ends in one message.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from yolo_fine import __version__
+from yolo_fine.arguments import convert
+from yolo_fine.errors import ArgumentError, YoloFineError
+from yolo_fine.registry import did_you_mean
+
+USAGE = """yolo-fine {version}: small-object blocks for stock Ultralytics YOLO
+
+  yolo-fine demo                        train, validate and export a small-object detector, offline, in minutes
+  yolo-fine train|val|predict|export    any Ultralytics mode, same arguments as `yolo`, with inputs checked first
+  yolo-fine blocks [NAME] [json=FILE]   list the blocks, or describe one
+  yolo-fine models [scales=n] [json=FILE]   the packaged model YAMLs with parameters and GFLOPs
+  yolo-fine doctor [json=FILE]          check this environment
+
+Stock `yolo` understands the same model YAMLs: yolo train model=yolo11n-fine.yaml data=VisDrone.yaml
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. ``argv`` are the words behind ``yolo-fine``."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if not words or words[0] in ("help", "--help", "-h"):
+            print(USAGE.format(version=__version__))
+            return 0
+        if words[0] in ("version", "--version"):
+            print(__version__)
+            return 0
+        if words[0] in VERBS:
+            return VERBS[words[0]](words[1:])
+        return forward(words)
+    except YoloFineError as error:
+        print(f"yolo-fine: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("yolo-fine: stopped", file=sys.stderr)
+        return 130
+
+
+def parse_words(words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Split words into names and ``key=value`` pairs; values are read as YAML scalars.
+
+    Raises:
+        ArgumentError: A word is a flag (``--imgsz``), or a key is empty.
+    """
+    names: list[str] = []
+    pairs: dict[str, Any] = {}
+    for word in words:
+        if word.startswith("-"):
+            raise ArgumentError(f"'{word}': arguments are written key=value, without dashes")
+        key, equals, value = word.partition("=")
+        if equals and not key:
+            raise ArgumentError(f"'{word}' has no key; arguments are written key=value")
+        if equals:
+            pairs[key] = yaml.safe_load(value) if value else None
+        else:
+            names.append(word)
+    return names, pairs
+
+
+def call(function: Callable[..., Any], words: Sequence[str]) -> Any:
+    """Call a function with ``key=value`` words as its keyword arguments, checked against its annotations.
+
+    Raises:
+        ArgumentError: A key is unknown, or a value does not fit.
+    """
+    names, pairs = parse_words(words)
+    hints = inspect.get_annotations(function, eval_str=True)
+    known = {key: hint for key, hint in hints.items() if key != "return"}
+    if names:
+        raise ArgumentError(f"'{names[0]}' is not understood; arguments are written key=value: {', '.join(known)}")
+    for key, value in pairs.items():
+        if key not in known:
+            raise ArgumentError(f"unknown argument '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}")
+        wants_path = known[key] is Path and isinstance(value, (str, int, float))
+        pairs[key] = Path(str(value)) if wants_path else convert("argument", key, value, known[key])
+    return function(**pairs)
+
+
+def forward(words: Sequence[str]) -> int:
+    """Hand a command to Ultralytics, after checking the inputs that it would stumble over late."""
+    from ultralytics.cfg import MODES, TASKS, entrypoint
+
+    from yolo_fine.integration.inputs import check_inputs, is_users_mistake
+
+    others = {"settings", "checks", "cfg", "copy-cfg", "solutions", "logout", "login", "hub"}
+    known = {*VERBS, *MODES, *TASKS, *others}
+    if words[0] not in known and "=" not in words[0]:
+        raise ArgumentError(f"unknown verb '{words[0]}'{did_you_mean(words[0], known)}; see 'yolo-fine help'")
+    check_inputs(words)
+    sys.argv = ["yolo", *words]
+    try:
+        entrypoint()
+    except Exception as error:
+        if not is_users_mistake(error):
+            raise
+        raise ArgumentError(str(error)) from error
+    return 0
+
+
+def demo(words: Sequence[str]) -> int:
+    """``yolo-fine demo``."""
+    from yolo_fine.demo import run_demo
+
+    call(run_demo, words)
+    return 0
+
+
+def models(words: Sequence[str]) -> int:
+    """``yolo-fine models``."""
+    from yolo_fine.lab.model_cost import show_model_costs
+
+    call(show_model_costs, words)
+    return 0
+
+
+def blocks(words: Sequence[str]) -> int:
+    """``yolo-fine blocks [NAME]``."""
+    from yolo_fine.listing import show_blocks
+
+    call(show_blocks, [f"name={word}" if "=" not in word else word for word in words])
+    return 0
+
+
+def doctor(words: Sequence[str]) -> int:
+    """``yolo-fine doctor``: 0 if everything is as it should be, else 1."""
+    from yolo_fine.integration.doctor import diagnose
+
+    return 0 if call(diagnose, words) else 1
+
+
+VERBS: dict[str, Callable[[Sequence[str]], int]] = {
+    "blocks": blocks,
+    "demo": demo,
+    "doctor": doctor,
+    "models": models,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Checks the files that a ``yolo-fine train|val|...`` command names, before Ultralytics makes a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from yolo_fine.integration.checkpoints import check_weights_file
+
+TRAINING_SPLITS = {"train": ("train", "val"), "val": ("val",)}
+
+
+def check_inputs(words: Sequence[str]) -> None:
+    """Check the weights and the dataset of a command for Ultralytics.
+
+    Raises:
+        CheckpointError: A weights file is empty, truncated or something else.
+        DataError: The dataset's pictures have no labels.
+    """
+    pairs = dict(word.split("=", 1) for word in words if "=" in word)
+    for key in ("model", "pretrained", "resume"):
+        file = Path(pairs.get(key, ""))
+        if file.suffix == ".pt" and file.is_file():
+            check_weights_file(file)
+    mode = next((word for word in words if word in TRAINING_SPLITS), None)
+    if mode and pairs.get("data", "").endswith((".yaml", ".yml")):
+        from yolo_fine.data.check import check_labels
+
+        check_labels(pairs["data"], TRAINING_SPLITS[mode])
+
+
+def is_users_mistake(error: Exception) -> bool:
+    """Whether Ultralytics' error tells a user what to mend: a missing file, a wrong argument, a broken dataset."""
+    return isinstance(error, (FileNotFoundError, SyntaxError)) or "❌" in str(error)
