@@ -60,10 +60,10 @@ def allow_block_classes() -> None:
 
     modules = {spec.cls.__module__ for spec in list_blocks()}
     modules |= {name for name in sys.modules if name.startswith("yolo_fine.blocks.")}
-    classes = {
+    classes: set[type] = {
         member
         for name in modules
         for _, member in inspect.getmembers(sys.modules[name], inspect.isclass)
         if issubclass(member, nn.Module) and member.__module__ == name
     }
-    add_safe_globals(sorted(classes, key=lambda cls: f"{cls.__module__}.{cls.__qualname__}"))
+    add_safe_globals(list(classes))

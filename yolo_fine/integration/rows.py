@@ -29,6 +29,12 @@ class Row:
     file: str
 
     @property
+    def module(self) -> str | None:
+        """The module's name, or None where the row has none."""
+        has_name = isinstance(self.raw, (list, tuple)) and len(self.raw) == 4 and isinstance(self.raw[2], str)
+        return self.raw[2] if has_name else None
+
+    @property
     def sources(self) -> list[int]:
         """The ``from`` entries, as a list."""
         return list(self.raw[0]) if isinstance(self.raw[0], (list, tuple)) else [self.raw[0]]
@@ -60,9 +66,12 @@ class Row:
         for source in self.sources:
             if not isinstance(source, int) or isinstance(source, bool):
                 raise self.error(f"'from' must be a layer index or a list of them, got {source!r}")
-            if source >= self.index and not (self.index == 0 and source == -1):
+        for source, absolute in zip(self.sources, self.absolute_sources, strict=True):
+            if self.index == 0 and source == -1:
+                continue  # the image
+            if absolute >= self.index:
                 raise self.error(f"'from' points forward: {source} is not above layer {self.index}")
-            if (self.index == 0 and source != -1) or self.index + source < -1 or (source < -1 and self.index + source < 0):
+            if absolute < 0:
                 raise self.error(f"'from' {source} lies before the first layer")
         if not isinstance(self.raw[1], int) or isinstance(self.raw[1], bool) or self.raw[1] < 1:
             raise self.error(f"repeats must be a whole number from 1, got {self.raw[1]!r}")

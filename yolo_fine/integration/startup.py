@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Arms the integration when Ultralytics is imported, in whichever process that happens.
 
-One finder at the head of ``sys.meta_path`` waits for two modules of Ultralytics and patches each right after it has been
-executed. Until then it costs one dictionary look-up per import; this file imports nothing but ``sys``.
+One finder at the head of ``sys.meta_path`` waits for two modules of Ultralytics and patches each right after it has
+been executed. Until then it costs one look-up per import; this file imports nothing but ``sys``.
 """
 
 import sys

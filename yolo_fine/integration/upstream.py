@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ def upstream_message(assumption: str) -> str:
         f"yolo_fine assumes that {assumption}; Ultralytics {seen} is different. Known to work: "
         f"{', '.join(KNOWN_VERSIONS)} (pip install ultralytics=={KNOWN_VERSIONS[-1]}). Stock YAMLs are not affected."
     )
+
+
+def installed_version() -> tuple[int, ...]:
+    """Version of the installed Ultralytics, as numbers."""
+    from ultralytics import __version__ as seen
+
+    return tuple(int(part) for part in re.findall(r"\d+", seen)[:3])
 
 
 def require(holds: bool, assumption: str) -> None:
@@ -70,7 +78,9 @@ def _functions_exist() -> None:
         (utils, ("check_file",)),
     ):
         for name in names:
-            require(getattr(getattr(module, name, None), "yolo_fine", False), f"{module.__name__}.{name} is replaceable")
+            require(
+                getattr(getattr(module, name, None), "yolo_fine", False), f"{module.__name__}.{name} is replaceable"
+            )
 
 
 def _models_call_parse_model() -> None:
@@ -87,10 +97,10 @@ def _models_call_parse_model() -> None:
 def _probe_rows() -> None:
     from ultralytics.nn import tasks
 
-    from yolo_fine.integration.probe import probe
+    from yolo_fine.integration.probe import StockParser
 
-    rows = TINY_MODEL["backbone"]
-    found = probe(tasks.parse_model.__wrapped__, TINY_MODEL, rows, 3, sources=[0, 1], width=64, repeats=4)
+    stock = StockParser(tasks.parse_model.__wrapped__, TINY_MODEL, image_channels=3)
+    found = stock.probe(TINY_MODEL["backbone"], sources=[0, 1], width=64, repeats=4)
     require(found.channels == [8, 16], "an nn.BatchNorm2d row is built with the channels of its source")
     require(found.scaled_width == 16, "a Conv row's first argument is scaled by the model's width")
     require(found.repeats == 2, "a row's repeats are scaled by the model's depth and stacked in an nn.Sequential")
