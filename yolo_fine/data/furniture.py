@@ -67,14 +67,24 @@ def _trees(rng: np.random.Generator, scene: Scene, strip: Strip, density: float)
     """Trees spread over a strip, ``density`` per square metre."""
     start, end = scene.reach
     count = min(int(density * (end - start) * (strip.high - strip.low)), 150)
-    places = zip(rng.uniform(start, end, count), rng.uniform(strip.low, strip.high, count), strict=True)
-    return [_tree(rng, u, v) for u, v in places if _free(scene, u, 2.0)]
+    places = np.stack([rng.uniform(start, end, count), rng.uniform(strip.low, strip.high, count)], axis=1)
+    return [_tree(rng, u, v) for u, v in _in_view(scene, places) if _free(scene, u, 2.0)]
 
 
 def _avenue(rng: np.random.Generator, scene: Scene, strip: Strip) -> list[Thing]:
     """A row of trees along a pavement."""
-    places = np.arange(scene.reach[0] + rng.uniform(0, 8), scene.reach[1], rng.uniform(9, 16))
-    return [_tree(rng, u, strip.middle, 0.7) for u in places if _free(scene, u, 2.5)]
+    u = np.arange(scene.reach[0] + rng.uniform(0, 8), scene.reach[1], rng.uniform(9, 16))
+    places = np.stack([u, np.full(len(u), strip.middle)], axis=1)
+    return [_tree(rng, u, v, 0.7) for u, v in _in_view(scene, places) if _free(scene, u, 2.5)]
+
+
+def _in_view(scene: Scene, places: np.ndarray) -> np.ndarray:
+    """Those of (n, 2) places in u and v that the picture, widened by a fifth, shows."""
+    ground = scene.to_ground(places)
+    pixels, depth = scene.camera.project(np.column_stack([ground, np.zeros(len(ground))]))
+    inside = (np.abs(pixels / scene.camera.size - 0.5) < 0.7).all(axis=1)
+    seen: np.ndarray = places[inside & scene.camera.in_front(depth)]
+    return seen
 
 
 def _tree(rng: np.random.Generator, u: float, v: float, size: float = 1.0) -> Thing:

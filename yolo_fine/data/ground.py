@@ -35,7 +35,8 @@ def draw_ground(rng: np.random.Generator, scene: Scene) -> np.ndarray:
         if strip.kind == "lot":
             _paint(picture, scene, _bay_lines(scene, strip), MARK)
         elif strip.kind == "plaza":
-            _paint(picture, scene, _paving(scene, strip), (136, 144, 152))
+            for joints in _paving(scene, strip):
+                _paint(picture, scene, joints, (136, 144, 152))
     if scene.cross is not None:
         fill_strip(picture, scene, scene.cross, _varied(rng, SURFACES["road"]), across=True)
         roads = [strip for strip in scene.strips if strip.kind == "road"]
@@ -86,8 +87,7 @@ def _paint(picture: np.ndarray, scene: Scene, quads: np.ndarray, colour: Colour)
     near = scene.camera.in_front(depth).all(axis=1)
     inside = ((pixels > -0.5 * size) & (pixels < 1.5 * size)).all(axis=(1, 2))
     short = np.minimum(np.linalg.norm(pixels[:, 1] - pixels[:, 0], axis=1), _heights(pixels))
-    for polygon in pixels[near & inside & (short > FINEST)]:
-        fill(picture, [polygon], colour)
+    fill(picture, list(pixels[near & inside & (short > FINEST)]), colour)
 
 
 def _heights(pixels: np.ndarray) -> np.ndarray:
@@ -135,13 +135,13 @@ def _zebra(scene: Scene, strip: Strip) -> np.ndarray:
     return np.concatenate([_quads(np.full(len(v), u), v, 2.6, 0.5) for u in sides])
 
 
-def _paving(scene: Scene, strip: Strip) -> np.ndarray:
-    """Joints of a plaza's slabs, every four metres."""
+def _paving(scene: Scene, strip: Strip) -> tuple[np.ndarray, np.ndarray]:
+    """Joints of a plaza's slabs, every four metres: across the strip, and along it."""
     u = np.arange(scene.reach[0], scene.reach[1], 4.0)
     v = np.arange(strip.low, strip.high, 4.0)
     columns = _quads(u, np.full(len(u), strip.middle), 0.15, strip.high - strip.low)
     grid_u, grid_v = (axis.ravel() for axis in np.meshgrid(u, v))
-    return np.concatenate([columns, _quads(grid_u, grid_v, 4.0, 0.15)])
+    return columns, _quads(grid_u, grid_v, 4.0, 0.15)
 
 
 def _varied(rng: np.random.Generator, colour: Colour) -> Colour:

@@ -83,7 +83,7 @@ def make_object(rng: np.random.Generator, label: int, slot: np.ndarray, growth: 
     """Build an object of class ``label`` at ``slot`` = (u, v, heading), ``growth`` times its natural size."""
     shapes = {PERSON: _person, BATHER: _person, CYCLIST: _cyclist, CAR: _car, PARKED_CAR: _car, TRUCK: _truck}
     blocks = shapes[label](rng)
-    size = growth * float(np.exp(rng.normal(0, 0.06)))
+    size = growth * float(np.exp(rng.normal(0, 0.15)))
     grown = tuple(
         Block(
             b.along * size, b.across * size, b.length * size, b.width * size, b.bottom * size, b.top * size, *paint(b)

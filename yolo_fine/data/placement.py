@@ -23,10 +23,13 @@ from yolo_fine.data.slots import bay_slots, lane_slots, walk_slots, water_slots
 from yolo_fine.data.visdrone_statistics import load_statistics
 
 # Calibrated so that the sizes of the drawn boxes follow the summary; docs/smallobjects.md has the comparison.
-LOG_PIXELS_PER_METRE = 2.15  # mean over pictures of log(pixels per metre at the picture's centre)
-PITCH_DEGREES = (36.0, 82.0)
-GROWTH = (1.3, 1.3, 1.15, 1.0, 1.0, 1.0)  # size of each class against nature
-LOW_FLIGHT = {"people": 0.7, "two-wheelers": 0.4, "cars": -0.5, "trucks": -0.4}  # share ~ (pixels per metre) ^ this
+LOG_PIXELS_PER_METRE = 2.56  # mean over pictures of log(pixels per metre at the picture's centre)
+PITCH_DEGREES = (30.0, 70.0)
+GROWTH = (1.45, 1.45, 1.31, 1.1, 1.1, 0.8)  # size of each class against nature
+NEARNESS = 1.5  # places are taken with a chance ~ distance ^ -this
+CLUSTERING, CLUSTER_METRES = 1.2, 25.0  # spread of log busyness between blocks of this size
+BALANCE = {"people": 1.17, "two-wheelers": 1.07, "cars": 0.87, "trucks": 0.88}  # against what finds no place
+LOW_FLIGHT = {"people": 0.7, "two-wheelers": 0.4, "cars": -0.7, "trucks": -0.7}  # share ~ (pixels per metre) ^ this
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def plan_picture(rng: np.random.Generator, size: int, scale: float = 1.0) -> Pla
     summary = statistics()
     between = summary["scale"]["between_log_std"]
     linked = summary["scale"]["correlation_with_log_count"]
-    flight = float(np.clip(rng.normal(), -2.0, 2.0))
+    flight = float(np.clip(rng.normal(), -2.5, 2.5))
     busyness = linked * flight + math.sqrt(1 - linked**2) * rng.normal()
     pixels_per_metre = math.exp(LOG_PIXELS_PER_METRE + between * flight) * scale
     pitch = math.radians(rng.uniform(*PITCH_DEGREES))
@@ -89,7 +92,7 @@ def _class_counts(rng: np.random.Generator, boxes: int, flight: float) -> np.nda
     shares = statistics()["classes"]
     weights = np.zeros(len(objects.NAMES))
     for group, members in objects.VISDRONE_GROUPS.items():
-        share = sum(shares[name]["share"] for name in members) * math.exp(LOW_FLIGHT[group] * flight)
+        share = sum(shares[name]["share"] for name in members) * BALANCE[group] * math.exp(LOW_FLIGHT[group] * flight)
         classes = objects.GROUP_CLASSES[group]
         first = rng.uniform(0.25, 0.75) if len(classes) > 1 else 1.0
         weights[classes[0]] += share * first
@@ -136,15 +139,24 @@ def _place(
 
 
 def _visible(rng: np.random.Generator, scene: Scene, slots: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """The slots that the camera sees outside ignored regions, shuffled."""
+    """The slots that the camera sees outside ignored regions, shuffled; near and busy ones tend to come first."""
     ground = scene.to_ground(slots[:, :2])
     pixels, depth = scene.camera.project(np.column_stack([ground, np.full(len(slots), 0.8)]))
     seen = scene.camera.in_front(depth) & (pixels > 0).all(axis=1) & (pixels < scene.camera.size).all(axis=1)
     for x1, y1, x2, y2 in regions:
         x, y = pixels[:, 0], pixels[:, 1]
         seen &= ~((x > x1 - 3) & (x < x2 + 3) & (y > y1 - 3) & (y < y2 + 3))
-    found: np.ndarray = rng.permutation(slots[seen])
+    weight = depth[seen] ** -NEARNESS * _busyness(rng, slots[seen])
+    found: np.ndarray = slots[seen][np.argsort(rng.exponential(size=len(weight)) / weight)]
     return found
+
+
+def _busyness(rng: np.random.Generator, slots: np.ndarray) -> np.ndarray:
+    """How busy the places around each slot are: objects come in clusters, so this differs from block to block."""
+    levels = np.exp(rng.normal(0, CLUSTERING, (64, 64)))
+    cells = np.floor(slots[:, :2] / CLUSTER_METRES).astype(int) % 64
+    chosen: np.ndarray = levels[cells[:, 0], cells[:, 1]]
+    return chosen
 
 
 def _beside(rng: np.random.Generator, lanes: np.ndarray) -> np.ndarray:

@@ -12,7 +12,10 @@ from yolo_fine.data.scenes import Scene
 from yolo_fine.data.slots import lane_slots, walk_slots
 
 LARGEST = 0.3  # sides of a region against the picture's side, at most
-CROWD = 45  # people in one region, at most
+LEAST = 6  # pixels
+CROWD = 40  # people in one region, at most
+ROOM = 2.2  # metres of height and width that one of a crowd needs, so that it stays inside
+TRIES = 8
 
 
 def plan_regions(
@@ -28,21 +31,25 @@ def plan_regions(
         scale: Pixels of this picture per pixel of a VisDrone picture.
 
     Returns:
-        (n, 4) array of x1, y1, x2, y2 in whole pixels, inside the picture and at least 6 pixels wide and high.
+        (n, 4) array of x1, y1, x2, y2 in whole pixels, inside the picture and at least ``LEAST`` pixels wide and high.
+        Each is large enough for the people in it, if such a place was found: small regions lie far off.
     """
     size = scene.camera.size
     slots = np.concatenate([walk_slots(rng, scene, 60), lane_slots(rng, scene)])
     ground = scene.to_ground(slots[:, :2])
     pixels, depth = scene.camera.project(np.column_stack([ground, np.zeros(len(slots))]))
-    seen = scene.camera.in_front(depth) & (pixels > 0).all(axis=1) & (pixels < size).all(axis=1)
-    middles = rng.permutation(pixels[seen])[:wanted]
+    seen = np.flatnonzero(scene.camera.in_front(depth) & (pixels > 0).all(axis=1) & (pixels < size).all(axis=1))
     found = []
-    for x, y in middles:
+    for _ in range(wanted if len(seen) else 0):
         side = np.exp(rng.normal(sizes["side_log_mean"], sizes["side_log_std"])) * scale
         aspect = np.interp(rng.random(), [0.05, 0.25, 0.5, 0.75, 0.95], sizes["aspect"][1:6])
-        half = np.clip([side * aspect**0.5, side / aspect**0.5], 6, LARGEST * size) / 2
-        box = np.round([x - half[0], y - half[1], x + half[0], y + half[1]]).astype(int).clip(0, size)
-        if box[2] - box[0] >= 6 and box[3] - box[1] >= 6:
+        half = np.clip([side * aspect**0.5, side / aspect**0.5], LEAST, LARGEST * size) / 2
+        tried = rng.choice(seen, TRIES)
+        room = ROOM * scene.camera.focal / depth[tried]
+        place = tried[np.argmax(room < 2 * half.min())]  # the first with room, else the first
+        low, high = pixels[place] - half, pixels[place] + half
+        box = np.round([*low, *high]).astype(int).clip(0, size)
+        if min(box[2] - box[0], box[3] - box[1]) >= LEAST:
             found.append(box)
     return np.array(found, dtype=int).reshape(-1, 4)
 
@@ -58,12 +65,13 @@ def crowd_things(rng: np.random.Generator, scene: Scene, regions: np.ndarray, gr
     """
     things: list[Thing] = []
     for x1, y1, x2, y2 in regions:
-        middle = scene.camera.ground(np.array([(x1 + x2) / 2, (y1 + y2) / 2]))
-        ends = np.array([[*middle, 0.0], [*middle, 1.7 * growth]])
-        pixels, _ = scene.camera.project(ends)
-        metre = max(float(np.hypot(*(pixels[1] - pixels[0]))) / 1.7, 1.0)
-        count = int(np.clip((x2 - x1) * (y2 - y1) / (1.2 * metre**2), 3, CROWD))
-        places = np.stack([rng.uniform(x1, x2, count), rng.uniform(y1, y2, count)], axis=1)
+        foot = scene.camera.ground(np.array([(x1 + x2) / 2, y2]))
+        ends, depth = scene.camera.project(np.array([[*foot, 0.0], [*foot, 1.76 * growth]]))
+        tall = min(ends[0, 1] - ends[1, 1], 0.8 * (y2 - y1))
+        metre = scene.camera.focal / depth[0]
+        aside = min(0.4 * metre, 0.3 * (x2 - x1))
+        count = int(np.clip((x2 - x1) * (y2 - y1) / (2.5 * metre**2), 2, CROWD))
+        places = np.stack([rng.uniform(x1 + aside, x2 - aside, count), rng.uniform(y1 + tall, y2, count)], axis=1)
         spots = scene.to_strips(scene.camera.ground(places))
         for spot, kind in zip(spots, scene.kind_at(spots), strict=True):
             heading = rng.uniform(0, 2 * np.pi)

@@ -43,28 +43,29 @@ def render(rng: np.random.Generator, plan: Plan) -> tuple[np.ndarray, list[Annot
     picture = _cast_shadows(rng, picture, plan, solids)
     marks = np.zeros((size, size), dtype=np.uint16)  # which thing is seen where, counted from 1
     hulls: dict[int, np.ndarray] = {}
+    starts = np.searchsorted(solids.owner, np.arange(len(things) + 1))
     for index in np.argsort(-solids.depth, kind="stable"):
-        points = solids.pixels[solids.owner == index].reshape(-1, 2)
+        own = slice(starts[index], starts[index + 1])
+        points = solids.pixels[own].reshape(-1, 2)
         low, high = points.min(axis=0), points.max(axis=0)
         if not solids.visible[index] or (high < 0).any() or (low > size).any():
             continue
         hulls[int(index)] = silhouette(points)
-        _draw_thing(picture, things[index], solids, int(index))
+        _draw_thing(picture, things[index], solids.pixels[own])
         _mark(marks, hulls[int(index)], int(index) + 1)
     for box in plan.regions:
-        blur_region(picture, box, 1.2 * max(plan.picture_scale, 0.5))
+        blur_region(picture, box, 1.6 * max(plan.picture_scale, 0.5))
     return develop(rng, picture), _annotate(things, hulls, marks)
 
 
-def _draw_thing(picture: np.ndarray, thing: Thing, solids: Solids, index: int) -> None:
-    """Draw one thing: a tree's crowns, or blocks from the lowest and farthest on."""
-    own = np.flatnonzero(solids.owner == index)
+def _draw_thing(picture: np.ndarray, thing: Thing, pixels: np.ndarray) -> None:
+    """Draw one thing whose (b, 8, 2) block corners are given: a tree's crowns, or its blocks in their order."""
     if thing.crowns:
-        _draw_crowns(picture, thing, solids.pixels[own[0]])
+        _draw_crowns(picture, thing, pixels[0])
         return
-    order = sorted(zip(own, thing.blocks, strict=True), key=lambda pair: (pair[1].bottom >= 0.6, 0))
-    for block_index, block in order:
-        corners = solids.pixels[block_index]
+    order = np.argsort([block.bottom >= 0.6 for block in thing.blocks], kind="stable")  # stacked blocks last
+    for index in order:
+        block, corners = thing.blocks[index], pixels[index]
         for side in np.flatnonzero(side_faces(corners)):
             after = (side + 1) % 4
             face = corners[[side, after, after + 4, side + 4]]
@@ -100,10 +101,20 @@ def _cast_shadows(rng: np.random.Generator, picture: np.ndarray, plan: Plan, sol
     seen = plan.scene.camera.in_front(depth).all(axis=1)
     seen &= (pixels.max(axis=1) > 0).all(axis=1) & (pixels.min(axis=1) < size).all(axis=1)
     for index in np.flatnonzero(seen):
-        hull = silhouette(pixels[index])
+        thing = plan.things[solids.owner[index]]
+        crown = 0.45 * pixels[index, :4] + 0.55 * pixels[index, 4:]
+        hull = _disc(crown) if thing.crowns else silhouette(pixels[index])
         cv2.fillConvexPoly(shade, np.round(hull * (1 << SHIFT)).astype(np.int32), 255, cv2.LINE_AA, SHIFT)
     factor = 1 - np.float32(strength / 255) * cv2.GaussianBlur(shade, (3, 3), 0).astype(np.float32)
     return multiply(picture, factor)
+
+
+def _disc(square: np.ndarray) -> np.ndarray:
+    """A twelve-sided (12, 2) figure about a projected square (4, 2), one and a half times as wide."""
+    turns = np.linspace(0, 2 * math.pi, 12, endpoint=False)
+    middle = square.mean(axis=0)
+    first, second = (square[1] - square[0]) / 2, (square[2] - square[1]) / 2
+    return middle + 1.5 * (np.cos(turns)[:, None] * first + np.sin(turns)[:, None] * second)
 
 
 def _mark(marks: np.ndarray, hull: np.ndarray, value: int) -> None:
@@ -129,7 +140,6 @@ def _annotate(things: list[Thing], hulls: dict[int, np.ndarray], marks: np.ndarr
         _mark(alone, hull, 1)
         whole = int(alone[y1:y2, x1:x2].sum())
         seen = int((marks[y1:y2, x1:x2] == index + 1).sum())
-        alone[y1:y2, x1:x2] = 0
         alone[max(0, y1 - 2) : y2 + 2, max(0, x1 - 2) : x2 + 2] = 0
         share = seen / max(whole, 1)
         if share < LEAST_VISIBLE or inside < LEAST_VISIBLE:

@@ -25,17 +25,15 @@ def multiply(picture: np.ndarray, factor: np.ndarray) -> np.ndarray:
 def develop(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """Haze in the distance, blur, exposure, colour cast and sensor noise."""
     size = picture.shape[0]
-    haze = rng.uniform(0.0, 0.22) * np.linspace(1, 0, size, dtype=np.float32)[:, None, None] ** 1.5
+    haze = rng.uniform(0.0, 0.22) * np.linspace(1, 0, size)[:, None, None] ** 1.5
     gain = rng.uniform(0.72, 1.18) * rng.uniform(0.95, 1.05, 3)
-    levels = picture.astype(np.float32)
-    levels += haze * (205 - levels)
-    levels *= gain.astype(np.float32)
     sigma = rng.uniform(0.0, 0.9)
     if sigma > 0.3:
-        levels = cv2.GaussianBlur(levels, (0, 0), sigma)
-    noise = rng.integers(-128, 128, (size, size), dtype=np.int8).astype(np.float32)
-    levels += (noise * (rng.uniform(1.0, 6.0) / 74))[:, :, None]
-    finished: np.ndarray = np.clip(levels, 0, 255).astype(np.uint8)
+        picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+    levels = picture * (gain * (1 - haze)).astype(np.float32) + (gain * haze * 205).astype(np.float32)
+    strength = rng.uniform(1.0, 6.0) / 74  # 74 is the standard deviation of a random byte
+    noise = rng.integers(-128, 128, (size, size), dtype=np.int8).astype(np.float32) * np.float32(strength)
+    finished: np.ndarray = cv2.add(levels, cv2.merge([noise, noise, noise]), dtype=cv2.CV_8U)
     return finished
 
 
