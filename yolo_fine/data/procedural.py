@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,33 +23,10 @@ from yolo_fine.data.labels import visdrone_text, yolo_text
 from yolo_fine.data.objects import NAMES
 from yolo_fine.data.placement import plan_picture
 from yolo_fine.data.rendering import Annotation, render
-from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.data.sample_set import RECORD_FILE, SPLITS, YAML_FILE, SampleSet, check_settings, describe, find_existing
 
 EDITION = 1  # raised whenever the same settings give other pictures
-SETTINGS_FILE = "smallobjects.json"
-SPLITS = ("train", "val")
 JPEG_QUALITY = 92
-
-
-@dataclass(frozen=True)
-class SampleSet:
-    """A finished set.
-
-    Attributes:
-        root: Its folder, with ``images/``, ``labels/`` (YOLO) and ``annotations/`` (VisDrone), each by split.
-        yaml: The Ultralytics dataset file inside.
-        pictures: Number of pictures per split.
-        boxes: Number of annotated objects per split.
-        ignored: Number of ignored regions per split.
-        created: Whether this call drew it; False when it was there already.
-    """
-
-    root: Path
-    yaml: Path
-    pictures: dict[str, int]
-    boxes: dict[str, int]
-    ignored: dict[str, int]
-    created: bool
 
 
 def make_picture(
@@ -103,10 +79,10 @@ def make_dataset(
         ArgumentError: A number is out of range.
         DataError: ``root`` holds something else, another set or a damaged one.
     """
-    settings = {"edition": EDITION, "train": train, "val": val, "size": size, "scale": float(scale), "seed": seed}
-    _check_settings(settings)
+    settings = {"edition": EDITION, "train": train, "val": val, "size": size, "scale": scale, "seed": seed}
+    check_settings(settings)
     root = Path(root)
-    found = _find_existing(root, settings)
+    found = find_existing(root, settings)
     if found is not None:
         return found
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -115,59 +91,16 @@ def make_dataset(
     try:
         _write_set(part, settings, progress)
         if root.is_dir():
-            root.rmdir()  # _find_existing has seen that it is empty
+            root.rmdir()  # find_existing has seen that it is empty
         part.rename(root)
     except OSError:
-        found = _find_existing(root, settings)  # another process may have finished the same set meanwhile
+        found = find_existing(root, settings)  # another process may have finished the same set meanwhile
         if found is None:
             raise
         return found
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return _describe(root, created=True)
-
-
-def _check_settings(settings: dict[str, Any]) -> None:
-    """Refuse numbers that make no picture set."""
-    limits = {"train": (0, 10**6), "val": (0, 10**6), "size": (64, 8192), "seed": (0, 2**63), "scale": (0.1, 10.0)}
-    for name, (low, high) in limits.items():
-        value = settings[name]
-        whole = name != "scale"
-        if isinstance(value, bool) or (whole and not isinstance(value, int)) or not low <= value <= high:
-            kind = "a whole number" if whole else "a number"
-            raise ArgumentError(f"{name} must be {kind} from {low} to {high}, got {value!r}")
-    if settings["train"] + settings["val"] == 0:
-        raise ArgumentError("train and val are both 0: there is no picture to draw")
-
-
-def _find_existing(root: Path, settings: dict[str, Any]) -> SampleSet | None:
-    """The finished set under ``root`` if it has these settings; None if there is nothing yet."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return None
-    record = root / SETTINGS_FILE
-    if not record.is_file():
-        raise DataError(f"{root} exists and is no sample set (it has no {SETTINGS_FILE}); give another folder")
-    stored = json.loads(record.read_text(encoding="utf-8"))["settings"]
-    if stored != settings:
-        differing = [name for name in settings if stored.get(name) != settings[name]]
-        listed = ", ".join(f"{name} is {stored.get(name)}, not {settings[name]}" for name in differing)
-        raise DataError(f"{root} holds another sample set ({listed}); delete that folder or give another one")
-    for split in SPLITS:
-        for folder, suffix in (("images", "jpg"), ("labels", "txt"), ("annotations", "txt")):
-            count = len(list((root / folder / split).glob(f"*.{suffix}")))
-            if count != settings[split]:
-                raise DataError(
-                    f"{root / folder / split} holds {count} files instead of {settings[split]}; "
-                    "delete the sample set's folder and make it again"
-                )
-    return _describe(root, created=False)
-
-
-def _describe(root: Path, created: bool) -> SampleSet:
-    """Read a finished set's record."""
-    record = json.loads((root / SETTINGS_FILE).read_text(encoding="utf-8"))
-    pictures = {split: record["settings"][split] for split in SPLITS}
-    return SampleSet(root, root / "smallobjects.yaml", pictures, record["boxes"], record["ignored"], created)
+    return describe(root, created=True)
 
 
 def _write_set(folder: Path, settings: dict[str, Any], progress: Callable[[int, int], None] | None) -> None:
@@ -191,9 +124,9 @@ def _write_set(folder: Path, settings: dict[str, Any], progress: Callable[[int, 
             if progress is not None:
                 progress(done, settings["train"] + settings["val"])
     names = "".join(f"  {index}: {name}\n" for index, name in enumerate(NAMES))
-    _write_text(folder / "smallobjects.yaml", f"train: images/train\nval: images/val\nnames:\n{names}")
+    _write_text(folder / YAML_FILE, f"train: images/train\nval: images/val\nnames:\n{names}")
     record = {"settings": settings, "boxes": boxes, "ignored": ignored}
-    _write_text(folder / SETTINGS_FILE, json.dumps(record, indent=1) + "\n")
+    _write_text(folder / RECORD_FILE, json.dumps(record, indent=1) + "\n")
 
 
 def _write_text(path: Path, text: str) -> None:
