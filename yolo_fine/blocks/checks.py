@@ -30,6 +30,12 @@ def require_divisor(owner: str, argument: str, value: Any, channels: int) -> Non
     require(whole and channels % value == 0, owner, argument, value, f"a divisor of the {channels} channels")
 
 
+def require_gain(owner: str, gain: Any, optional: bool = True) -> None:
+    """Raise :class:`BlockArgumentError` unless ``gain`` is a number, or None where that is ``optional``."""
+    number = isinstance(gain, (int, float)) and not isinstance(gain, bool)
+    require(number or (optional and gain is None), owner, "gain", gain, "a number or None" if optional else "a number")
+
+
 def largest_divisor(channels: int, limit: int) -> int:
     """The largest divisor of ``channels`` that is not above ``limit`` (at least 1)."""
     return next(n for n in range(max(1, min(limit, channels)), 0, -1) if channels % n == 0)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
 from yolo_fine.blocks.cbam import CBAM
-from yolo_fine.blocks.checks import halves, require, require_sizes
+from yolo_fine.blocks.checks import halves, require, require_gain, require_sizes
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -40,7 +40,7 @@ class DilatedContext(nn.Module):
         x: (B, C, H, W); output the same.
 
     Raises:
-        BlockArgumentError: C is not divisible by 4, or a rate is not a positive integer.
+        BlockArgumentError: C is not divisible by 4, a rate is not a positive integer, or ``gain`` is no number.
     """
 
     def __init__(self, channels: int, dilations: tuple[int, ...] = (1, 2, 3, 5), gain: float | None = 0.0) -> None:
@@ -48,6 +48,7 @@ class DilatedContext(nn.Module):
         require(channels % 4 == 0, "DilatedContext", "channels", channels, "divisible by 4")
         rates = isinstance(dilations, (list, tuple)) and all(type(r) is int and r > 0 for r in dilations)
         require(rates and len(dilations) > 0, "DilatedContext", "dilations", dilations, "a list of positive integers")
+        require_gain("DilatedContext", gain)
         hidden = channels // 4
         self.reduce = Conv(channels, hidden, 1, act=nn.Mish())
         self.branches = nn.ModuleList(Conv(hidden, hidden, 3, d=r, act=nn.Mish()) for r in dilations)
@@ -86,11 +87,12 @@ class DilatedFusion(nn.Module):
         stride-2 convolutions do; output as ``mid``.
 
     Raises:
-        BlockArgumentError: The maps are not three neighbouring levels.
+        BlockArgumentError: ``gain`` is no number, or the maps are not three neighbouring levels.
     """
 
     def __init__(self, c_deep: int, c_mid: int, c_shallow: int, gain: float | None = 0.0) -> None:
         super().__init__()
+        require_gain("DilatedFusion", gain)
         self.deep = Conv(c_deep, c_mid, 1, act=False)
         self.mid = Conv(c_mid, c_mid, 1, act=False)
         self.shallow = Conv(c_shallow, c_mid, 3, 2, act=False)

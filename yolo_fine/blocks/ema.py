@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import largest_divisor, require_divisor
+from yolo_fine.blocks.checks import largest_divisor, require_divisor, require_gain
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -41,13 +41,14 @@ class EMA(nn.Module):
         x: (B, C, H, W); output the same.
 
     Raises:
-        BlockArgumentError: ``factor`` does not divide C.
+        BlockArgumentError: ``factor`` does not divide C, or ``gain`` is no number.
     """
 
     def __init__(self, channels: int, factor: int | None = None, gain: float | None = 0.0) -> None:
         super().__init__()
         factor = largest_divisor(channels, channels // 16) if factor is None else factor
         require_divisor("EMA", "factor", factor, channels)
+        require_gain("EMA", gain)
         self.width = channels // factor
         self.conv1x1 = nn.Conv2d(self.width, self.width, 1)
         self.conv3x3 = nn.Conv2d(self.width, self.width, 3, padding=1)

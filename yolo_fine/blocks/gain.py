@@ -12,7 +12,7 @@ class ResidualGain(nn.Module):
 
     With ``g = 0`` the output equals ``x`` to the bit (for finite maps), so a block that ends with it can be put into a
     pretrained network without changing it; ``g`` has a gradient at once and the block behind ``y`` from the second
-    step on. With ``g = 1`` the output is ``y`` up to rounding.
+    step on. With ``g = 1`` the output is ``y``.
 
     Args:
         channels: Channels C of both maps.
@@ -28,4 +28,4 @@ class ResidualGain(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Blend ``y`` into ``x``; the output has the dtype of ``x``."""
-        return torch.addcmul(x, y.to(x.dtype) - x, self.weight.to(x.dtype).view(-1, 1, 1))
+        return torch.lerp(x, y.to(x.dtype), self.weight.to(x.dtype).view(-1, 1, 1))

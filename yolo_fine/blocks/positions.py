@@ -8,10 +8,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-BASE = 10000.0
+from yolo_fine.blocks.constants import is_eager, plain_mode
 
-# Absent before torch 2.3; there, compiled graphs take the cached path too.
-_is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
+BASE = 10000.0
 
 
 def sincos_2d(height: int, width: int, like: Tensor, legacy: bool = False) -> Tensor:
@@ -34,14 +33,13 @@ def sincos_2d(height: int, width: int, like: Tensor, legacy: bool = False) -> Te
         (h·w, C).
     """
     channels, dtype, device = like.shape[-1], like.dtype, like.device
-    if torch.jit.is_tracing() or _is_compiling() or type(like) is not Tensor:
-        return _build(height, width, channels, legacy, dtype, device)
-    return _cached(height, width, channels, legacy, dtype, device)
+    build = _cached if is_eager(like) else _build
+    return build(height, width, channels, legacy, dtype, device)
 
 
 @lru_cache(maxsize=32)
 def _cached(height: int, width: int, channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
-    with torch.inference_mode(False), torch.no_grad():  # a tensor of inference mode could not be used in training
+    with plain_mode():
         return _build(height, width, channels, legacy, dtype, device)
 
 

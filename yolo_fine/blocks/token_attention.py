@@ -44,6 +44,7 @@ class TokenAttention(nn.Module):
         dim: int,
         heads: int,
         kind: Literal["linear", "softmax"] = "linear",
+        *,
         qk_norm: Literal["mean", "sum"] = "mean",
         norm: Literal["rms", "layer"] = "rms",
         rms_eps: float = 1e-6,

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Cost of every block beside a 3x3 convolution and a plain FINE.
+
+    python benchmarks/blocks.py [threads=2] [rounds=60]
+
+Measured at 128 channels on 80x80 (P3 of a 640 image), batch 1, eval mode, no gradients. All modules take turns in
+every round, so that a busy machine slows them alike; the table gives medians and the ratio to Conv3x3 + BN + SiLU.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+from ultralytics.nn.modules import Conv
+
+from yolo_fine.blocks import EMA, FINE, DilatedContext, DilatedFusion, FINEConcat
+
+
+class PlainFINE(nn.Module):
+    """FINE written down step by step: one layer a step, encoding rebuilt at every call, nothing fused or reordered."""
+
+    def __init__(self, c_high: int, c_low: int, stride: int) -> None:
+        super().__init__()
+        self.stride, self.heads = stride, c_low // 16
+        self.embed = nn.Sequential(nn.Conv2d(c_high, c_low, 1), nn.BatchNorm2d(c_low))
+        self.q, self.k, self.v, self.out = (nn.Linear(c_low, c_low) for _ in range(4))
+        self.rms = nn.Parameter(torch.ones(16))
+        self.norm1, self.norm2 = nn.LayerNorm(c_low), nn.LayerNorm(c_low)
+        self.linear1, self.linear2 = nn.Linear(c_low, 4 * c_low), nn.Linear(4 * c_low, c_low)
+        self.gain = nn.Parameter(torch.zeros(1, c_low, 1, 1))
+
+    def forward(self, x: list[Tensor]) -> Tensor:
+        """Return the refined low map."""
+        high, low = x
+        queries = F.avg_pool2d(low, 2 * self.stride)
+        keys = F.avg_pool2d(self.embed(high), self.stride)
+        batch, channels, height, width = queries.shape
+        tokens, keys = queries.flatten(2).transpose(1, 2), keys.flatten(2).transpose(1, 2)
+        encoding = self._encoding(height, width, channels)
+        q, k, v = self.q(tokens + encoding), self.k(keys + encoding), self.v(keys + encoding)
+        q, k, v = (t.view(batch, -1, self.heads, 16).transpose(1, 2) for t in (q, k, v))
+        q = q / q.abs().mean(2, keepdim=True).clamp(min=1e-6)
+        k = k / k.abs().sum(2, keepdim=True).clamp(min=1e-6)
+        y = q @ (k.transpose(2, 3) @ v)
+        y = y / (y.pow(2).mean(-1, keepdim=True) + 1e-6).sqrt() * self.rms
+        o = tokens + self.norm1(self.out(y.transpose(1, 2).reshape(batch, -1, channels)))
+        o = o + self.norm2(self.linear2(F.gelu(self.linear1(o))))
+        modulation = o.transpose(1, 2).reshape(batch, channels, height, width)
+        modulation = F.interpolate(modulation, size=low.shape[2:], mode="bilinear", align_corners=False)
+        return low + self.gain * (modulation * low)
+
+    @staticmethod
+    def _encoding(height: int, width: int, channels: int) -> Tensor:
+        omega = 10000.0 ** (-torch.arange(channels // 4) / (channels // 4))
+        row, col = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        angles = [p.reshape(-1, 1) * omega for p in (row, col)]
+        return torch.cat([f(angle) for angle in angles for f in (torch.sin, torch.cos)], dim=1)
+
+
+def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
+    """Every measured module with its input."""
+    high, up, low = torch.randn(1, 256, 40, 40), torch.randn(1, 256, 80, 80), torch.randn(1, 128, 80, 80)
+    shallow = torch.randn(1, 64, 160, 160)
+
+    return {
+        "Conv3x3+BN+SiLU": (Conv(128, 128, 3), low),
+        "FINE, plain": (PlainFINE(256, 128, 2), [high, low]),
+        "FINE": (FINE(256, 128, stride=2), [high, low]),
+        "FINE, softmax": (FINE(256, 128, stride=2, attn="softmax"), [high, low]),
+        "FINEConcat": (FINEConcat(256, 128, stride=2), [up, low]),
+        "EMA": (EMA(128), low),
+        "DilatedContext": (DilatedContext(128), low),
+        "DilatedFusion": (DilatedFusion(256, 128, 64), [high, low, shallow]),
+    }
+
+
+def measure(modules: dict[str, tuple[nn.Module, list[Tensor] | Tensor]], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of every module, once a round; a first call warms up what the round before evicted."""
+    times: dict[str, list[float]] = {name: [] for name in modules}
+    with torch.no_grad():
+        for _ in range(rounds):
+            for name, (module, x) in modules.items():
+                module(x)
+                start = time.perf_counter()
+                module(x)
+                times[name].append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def main() -> None:
+    """Measure and print the table."""
+    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    torch.set_num_threads(int(options.get("threads", 2)))
+    torch.manual_seed(0)
+    modules = {name: (module.eval(), x) for name, (module, x) in cases().items()}
+    times = measure(modules, int(options.get("rounds", 60)))
+    yardstick = times["Conv3x3+BN+SiLU"]
+    print(f"torch {torch.__version__}, CPU, {torch.get_num_threads()} threads, medians of {len(yardstick)} rounds\n")
+    print("| block | ms | ratio to Conv3x3 | parameters | MMACs |\n|---|---:|---:|---:|---:|")
+    for name, (module, x) in modules.items():
+        counter = FlopCounterMode(display=False)
+        with torch.no_grad(), counter:
+            module(x)
+        ratio = statistics.median(own / base for own, base in zip(times[name], yardstick, strict=True))
+        parameters = sum(parameter.numel() for parameter in module.parameters())
+        print(
+            f"| {name} | {statistics.median(times[name]):.2f} | {ratio:.2f} | {parameters:,} "
+            f"| {counter.get_total_flops() / 2e6:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""When a block may keep a constant tensor from one call to the next.
+
+Constants that follow from sizes alone are kept per process (``functools.lru_cache``), in no module's state, so that
+they never meet pickling, ``deepcopy``, the state dict or another device's copy of the module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+# Absent before torch 2.3; there, compiled graphs take the eager path too.
+_is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
+
+
+def is_eager(x: Tensor) -> bool:
+    """Whether ``x`` is a real tensor in eager mode: not traced, not compiled, not a stand-in such as a FakeTensor.
+
+    Otherwise sizes may be symbols, and constants must be built from them inside the graph.
+    """
+    return not (torch.jit.is_tracing() or _is_compiling()) and type(x) is Tensor
+
+
+@contextmanager
+def plain_mode() -> Iterator[None]:
+    """Build constants without gradients and outside inference mode, whose tensors could not be used in training."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
