@@ -52,8 +52,8 @@ def test_a_picture_does_not_depend_on_how_many_there_are(sample, tmp_path):
 
 @pytest.mark.parametrize(("split", "index", "seed"), [("val", 0, 0), ("train", 1, 0), ("train", 0, 1)])
 def test_split_number_and_seed_each_change_the_picture(split, index, seed):
-    first = make_picture("train", 0, SIZE)[0]
-    assert not np.array_equal(first, make_picture(split, index, SIZE, seed=seed)[0])
+    first = make_picture("train", 0, size=SIZE)[0]
+    assert not np.array_equal(first, make_picture(split, index, size=SIZE, seed=seed)[0])
 
 
 def test_yolo_and_visdrone_labels_agree(sample):
@@ -90,8 +90,13 @@ def test_rows_are_valid(sample):
     assert ignored == sum(sample.ignored.values()) > 0
 
 
+def test_density_changes_the_number_of_objects():
+    counts = [sum(len(make_picture("val", i, size=512, density=d)[1]) for i in range(6)) for d in (0.5, 1, 2)]
+    assert counts[0] < 0.7 * counts[1] < 0.5 * counts[2]
+
+
 def test_truncated_boxes_touch_the_edge():
-    _, annotations, _ = make_picture("val", 3, 512)
+    _, annotations, _ = make_picture("val", 3, size=512)
     for annotation in annotations:
         if annotation.truncation:
             assert min(annotation.box) == 0 or max(annotation.box) == 512
@@ -162,6 +167,7 @@ def test_two_processes_may_make_the_same_set(tmp_path, monkeypatch):
         ({"size": 32}, "size must be a whole number from 64"),
         ({"scale": 0.0}, "scale must be a number from 0.1"),
         ({"scale": "big"}, "scale must be a number"),
+        ({"density": 9}, "density must be a number from 0.1 to 5"),
         ({"seed": -1}, "seed must be"),
         ({"train": 0, "val": 0}, "no picture"),
     ],
@@ -175,5 +181,5 @@ def test_wrong_arguments_are_refused(tmp_path, arguments, message):
 def test_record_says_how_it_was_made(sample):
     record = json.loads((sample.root / "smallobjects.json").read_text())
     assert record["settings"] == {
-        "edition": procedural.EDITION, "train": 6, "val": 10, "size": SIZE, "scale": 0.5, "seed": 0,
+        "edition": procedural.EDITION, "train": 6, "val": 10, "size": SIZE, "scale": 0.5, "density": 1.0, "seed": 0,
     }  # fmt: skip

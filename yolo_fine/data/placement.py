@@ -55,8 +55,15 @@ def statistics() -> dict[str, Any]:
     return load_statistics("val")
 
 
-def plan_picture(rng: np.random.Generator, size: int, scale: float = 1.0) -> Plan:
-    """Plan one picture of ``size`` x ``size`` pixels, with ``scale`` pixels per pixel of a VisDrone picture."""
+def plan_picture(rng: np.random.Generator, size: int, scale: float = 1.0, density: float = 1.0) -> Plan:
+    """Plan one picture.
+
+    Args:
+        rng: Source of chance.
+        size: Picture side in pixels.
+        scale: Pixels per pixel of a VisDrone picture.
+        density: Number of objects against VisDrone's.
+    """
     summary = statistics()
     between = summary["scale"]["between_log_std"]
     linked = summary["scale"]["correlation_with_log_count"]
@@ -66,7 +73,7 @@ def plan_picture(rng: np.random.Generator, size: int, scale: float = 1.0) -> Pla
     pitch = math.radians(rng.uniform(*PITCH_DEGREES))
     scene = plan_scene(rng, Camera.at_scale(size, pitch, pixels_per_metre))
     window = (size / scale) ** 2 / summary["picture_side_px"][3] ** 2  # area against a VisDrone picture's
-    boxes = _whole(rng, _at_quantile(summary["boxes_per_picture"], busyness) * window)
+    boxes = _whole(rng, _at_quantile(summary["boxes_per_picture"], busyness) * window * density)
     ignored = _whole(rng, _at_quantile(summary["ignored_per_picture"], rng.normal()) * window)
     furniture = plan_furniture(rng, scene)
     regions = plan_regions(rng, scene, ignored, summary["ignored"], scale)

@@ -30,7 +30,7 @@ JPEG_QUALITY = 92
 
 
 def make_picture(
-    split: str, index: int, size: int = 1024, scale: float = 1.0, seed: int = 0
+    split: str, index: int, *, size: int = 1024, scale: float = 1.0, density: float = 1.0, seed: int = 0
 ) -> tuple[np.ndarray, list[Annotation], np.ndarray]:
     """Draw one picture of the set, without writing it.
 
@@ -39,6 +39,7 @@ def make_picture(
         index: Number of the picture in its split, from 0.
         size: Picture side in pixels.
         scale: Pixels per pixel of a VisDrone picture: 1 keeps VisDrone's object sizes in pixels.
+        density: Number of objects against VisDrone's.
         seed: Seed of the whole set.
 
     Returns:
@@ -46,7 +47,7 @@ def make_picture(
         of x1, y1, x2, y2 in pixels.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, SPLITS.index(split), index]))
-    plan = plan_picture(rng, size, scale)
+    plan = plan_picture(rng, size, scale, density)
     picture, annotations = render(rng, plan)
     return picture, annotations, plan.regions
 
@@ -58,6 +59,7 @@ def make_dataset(
     val: int = 50,
     size: int = 1024,
     scale: float = 1.0,
+    density: float = 1.0,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleSet:
@@ -72,6 +74,7 @@ def make_dataset(
         size: Picture side in pixels.
         scale: Pixels per pixel of a VisDrone picture. At 1, objects have VisDrone's sizes in pixels, and a picture
             holds as many as a VisDrone window of its size.
+        density: Number of objects against VisDrone's.
         seed: Seed of the whole set.
         progress: Called with (done, total) after each picture.
 
@@ -79,7 +82,8 @@ def make_dataset(
         ArgumentError: A number is out of range.
         DataError: ``root`` holds something else, another set or a damaged one.
     """
-    settings = {"edition": EDITION, "train": train, "val": val, "size": size, "scale": scale, "seed": seed}
+    settings: dict[str, Any] = {"edition": EDITION, "train": train, "val": val, "size": size}
+    settings |= {"scale": scale, "density": density, "seed": seed}
     check_settings(settings)
     root = Path(root)
     found = find_existing(root, settings)
@@ -105,14 +109,13 @@ def make_dataset(
 
 def _write_set(folder: Path, settings: dict[str, Any], progress: Callable[[int, int], None] | None) -> None:
     """Write the whole set into ``folder``."""
+    how = {name: settings[name] for name in ("size", "scale", "density", "seed")}
     boxes, ignored, done = dict.fromkeys(SPLITS, 0), dict.fromkeys(SPLITS, 0), 0
     for split in SPLITS:
         for kind in ("images", "labels", "annotations"):
             (folder / kind / split).mkdir(parents=True)
         for index in range(settings[split]):
-            picture, annotations, regions = make_picture(
-                split, index, settings["size"], settings["scale"], settings["seed"]
-            )
+            picture, annotations, regions = make_picture(split, index, **how)
             name = f"{split}_{index:05d}"
             encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
             (folder / "images" / split / f"{name}.jpg").write_bytes(encoded.tobytes())

@@ -38,10 +38,16 @@ class SampleSet:
 
 def check_settings(settings: dict[str, Any]) -> None:
     """Refuse numbers that make no picture set."""
-    limits = {"train": (0, 10**6), "val": (0, 10**6), "size": (64, 8192), "seed": (0, 2**63), "scale": (0.1, 10.0)}
+    limits: dict[str, tuple[float, float]] = {
+        "train": (0, 10**6),
+        "val": (0, 10**6),
+        "size": (64, 8192),
+        "seed": (0, 2**63),
+    }
+    limits |= {"scale": (0.1, 10), "density": (0.1, 5)}
     for name, (low, high) in limits.items():
         value = settings[name]
-        whole = name != "scale"
+        whole = name not in ("scale", "density")
         fitting = isinstance(value, int) or (isinstance(value, float) and not whole)
         if isinstance(value, bool) or not fitting or not low <= value <= high:
             kind = "a whole number" if whole else "a number"

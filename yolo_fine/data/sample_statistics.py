@@ -24,7 +24,7 @@ def summarize_sample(pictures: int, size: int = 1024, scale: float = 1.0, seed: 
     """Draw ``pictures`` val pictures (arguments as for ``make_picture``) and summarise them like VisDrone's."""
     tables = []
     for index in range(pictures):
-        _, annotations, regions = make_picture("val", index, size, scale, seed)
+        _, annotations, regions = make_picture("val", index, size=size, scale=scale, seed=seed)
         tables.append(parse_rows(visdrone_text(annotations, regions)))
     return summarize_split(tables, np.full(pictures, float(size * size)), ("ignored", *NAMES))
 

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""``yolo-fine demo``: draw small objects, train a detector, validate, export and look, in minutes and offline."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yolo_fine.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from yolo_fine.data.sample_set import SampleSet
+
+RESULT_FILE = "demo.json"
+DATA_FOLDER = "data"
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What a demo run made and measured: also the content of ``demo.json``.
+
+    ``map50`` and ``map50_95`` are mAP at an overlap of 0.5 and over 0.5 to 0.95 on the val pictures, ``ap50`` is per
+    class, ``detections`` counts the boxes in ``picture``, ``seconds`` is wall time per step. ``onnx`` is None without
+    the export extra. ``settings`` are the arguments that make the same run again.
+    """
+
+    map50: float
+    map50_95: float
+    ap50: dict[str, float]
+    detections: int
+    seconds: dict[str, float]
+    weights: str
+    onnx: str | None
+    picture: str
+    settings: dict[str, Any]
+
+
+def run_demo(
+    *,
+    out: Path = Path("runs/demo"),
+    model: str = "yolo11n-fine.yaml",
+    train: int = 400,
+    val: int = 60,
+    imgsz: int = 256,
+    scale: float = 1.0,
+    density: float = 1.5,
+    epochs: int = 8,
+    batch: int = 4,
+    lr: float = 0.002,
+    seed: int = 0,
+) -> DemoResult:
+    """Run the whole loop once; prints its steps, figures and files.
+
+    Ultralytics is kept offline, unless it was imported before. ``out/demo.json`` is written last: a folder without it
+    is unfinished. Run again, the demo draws no pictures that are already there and replaces the rest.
+
+    Args:
+        out: Folder for everything that is made.
+        model: Model YAML, trained from scratch.
+        train: Number of training pictures.
+        val: Number of validation pictures.
+        imgsz: Side of pictures and of the network's input, in pixels.
+        scale: Pixels per pixel of a VisDrone picture; less means more and smaller objects.
+        density: Number of objects against VisDrone's.
+        epochs: Passes over the training pictures.
+        batch: Pictures per step.
+        lr: Learning rate of AdamW.
+        seed: Seed of pictures and training.
+
+    Raises:
+        ArgumentError: A value is out of range, or ``out`` holds something else.
+    """
+    settings = {key: value for key, value in locals().items() if key != "out"}
+    _check(out, settings)
+    if "ultralytics" not in sys.modules:
+        os.environ.setdefault("YOLO_OFFLINE", "true")
+    (out / RESULT_FILE).unlink(missing_ok=True)
+    seconds: dict[str, float] = {}
+
+    began = _announce(1, f"Drawing {train} + {val} pictures of {imgsz} x {imgsz} with small objects")
+    samples = _draw(out, settings)
+    print(f"{samples.boxes['train']} + {samples.boxes['val']} objects, {sum(samples.ignored.values())} ignored regions")
+    seconds["draw"] = _since(began)
+
+    began = _announce(2, f"Training {model} from scratch for {epochs} epochs, with validation")
+    metrics, weights = _train(out, samples, settings)
+    seconds["train"] = _since(began)
+
+    began = _announce(3, "Exporting to ONNX")
+    onnx = _export(weights, imgsz)
+    seconds["export"] = _since(began)
+
+    began = _announce(4, f"Looking at one val picture with {'the ONNX file' if onnx else 'the trained weights'}")
+    picture = out / "prediction.jpg"
+    detections = _look(onnx or weights, samples, imgsz, picture)
+    seconds["look"] = _since(began)
+
+    ap50 = dict.fromkeys(metrics.names.values(), 0.0)
+    for label, value in zip(metrics.box.ap_class_index, metrics.box.ap50, strict=True):
+        ap50[metrics.names[label]] = round(float(value), 4)
+    result = DemoResult(
+        map50=round(float(metrics.box.map50), 4),
+        map50_95=round(float(metrics.box.map), 4),
+        ap50=ap50,
+        detections=detections,
+        seconds=seconds,
+        weights=str(weights),
+        onnx=str(onnx) if onnx else None,
+        picture=str(picture),
+        settings=settings,
+    )
+    unfinished = out / f".{RESULT_FILE}"
+    unfinished.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(out / RESULT_FILE)
+    _report(result, samples, out)
+    return result
+
+
+def _check(out: Path, settings: dict[str, Any]) -> None:
+    """Refuse what cannot work before anything is written."""
+    for name in ("train", "val", "epochs", "batch"):
+        if settings[name] < 1:
+            raise ArgumentError(f"{name} must be 1 or more, got {settings[name]}")
+    if settings["imgsz"] % 32 or settings["imgsz"] < 64:
+        raise ArgumentError(f"imgsz must be a multiple of 32 from 64 on, got {settings['imgsz']}")
+    if not settings["model"].endswith((".yaml", ".yml")):
+        raise ArgumentError(f"model must be a model YAML, which is trained from scratch, got '{settings['model']}'")
+    if out.exists() and not out.is_dir():
+        raise ArgumentError(f"out={out} is a file; give a folder")
+    ours = (out / RESULT_FILE).exists() or (out / DATA_FOLDER).exists()
+    if out.is_dir() and any(out.iterdir()) and not ours:
+        raise ArgumentError(f"out={out} holds other files; give an empty or a new folder")
+
+
+def _draw(out: Path, settings: dict[str, Any]) -> SampleSet:
+    """Make the pictures, or find them there."""
+    from yolo_fine.data.procedural import make_dataset
+
+    wanted = {key: settings[key] for key in ("train", "val", "scale", "density", "seed")} | {"size": settings["imgsz"]}
+    name = "-".join(f"{key}{value}" for key, value in wanted.items())
+    return make_dataset(out / DATA_FOLDER / name, **wanted)
+
+
+def _train(out: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any, Path]:
+    """Train from scratch; returns the metrics of the best epoch's weights on the val pictures, and these weights."""
+    threads = int(os.environ.get("OMP_NUM_THREADS") or min(8, os.cpu_count() or 1))  # before Ultralytics sets it to 1
+    import torch
+    from ultralytics import YOLO
+
+    shutil.rmtree(out / "train", ignore_errors=True)
+    detector = YOLO(settings["model"], task="detect")
+    detector.add_callback("on_train_start", lambda trainer: torch.set_num_threads(threads))
+    metrics = detector.train(
+        data=str(samples.yaml.resolve()), project=str(out.resolve()), name="train", exist_ok=True,
+        epochs=settings["epochs"], batch=settings["batch"], imgsz=settings["imgsz"], seed=settings["seed"],
+        pretrained=False, optimizer="AdamW", lr0=settings["lr"], nbs=settings["batch"], warmup_epochs=0.5,
+        mosaic=0.0, close_mosaic=0, scale=0.2, translate=0.05, erasing=0.0,
+        amp=False, workers=0, cache="ram", plots=False, verbose=False, device="cpu",
+    )  # fmt: skip
+    weights = out / "best.pt"
+    shutil.copyfile(Path(detector.trainer.best), weights)
+    return metrics, weights
+
+
+def _export(weights: Path, imgsz: int) -> Path | None:
+    """Write ``best.onnx`` beside the weights; None, with a word why, when the export extra is not installed."""
+    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f'Skipped: {" and ".join(missing)} not installed. To export: pip install "yolo-fine[export]"')
+        return None
+    from ultralytics import YOLO
+
+    slim = importlib.util.find_spec("onnxslim") is not None
+    return Path(YOLO(weights).export(format="onnx", imgsz=imgsz, simplify=slim, device="cpu", verbose=False))
+
+
+def _look(weights: Path, samples: SampleSet, imgsz: int, picture: Path) -> int:
+    """Detect objects in the val picture with the most labels; saves it with boxes and returns their number."""
+    from ultralytics import YOLO
+
+    labels = samples.root / "labels" / "val"
+    busiest = max(sorted(labels.glob("*.txt")), key=lambda path: len(path.read_text().splitlines()))
+    source = samples.root / "images" / "val" / f"{busiest.stem}.jpg"
+    found = YOLO(weights, task="detect").predict(str(source), imgsz=imgsz, device="cpu", verbose=False)[0]
+    found.save(str(picture), line_width=1, font_size=6)
+    return len(found.boxes)
+
+
+def _announce(number: int, title: str) -> float:
+    """Print a step's title; returns the time at which it began."""
+    print(f"\n[{number}/4] {title}", flush=True)
+    return time.perf_counter()
+
+
+def _since(began: float) -> float:
+    """Seconds since ``began``."""
+    return round(time.perf_counter() - began, 1)
+
+
+def _report(result: DemoResult, samples: SampleSet, out: Path) -> None:
+    """Print the figures and where everything is."""
+    print(
+        f"\nmAP50 {result.map50:.3f}, mAP50-95 {result.map50_95:.3f} on {samples.pictures['val']} val pictures; AP50:"
+    )
+    print("  " + ", ".join(f"{name} {value:.2f}" for name, value in result.ap50.items()))
+    rows = [("pictures", samples.root), ("weights", result.weights), ("ONNX", result.onnx or "not exported")]
+    rows += [("picture", f"{result.picture} ({result.detections} boxes)"), ("figures", out / RESULT_FILE)]
+    for name, value in rows:
+        print(f"  {name:9}{value}")
+    print(f"Done in {sum(result.seconds.values()):.0f} s.")
