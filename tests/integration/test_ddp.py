@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The worker file that Ultralytics writes for several GPUs, run with two processes on the CPU."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.commands import FAST, run
+from yolo_fine.integration.upstream import installed_version
+
+WRITE = """
+import sys
+from ultralytics import YOLO
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils import dist
+
+overrides = dict(model="yolo11n-ema.yaml", data={data!r}, epochs=1, imgsz=64, batch=4, workers=0, plots=False,
+                 amp=False, device="cpu", project={project!r}, name="run", exist_ok=True, val=False)
+trainer = DetectionTrainer(overrides=overrides)
+trainer.model = "yolo11n-ema.yaml"
+print("FILE", dist.generate_ddp_file(trainer))
+"""
+
+# Ultralytics runs several processes on accelerators only: on the CPU its trainer sets up no process group. The worker's
+# file is executed as written; around it, the trainer is told that there are two devices, both of them the CPU.
+WORKER = """
+import inspect, runpy, sys
+import torch, torch.distributed as dist
+from ultralytics.engine.trainer import BaseTrainer
+
+def setup_ddp(self, *args):
+    dist.init_process_group("gloo")
+    self.device = torch.device("cpu")
+
+BaseTrainer._setup_ddp = setup_ddp
+BaseTrainer.final_eval = lambda self: None  # asks for the rank's GPU
+do_train, DDP = BaseTrainer._do_train, torch.nn.parallel.DistributedDataParallel
+torch.nn.parallel.DistributedDataParallel = lambda model, device_ids=None, **kwargs: DDP(model, **kwargs)
+
+def train_in_two(self, *args):
+    self.world_size = 2
+    do_train(self, *([2] if "world_size" in inspect.signature(do_train).parameters else []))
+    blocks = [layer for layer in self.model.module.model if layer.type.startswith("yolo_fine.")]
+    mine = torch.cat([p.detach().flatten() for block in blocks for p in block.parameters()])
+    total = mine.clone()
+    dist.all_reduce(total)
+    print("RANK", dist.get_rank(), "BLOCKS", len(blocks), "EQUAL", torch.allclose(mine * 2, total), flush=True)
+
+BaseTrainer._do_train = train_in_two
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gloo over torchrun on Linux and macOS")
+def test_the_generated_worker_file_with_two_processes(tmp_path, tiny_data):
+    if installed_version() >= (8, 4, 190):
+        pytest.importorskip("cloudpickle")
+    write = tmp_path / "write.py"
+    write.write_text(WRITE.format(data=str(tiny_data), project=str(tmp_path)))
+    done = run([sys.executable, str(write)], tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    file = next(line.split(maxsplit=1)[1] for line in done.stdout.splitlines() if line.startswith("FILE "))
+    worker = tmp_path / "worker.py"
+    worker.write_text(WORKER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = run([*command, str(worker), file], tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    for rank in (0, 1):
+        assert f"RANK {rank} BLOCKS 3 EQUAL True" in done.stdout
+    assert (tmp_path / "run" / "weights" / "last.pt").is_file()
+
+
+@pytest.mark.skipif(not __import__("torch").cuda.is_available(), reason="needs two GPUs")
+def test_two_gpus(tmp_path, tiny_data):
+    import torch
+
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two GPUs")
+    words = [word for word in FAST if not word.startswith("device")]
+    from tests.commands import yolo
+
+    done = yolo(
+        "train", "model=yolo11n-fine.yaml", f"data={tiny_data}", "epochs=1", "device=0,1", *words, f"project={tmp_path}",
+        "name=run", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "run" / "weights" / "best.pt").is_file()

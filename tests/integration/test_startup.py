@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Fresh processes: who learns our names, when, and what is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands import python, yolo
+
+BUILD = "YOLO('yolo11n-fine.yaml').model.model[11].__class__.__name__ == 'FINE' or sys.exit('not ours')"
+ORDERS = {
+    "ultralytics alone": "import sys; from ultralytics import YOLO; " + BUILD,
+    "yolo_fine first": "import sys, yolo_fine; from ultralytics import YOLO; " + BUILD,
+    "ultralytics first": "import sys; from ultralytics import YOLO; import yolo_fine; " + BUILD,
+    "registry first": "import sys, yolo_fine.registry; from ultralytics import YOLO; " + BUILD,
+    "blocks first": "import sys, yolo_fine.blocks.fine; from ultralytics import YOLO; " + BUILD,
+    "blocks after tasks": "import sys, ultralytics.nn.tasks, yolo_fine.blocks; from ultralytics import YOLO; " + BUILD,
+    "dataset module first": "import sys, ultralytics.data.utils; from ultralytics import YOLO; " + BUILD,
+    "enable twice": "import sys, yolo_fine; yolo_fine.enable(); yolo_fine.enable(); from ultralytics import YOLO; " + BUILD,
+    "in a thread": (
+        "import sys, threading\n"
+        "def work():\n"
+        "    from ultralytics import YOLO\n"
+        "    ok.append(YOLO('yolo11n-fine.yaml').model.model[11].__class__.__name__)\n"
+        "ok = []; thread = threading.Thread(target=work); thread.start(); thread.join(); sys.exit(ok != ['FINE'])"
+    ),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_import_orders(order, tmp_path):
+    done = python(ORDERS[order], tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("order", ["yolo_fine first", "ultralytics first", "registry first"])
+def test_without_start_up_files_an_import_is_enough(order, tmp_path):
+    """``-S``-like surroundings: the hook is off, and an explicit import arms it."""
+    done = python(ORDERS[order], tmp_path, YOLO_FINE_AUTOLOAD="0")
+    assert done.returncode == 0, done.stderr
+
+
+def test_autoload_0_leaves_ultralytics_alone(tmp_path):
+    done = python(ORDERS["ultralytics alone"], tmp_path, YOLO_FINE_AUTOLOAD="0")
+    assert done.returncode != 0
+    assert "-fine.yaml' does not exist" in done.stderr
+    done = python("import sys; sys.exit('yolo_fine' in sys.modules)", tmp_path, YOLO_FINE_AUTOLOAD="0")
+    assert done.returncode == 0
+
+
+def test_start_up_is_light(tmp_path):
+    """A process that never imports Ultralytics loads four small modules, and neither torch nor typing."""
+    done = python("import sys; print(*sorted(name for name in sys.modules if 'yolo_fine' in name))", tmp_path)
+    names = ["_yolo_fine_start", "yolo_fine", "yolo_fine.integration", "yolo_fine.integration.startup"]
+    assert done.stdout.split() == names
+    heavy = "import sys; sys.exit(str([n for n in ('torch', 'ultralytics', 'typing', 'inspect') if n in sys.modules]))"
+    bare = python(heavy, tmp_path, YOLO_FINE_AUTOLOAD="0")
+    assert python(heavy, tmp_path).stderr == bare.stderr
+
+
+def test_a_broken_installation_does_not_disturb_others(tmp_path):
+    """The start-up file swallows a package that can't be imported; a seam that fails leaves Ultralytics stock."""
+    broken = tmp_path / "broken"
+    (broken / "yolo_fine").mkdir(parents=True)
+    (broken / "yolo_fine" / "__init__.py").write_text("raise RuntimeError('broken')")
+    done = python("import _yolo_fine_start; _yolo_fine_start.start(); print('fine')", tmp_path, PYTHONPATH=str(broken))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "fine"
+    code = (
+        "import sys; sys.modules['yolo_fine.integration.install'] = None\n"
+        "from ultralytics import YOLO; YOLO('yolo11n.yaml')"
+    )
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "yolo_fine is not active" in done.stderr
+
+
+def test_a_failed_import_of_ultralytics_leaves_the_hook_armed(tmp_path):
+    code = (
+        "import sys; sys.modules['ultralytics.nn.modules'] = None\n"
+        "try:\n    import ultralytics.nn.tasks\n"
+        "except ImportError:\n    pass\n"
+        "else:\n    sys.exit('expected an ImportError')\n"
+        "del sys.modules['ultralytics.nn.modules']\n"
+        "for name in [n for n in sys.modules if n.startswith('ultralytics.nn')]: del sys.modules[name]\n"
+        "from ultralytics import YOLO; " + BUILD
+    )
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("[[-1, 6], 1, FINEE, [1]]", "unknown module 'FINEE'; did you mean FINE"),
+        ("[[-1], 1, FINE, [1]]", "FINE takes 2 inputs (high, low), 'from' gives 1"),
+        ("[[-1, 6], 1, FINE, [1, Ture]]", "FINE argument 'heads' must be int or None, got 'Ture'"),
+        ("[[-1, 66], 1, FINE, [1]]", "'from' points forward: 66 is not above layer 11"),
+        ("[[-1, 6], 3, FINE, [1]]", "FINE can't be repeated"),
+    ],
+)
+def test_a_wrong_row_ends_the_stock_command_in_one_message(row, reason, tmp_path, tiny_data):
+    from yolo_fine.integration.model_files import packaged_files
+
+    text = packaged_files("models")["yolo11-fine.yaml"].read_text().replace("[[-1, 6], 1, FINE, [1]]", row)
+    (tmp_path / "yolo11n-wrong.yaml").write_text(text)
+    done = yolo("train", "model=yolo11n-wrong.yaml", f"data={tiny_data}", "epochs=1", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("yolo_fine: yolo11n-wrong.yaml: layer 11 (head[0])") == 1
+    assert reason in done.stderr
+    assert not (tmp_path / "runs").exists()
