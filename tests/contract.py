@@ -287,8 +287,9 @@ class BlockContract:
         assert all(f"{parameter.name}:" in text for parameter in self.spec.parameters)
 
     @staticmethod
+    @torch.no_grad()
     def assert_near(y: Tensor, expected: Tensor, tolerance: float) -> None:
         """The largest difference is below ``tolerance`` of the largest value."""
         assert y.shape == expected.shape
-        error = float((y.float() - expected).abs().max().detach() / expected.abs().max())
+        error = float((y.float() - expected).abs().max() / expected.abs().max())
         assert error < tolerance, f"relative error {error:.1e}"

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
+# ruff: noqa: RUF012
 """DilatedContext and DilatedFusion: the contract, their reach, and what they say about wrong sizes."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
+# ruff: noqa: RUF012
 """EMA: the contract, and its groups."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
+# ruff: noqa: RUF012
 """FINE and FINEConcat: the contract, and what is particular to them."""
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def test_mean_norm_does_not_fade_with_resolution() -> None:
         torch.manual_seed(0)
         block = FINE(32, 32, qk_norm=qk_norm, pe=False).eval()
         seen: list[Tensor] = []
-        block.attention.norm.register_forward_hook(lambda module, x, y, seen=seen: seen.append(y))
+        block.attention.norm.register_forward_hook(lambda module, x, y, seen=seen: seen.append(y.detach()))
         for side in (8, 40):
             block([torch.randn(1, 32, side, side), torch.randn(1, 32, 2 * side, 2 * side)])
         sizes[qk_norm] = [float(y.square().mean().sqrt()) for y in seen]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
 from yolo_fine.blocks.ema import EMA
-from yolo_fine.blocks.fine import FINE, FINEConcat
+from yolo_fine.blocks.fine import FINE
+from yolo_fine.blocks.fine_concat import FINEConcat
 
 __all__ = ["EMA", "FINE", "DilatedContext", "DilatedFusion", "FINEConcat"]

@@ -22,6 +22,7 @@ from yolo_fine.blocks.checks import (
     require_sizes,
 )
 from yolo_fine.blocks.constants import is_eager
+from yolo_fine.blocks.pooling import pool
 from yolo_fine.blocks.positions import sincos_2d
 from yolo_fine.blocks.token_attention import TokenAttention
 from yolo_fine.registry import block
@@ -144,9 +145,9 @@ class FINE(nn.Module):
 
     def _modulation(self, high: Tensor, low: Tensor) -> Tensor:
         """Steps 1 to 4: the modulation map on the token grid, (B, c_low, h, w)."""
-        queries = _pool(low, 2 * self.stride)
+        queries = pool(low, 2 * self.stride)
         # In eval mode the projection is affine and commutes with the pool; in training the batch norm sees all of high.
-        context = _pool(self.embed(high), self.stride) if self.training else self.embed(_pool(high, self.stride))
+        context = pool(self.embed(high), self.stride) if self.training else self.embed(pool(high, self.stride))
         tokens, keys = (grid.flatten(2).transpose(1, 2).contiguous() for grid in (queries, context))
         q, k = tokens, keys
         if self.pe:
@@ -155,68 +156,3 @@ class FINE(nn.Module):
         tokens = tokens + self.norm1(self.attention(q, k))
         tokens = tokens + self.norm2(self.linear2(F.gelu(self.linear1(tokens))))
         return tokens.transpose(1, 2).to(low.dtype).reshape(queries.shape)
-
-
-@block(inputs=("high", "low"), out="sum", kind="fuse", paper=PAPER)
-class FINEConcat(nn.Module):
-    """Concat that refines its second map by FINE: the one word to change in a stock YAML.
-
-    Takes the maps that Concat takes, ``high`` already upsampled to the size of ``low``, and returns
-    ``concat([high, FINE([pool2(high), low])])``. The pool by 2 undoes a nearest-neighbour upsample exactly; after
-    another upsampler FINE sees its 2x2 means. Every argument is FINE's, so the ``[1]`` of a Concat row reads as
-    ``stride=1``: right for P5 into P4; write 2 for P4 into P3 (with 1 it works on four times the tokens).
-
-    At init: equals ``torch.cat([high, low], 1)`` to the bit.
-
-    Cost: as :class:`FINE`.
-
-    Args:
-        c_high: Channels of ``high``.
-        c_low: Channels of ``low``.
-        stride: See :class:`FINE`, also for everything that follows.
-        heads: See :class:`FINE`.
-        attn: See :class:`FINE`.
-        modulation: See :class:`FINE`.
-        gain: See :class:`FINE`.
-        pe: See :class:`FINE`.
-        mlp_ratio: See :class:`FINE`.
-
-    Shapes:
-        x: [high (B, c_high, H, W), low (B, c_low, H, W)]; output (B, c_high + c_low, H, W), high first.
-
-    Raises:
-        BlockArgumentError: An argument is out of range, or the maps differ in size.
-    """
-
-    def __init__(
-        self,
-        c_high: int,
-        c_low: int,
-        stride: Literal[1, 2, 4] = 1,
-        heads: int | None = None,
-        attn: Literal["linear", "softmax"] = "linear",
-        *,
-        modulation: Literal["residual", "mul"] = "residual",
-        gain: float = 0.0,
-        pe: bool = True,
-        mlp_ratio: float = 4.0,
-    ) -> None:
-        super().__init__()
-        self.fine = FINE(
-            c_high, c_low, stride, heads, attn, modulation=modulation, gain=gain, pe=pe, mlp_ratio=mlp_ratio
-        )
-
-    def forward(self, x: Sequence[Tensor]) -> Tensor:
-        """Concatenate ``high`` and the refined ``low``."""
-        high, low = x
-        same = torch.jit.is_tracing() or high.shape[2:] == low.shape[2:]
-        require_sizes(self, same, "'high' must be upsampled to the size of 'low'", high=high, low=low)
-        return torch.cat([high, self.fine([_pool(high, 2), low])], dim=1)
-
-
-def _pool(x: Tensor, window: int) -> Tensor:
-    """Average over ``window``² cells without overlap; a map that is smaller than the window gives one cell."""
-    if window == 1:
-        return x
-    size = (window, window) if torch.jit.is_tracing() else (min(window, x.shape[2]), min(window, x.shape[3]))
-    return F.avg_pool2d(x, size)

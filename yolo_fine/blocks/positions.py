@@ -34,17 +34,17 @@ def sincos_2d(height: int, width: int, like: Tensor, legacy: bool = False) -> Te
     """
     channels, dtype, device = like.shape[-1], like.dtype, like.device
     build = _cached if is_eager(like) else _build
-    return build(height, width, channels, legacy, dtype, device)
+    return build((height, width), channels, legacy, dtype, device)
 
 
 @lru_cache(maxsize=32)
-def _cached(height: int, width: int, channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _cached(grid: tuple[int, int], channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
     with plain_mode():
-        return _build(height, width, channels, legacy, dtype, device)
+        return _build(grid, channels, legacy, dtype, device)
 
 
-def _build(height: int, width: int, channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
-    quarter = channels // 4
+def _build(grid: tuple[int, int], channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
+    (height, width), quarter = grid, channels // 4
     omega = BASE ** (torch.arange(quarter, dtype=torch.float32, device=device) / -quarter)
 
     def encode(position: Tensor) -> Tensor:
