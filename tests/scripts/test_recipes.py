@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The recipes of ``scripts/``, run as a user runs them, on four drawn pictures."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from ultralytics import YOLO
+
+from yolo_fine.cli import call
+from yolo_fine.errors import YoloFineError
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+TINY = ("epochs=1", "imgsz=64", "batch=2", "device=cpu", "workers=0", "plots=False")
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A folder to run scripts in, with settings of its own and no network."""
+
+    folder: Path
+
+    def run(self, script: str, *words: str, before: str = "") -> subprocess.CompletedProcess[str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+        environment = inherited | {  # under PYTEST_CURRENT_TEST Ultralytics puts runs elsewhere
+            "YOLO_OFFLINE": "true",
+            "YOLO_AUTOINSTALL": "false",
+            "YOLO_CONFIG_DIR": str(self.folder / "settings"),
+            "OMP_NUM_THREADS": "1",
+        }
+        file = str(SCRIPTS / script)
+        start = (
+            [file] if not before else ["-c", f"{before}; import runpy; runpy.run_path({file!r}, run_name='__main__')"]
+        )
+        return subprocess.run(
+            [sys.executable, *start, *words],
+            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+
+    def runs(self) -> set[Path]:
+        return set(self.folder.glob("runs/*/*"))
+
+
+def draw_dataset(folder: Path, labels: bool = True) -> Path:
+    """Four pictures with six small rectangles each, two of them for validation."""
+    draw = np.random.default_rng(0)
+    for index in range(4):
+        split = "train" if index < 2 else "val"
+        picture = draw.integers(60, 120, (96, 128, 3), dtype=np.uint8)
+        rows = []
+        for box in range(6):
+            x, y, w, h = 10 + 18 * box, int(draw.integers(10, 70)), 10, 12
+            cv2.rectangle(picture, (x, y), (x + w, y + h), (30, 200, 40 * box), -1)
+            rows.append(f"{box % 2} {(x + w / 2) / 128} {(y + h / 2) / 96} {w / 128} {h / 96}\n")
+        for kind in ("images", "labels")[: 1 + labels]:
+            (folder / kind / split).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / "images" / split / f"{index}.png"), picture)
+        if labels:
+            (folder / "labels" / split / f"{index}.txt").write_text("".join(rows))
+    file = folder / "data.yaml"
+    names = {0: "even", 1: "odd"}
+    file.write_text(yaml.safe_dump({"path": str(folder), "train": "images/train", "val": "images/val", "names": names}))
+    return file
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    place = Workplace(tmp_path_factory.mktemp("recipes"))
+    draw_dataset(place.folder / "data")
+    draw_dataset(place.folder / "unlabelled", labels=False)
+    return place
+
+
+@pytest.fixture(scope="module")
+def summary(workplace: Workplace) -> dict:
+    """What ``train_visdrone.py`` writes for one epoch from scratch."""
+    done = workplace.run("train_visdrone.py", "data=data/data.yaml", "weights=none", "json=out/drone.json", *TINY)
+    assert done.returncode == 0, done.stderr
+    written = json.loads((workplace.folder / "out/drone.json").read_text())
+    assert f"best weights: {written['best']}" in done.stdout
+    return written
+
+
+@pytest.fixture(scope="module")
+def best(summary: dict) -> Path:
+    return Path(summary["best"])
+
+
+def test_train_visdrone(summary: dict, best: Path):
+    assert best.name == "best.pt"
+    assert best.is_file()
+    assert 0 <= summary["metrics"]["metrics/mAP50-95(B)"] <= 1
+    assert summary["settings"]["max_det"] == 500
+    assert summary["settings"]["seed"] == 42
+    assert summary["settings"]["weights"] is None
+    run = yaml.safe_load((best.parents[1] / "args.yaml").read_text())
+    assert run["max_det"] == 500
+    assert (best.parents[1] / "val").is_dir()
+
+
+def test_train_coco_starts_from_a_checkpoint(workplace: Workplace, best: Path):
+    words = ("data=data/data.yaml", f"weights={best}", "model=yolo11n-fine.yaml", "name=fromckpt", "json=coco.json")
+    done = workplace.run("train_coco.py", *words, *TINY)
+    assert done.returncode == 0, done.stderr
+    written = json.loads((workplace.folder / "coco.json").read_text())
+    assert "fromckpt" in Path(written["best"]).parts
+    assert Path(written["best"]).is_file()
+    transferred = next(line for line in done.stdout.splitlines() if line.startswith("Transferred"))
+    moved, total = transferred.split()[1].split("/")
+    assert moved == total
+
+
+def test_export_agrees_with_torch(workplace: Workplace, best: Path):
+    done = workplace.run("export_onnx.py", f"weights={best}", "imgsz=64", "dynamic=True", "json=onnx.json")
+    assert done.returncode == 0, done.stderr
+    written = json.loads((workplace.folder / "onnx.json").read_text())
+    assert written["passed"]
+    assert Path(written["file"]) == best.with_suffix(".onnx")
+    assert [found["shape"] for found in written["comparisons"]] == [[1, 64, 64], [2, 128, 96]]
+    assert all(max(found["boxes"], found["scores"]) < 1e-4 for found in written["comparisons"])
+
+
+@pytest.fixture
+def end2end_checkpoint(tmp_path: Path) -> Path:
+    """An untrained YOLO26 whose scores differ from place to place: its norms have seen two pictures."""
+    torch.manual_seed(0)
+    model = YOLO("yolo26n-fine.yaml")
+    for module in model.model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    model.model.train()(torch.rand(2, 3, 128, 128))
+    model.save(tmp_path / "end2end.pt")
+    return tmp_path / "end2end.pt"
+
+
+def test_export_compares_the_nms_free_head(end2end_checkpoint: Path):
+    assert load_script("export_onnx").export(weights=end2end_checkpoint, imgsz=64, nms=False)
+
+
+def test_export_sees_a_model_that_differs(end2end_checkpoint: Path, monkeypatch: pytest.MonkeyPatch):
+    recipe = load_script("export_onnx")
+    compare = recipe.compare
+
+    def compare_with_another(file: str, model: torch.nn.Module, shape: tuple[int, int, int]) -> dict:
+        for weight in model.parameters():
+            weight.mul_(1.01)
+        return compare(file, model, shape)
+
+    monkeypatch.setattr(recipe, "compare", compare_with_another)
+    written = end2end_checkpoint.with_suffix(".json")
+    assert not recipe.export(weights=end2end_checkpoint, imgsz=64, json=str(written))
+    assert not json.loads(written.read_text())["passed"]
+
+
+def test_top_k_lists_may_swap_near_ties_and_differ_at_the_end():
+    gap = load_script("export_onnx").top_k_gap
+    rows = np.array([[0, 0, 9, 9, 0.9, 1], [20, 0, 29, 9, 0.5, 0], [40, 0, 49, 9, 0.5, 0], [60, 0, 69, 9, 0.1, 1]])
+    swapped = rows[[0, 2, 1, 3]]
+    swapped[3, :4] += 100  # another last row
+    assert gap(rows, swapped) == (0, 0)
+    moved = rows.copy()
+    moved[1, 0] += 3
+    assert gap(rows, moved) == (3, 0)
+    moved[1, 5] = 1  # the class is gone: nothing of it is near
+    assert gap(rows, moved)[0] > 3
+
+
+MISTAKES = {
+    "VisDrone offline": ("train_visdrone.py", ("weights=none",), "datasets_dir"),
+    "truncated weights": ("train_visdrone.py", ("data=data/data.yaml", "weights=cut.pt"), "truncated"),
+    "unknown key": ("train_visdrone.py", ("epoch=3",), "did you mean epochs?"),
+    "no labels": ("train_coco.py", ("data=unlabelled/data.yaml",), "has a label file"),
+    "truncated checkpoint": ("export_onnx.py", ("weights=cut.pt",), "truncated"),
+}
+
+
+@pytest.mark.parametrize(("script", "words", "says"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_ends_in_one_line(workplace: Workplace, script: str, words: tuple[str, ...], says: str):
+    (workplace.folder / "cut.pt").write_bytes(b"PK\3\4" + bytes(1000))
+    before = workplace.runs()
+    done = workplace.run(script, *words)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert workplace.runs() == before
+
+
+def test_export_without_onnxruntime_says_what_to_install(workplace: Workplace):
+    done = workplace.run("export_onnx.py", before="import sys; sys.modules['onnxruntime'] = None")
+    assert done.returncode == 2
+    assert 'pip install "yolo-fine[export]"' in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("script", ["train_visdrone", "train_coco"])
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("epochs=0",), "at least 1"),
+        (("imgsz=big",), "imgsz"),
+        (("json=.",), "is a folder"),
+        (("device=cuda:99",), "device=cuda:99"),
+        (("model=yolo11n-fien.yaml",), "did you mean yolo11n-fine.yaml"),
+        (("weights=folder/lost.pt",), "weights=folder/lost.pt"),
+        (("data=nowhere.yaml", "weights=none"), "data=nowhere.yaml"),
+    ],
+)
+def test_training_refuses(script: str, words: tuple[str, ...], says: str):
+    with pytest.raises(YoloFineError, match=says):
+        call(load_script(script).train, words)
+
+
+@pytest.mark.parametrize("words", [("weights=lost.pt",), ("imgsz=0",), ("imgsz=[]",), ("nms=True",)])
+def test_export_refuses(words: tuple[str, ...]):
+    with pytest.raises(YoloFineError, match=words[0].split("=")[0]):
+        call(load_script("export_onnx").export, words)
+
+
+@pytest.mark.parametrize(
+    ("model", "weights"),
+    [("yolo11n-fine.yaml", "yolo11n.pt"), ("yolov8s-small.yaml", "yolov8s.pt"), ("my/best.pt", None)],
+)
+def test_auto_names_the_weights_of_family_and_scale(model: str, weights: str | None):
+    assert load_script("train_visdrone").coco_weights(model) == weights
+
+
+def load_script(name: str):
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
