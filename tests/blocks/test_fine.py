@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from tests.contract import BlockContract, Maps
 from yolo_fine.blocks import FINE, FINEConcat
 from yolo_fine.blocks.bilinear import upsample_like
+from yolo_fine.blocks.pooling import pool
 from yolo_fine.blocks.positions import sincos_2d
 from yolo_fine.errors import BlockArgumentError
 from yolo_fine.registry import get_block
@@ -163,6 +164,15 @@ def test_positions_are_built_once() -> None:
     like = torch.zeros(1, 1, 16)
     assert sincos_2d(5, 7, like) is sincos_2d(5, 7, like)
     assert sincos_2d(5, 7, like.half()).dtype == torch.float16
+
+
+@pytest.mark.parametrize("size", [(8, 12), (9, 12), (4, 1), (1, 3), (2, 2)])
+@pytest.mark.parametrize("window", [2, 4])
+def test_pooling_is_the_stock_one(size: tuple[int, int], window: int) -> None:
+    x = torch.randn(2, 3, *size)
+    expected = F.avg_pool2d(x, (min(window, size[0]), min(window, size[1])))
+    torch.testing.assert_close(pool(x, window), expected)
+    torch.testing.assert_close(pool(x.contiguous(memory_format=torch.channels_last), window), expected)
 
 
 @pytest.mark.parametrize(

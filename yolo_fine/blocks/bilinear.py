@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from yolo_fine.blocks.constants import is_eager, plain_mode
+from yolo_fine.blocks.constants import plain_mode, suits_matrix_products
 
 
 def upsample_like(x: Tensor, like: Tensor) -> Tensor:
@@ -25,9 +25,10 @@ def upsample_like(x: Tensor, like: Tensor) -> Tensor:
     Returns:
         (B, C, H, W).
     """
-    size, contiguous = like.shape[2:], like.is_contiguous()
-    if not (contiguous and x.dtype == torch.float32 and x.device.type == "cpu" and is_eager(x)):
-        x = x.contiguous(memory_format=torch.contiguous_format if contiguous else torch.channels_last)
+    size = like.shape[2:]
+    if not suits_matrix_products(like):
+        layout = torch.contiguous_format if like.is_contiguous() else torch.channels_last
+        x = x.contiguous(memory_format=layout)
         return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
     batch, channels, height, width = x.shape
     with torch.autocast("cpu", enabled=False):

@@ -25,6 +25,11 @@ def is_eager(x: Tensor) -> bool:
     return not (torch.jit.is_tracing() or _is_compiling()) and type(x) is Tensor
 
 
+def suits_matrix_products(x: Tensor) -> bool:
+    """Whether resampling ``x`` by constant matrices beats the stock operations: float32 on a CPU, contiguous, eager."""
+    return x.dtype == torch.float32 and x.device.type == "cpu" and x.is_contiguous() and is_eager(x)
+
+
 @contextmanager
 def plain_mode() -> Iterator[None]:
     """Build constants without gradients and outside inference mode, whose tensors could not be used in training."""
