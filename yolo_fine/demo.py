@@ -9,6 +9,8 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,11 +49,11 @@ def run_demo(
     out: Path = Path("runs/demo"),
     model: str = "yolo11n-fine.yaml",
     train: int = 400,
-    val: int = 60,
+    val: int = 80,
     imgsz: int = 256,
-    scale: float = 1.0,
-    density: float = 1.5,
-    epochs: int = 8,
+    scale: float = 1.25,
+    density: float = 2.5,
+    epochs: int = 12,
     batch: int = 4,
     lr: float = 0.002,
     seed: int = 0,
@@ -83,39 +85,25 @@ def run_demo(
         os.environ.setdefault("YOLO_OFFLINE", "true")
     (out / RESULT_FILE).unlink(missing_ok=True)
     seconds: dict[str, float] = {}
-
-    began = _announce(1, f"Drawing {train} + {val} pictures of {imgsz} x {imgsz} with small objects")
-    samples = _draw(out, settings)
-    print(f"{samples.boxes['train']} + {samples.boxes['val']} objects, {sum(samples.ignored.values())} ignored regions")
-    seconds["draw"] = _since(began)
-
-    began = _announce(2, f"Training {model} from scratch for {epochs} epochs, with validation")
-    metrics, weights = _train(out, samples, settings)
-    seconds["train"] = _since(began)
-
-    began = _announce(3, "Exporting to ONNX")
-    onnx = _export(weights, imgsz)
-    seconds["export"] = _since(began)
-
-    began = _announce(4, f"Looking at one val picture with {'the ONNX file' if onnx else 'the trained weights'}")
-    picture = out / "prediction.jpg"
-    detections = _look(onnx or weights, samples, imgsz, picture)
-    seconds["look"] = _since(began)
+    with _step("draw", f"1/4 Drawing {train} + {val} pictures of {imgsz} x {imgsz} with small objects", seconds):
+        samples = _draw(out, settings)
+        print(f"{samples.boxes['train']} + {samples.boxes['val']} objects")
+    with _step("train", f"2/4 Training {model} from scratch for {epochs} epochs, with validation", seconds):
+        metrics, weights = _train(out, samples, settings)
+    with _step("export", "3/4 Exporting to ONNX", seconds):
+        onnx = _export(weights, imgsz)
+    with _step("look", f"4/4 Looking at a val picture with {'the ONNX file' if onnx else 'the weights'}", seconds):
+        picture = out / "prediction.jpg"
+        detections = _look(onnx or weights, samples, imgsz, picture)
 
     ap50 = dict.fromkeys(metrics.names.values(), 0.0)
     for label, value in zip(metrics.box.ap_class_index, metrics.box.ap50, strict=True):
         ap50[metrics.names[label]] = round(float(value), 4)
     result = DemoResult(
-        map50=round(float(metrics.box.map50), 4),
-        map50_95=round(float(metrics.box.map), 4),
-        ap50=ap50,
-        detections=detections,
-        seconds=seconds,
-        weights=str(weights),
-        onnx=str(onnx) if onnx else None,
-        picture=str(picture),
-        settings=settings,
-    )
+        map50=round(float(metrics.box.map50), 4), map50_95=round(float(metrics.box.map), 4), ap50=ap50,
+        detections=detections, seconds=seconds, weights=str(weights), onnx=str(onnx) if onnx else None,
+        picture=str(picture), settings=settings,
+    )  # fmt: skip
     unfinished = out / f".{RESULT_FILE}"
     unfinished.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
     unfinished.replace(out / RESULT_FILE)
@@ -134,8 +122,7 @@ def _check(out: Path, settings: dict[str, Any]) -> None:
         raise ArgumentError(f"model must be a model YAML, which is trained from scratch, got '{settings['model']}'")
     if out.exists() and not out.is_dir():
         raise ArgumentError(f"out={out} is a file; give a folder")
-    ours = (out / RESULT_FILE).exists() or (out / DATA_FOLDER).exists()
-    if out.is_dir() and any(out.iterdir()) and not ours:
+    if out.is_dir() and any(out.iterdir()) and not ((out / RESULT_FILE).exists() or (out / DATA_FOLDER).exists()):
         raise ArgumentError(f"out={out} holds other files; give an empty or a new folder")
 
 
@@ -151,6 +138,7 @@ def _draw(out: Path, settings: dict[str, Any]) -> SampleSet:
 def _train(out: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any, Path]:
     """Train from scratch; returns the metrics of the best epoch's weights on the val pictures, and these weights."""
     threads = int(os.environ.get("OMP_NUM_THREADS") or min(8, os.cpu_count() or 1))  # before Ultralytics sets it to 1
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait for a busy core do not spin meanwhile
     import torch
     from ultralytics import YOLO
 
@@ -177,7 +165,7 @@ def _export(weights: Path, imgsz: int) -> Path | None:
         return None
     from ultralytics import YOLO
 
-    slim = importlib.util.find_spec("onnxslim") is not None
+    slim = importlib.util.find_spec("onnxslim") is not None  # simplifying is left out rather than installed
     return Path(YOLO(weights).export(format="onnx", imgsz=imgsz, simplify=slim, device="cpu", verbose=False))
 
 
@@ -185,23 +173,18 @@ def _look(weights: Path, samples: SampleSet, imgsz: int, picture: Path) -> int:
     """Detect objects in the val picture with the most labels; saves it with boxes and returns their number."""
     from ultralytics import YOLO
 
-    labels = samples.root / "labels" / "val"
-    busiest = max(sorted(labels.glob("*.txt")), key=lambda path: len(path.read_text().splitlines()))
-    source = samples.root / "images" / "val" / f"{busiest.stem}.jpg"
-    found = YOLO(weights, task="detect").predict(str(source), imgsz=imgsz, device="cpu", verbose=False)[0]
+    found = YOLO(weights, task="detect").predict(str(samples.busiest()), imgsz=imgsz, device="cpu", verbose=False)[0]
     found.save(str(picture), line_width=1, font_size=6)
     return len(found.boxes)
 
 
-def _announce(number: int, title: str) -> float:
-    """Print a step's title; returns the time at which it began."""
-    print(f"\n[{number}/4] {title}", flush=True)
-    return time.perf_counter()
-
-
-def _since(began: float) -> float:
-    """Seconds since ``began``."""
-    return round(time.perf_counter() - began, 1)
+@contextmanager
+def _step(name: str, title: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Print a step's title, and keep its wall time under its name."""
+    print(f"\n[{title}]", flush=True)
+    began = time.perf_counter()
+    yield
+    seconds[name] = round(time.perf_counter() - began, 1)
 
 
 def _report(result: DemoResult, samples: SampleSet, out: Path) -> None:
@@ -210,8 +193,6 @@ def _report(result: DemoResult, samples: SampleSet, out: Path) -> None:
         f"\nmAP50 {result.map50:.3f}, mAP50-95 {result.map50_95:.3f} on {samples.pictures['val']} val pictures; AP50:"
     )
     print("  " + ", ".join(f"{name} {value:.2f}" for name, value in result.ap50.items()))
-    rows = [("pictures", samples.root), ("weights", result.weights), ("ONNX", result.onnx or "not exported")]
-    rows += [("picture", f"{result.picture} ({result.detections} boxes)"), ("figures", out / RESULT_FILE)]
-    for name, value in rows:
-        print(f"  {name:9}{value}")
+    print(f"  pictures {samples.root}\n  weights  {result.weights}\n  ONNX     {result.onnx or 'not exported'}")
+    print(f"  picture  {result.picture} ({result.detections} boxes)\n  figures  {out / RESULT_FILE}")
     print(f"Done in {sum(result.seconds.values()):.0f} s.")

@@ -35,6 +35,12 @@ class SampleSet:
     ignored: dict[str, int]
     created: bool
 
+    def busiest(self, split: str = "val") -> Path:
+        """The picture of a split with the most annotated objects."""
+        labels = sorted((self.root / "labels" / split).glob("*.txt"))
+        chosen = max(labels, key=lambda path: len(path.read_text(encoding="utf-8").splitlines()))
+        return self.root / "images" / split / f"{chosen.stem}.jpg"
+
 
 def check_settings(settings: dict[str, Any]) -> None:
     """Refuse numbers that make no picture set."""
