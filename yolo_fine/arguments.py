@@ -47,14 +47,14 @@ def bind_arguments(name: str, parameters: Sequence[inspect.Parameter], args: Seq
     missing = [key for key, parameter in known.items() if parameter.default is parameter.empty and key not in values]
     if missing:
         raise BlockArgumentError(f"{name} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}")
-    return {key: convert(name, key, value, known[key].annotation) for key, value in values.items()}
+    return {key: convert(f"{name} argument '{key}'", value, known[key].annotation) for key, value in values.items()}
 
 
-def convert(owner: str, key: str, value: Any, annotation: Any) -> Any:
+def convert(label: str, value: Any, annotation: Any) -> Any:
     """Return ``value`` as ``annotation`` asks, reading text as a Python literal where that fits.
 
     Raises:
-        BlockArgumentError: The value does not fit; the message names owner, argument, type and value.
+        BlockArgumentError: The value does not fit; the message begins with ``label`` and names type and value.
     """
     if matches(value, annotation):
         return value
@@ -69,7 +69,7 @@ def convert(owner: str, key: str, value: Any, annotation: Any) -> Any:
         return tuple(value)
     near = difflib.get_close_matches(str(value), _spellings(annotation), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise BlockArgumentError(f"{owner} argument '{key}' must be {type_name(annotation)}, got {value!r}{hint}")
+    raise BlockArgumentError(f"{label} must be {type_name(annotation)}, got {value!r}{hint}")
 
 
 def matches(value: Any, annotation: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,8 @@ def call(function: Callable[..., Any], words: Sequence[str]) -> Any:
     for key, value in pairs.items():
         if key not in known:
             raise ArgumentError(f"unknown argument '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}")
-        wants_path = known[key] is Path and isinstance(value, (str, int, float))
-        pairs[key] = Path(str(value)) if wants_path else convert("argument", key, value, known[key])
+        wants_path = Path in (known[key], *typing.get_args(known[key])) and value is not None
+        pairs[key] = Path(str(value)) if wants_path else convert(f"argument '{key}'", value, known[key])
     return function(**pairs)
 
 
