@@ -166,6 +166,16 @@ def test_positions_are_built_once() -> None:
     assert sincos_2d(5, 7, like.half()).dtype == torch.float16
 
 
+def test_ultralytics_counts_what_grows_with_the_picture() -> None:
+    # Its GFLOPs extrapolate from small pictures: the resampling on a CPU must not enter them.
+    thop = pytest.importorskip("thop")
+    small, large = (
+        thop.profile(FINE(48, 32, 2), ([torch.zeros(1, 48, s, s), torch.zeros(1, 32, 2 * s, 2 * s)],), verbose=False)[0]
+        for s in (8, 16)
+    )
+    assert large == 4 * small
+
+
 @pytest.mark.parametrize("size", [(8, 12), (9, 12), (4, 1), (1, 3), (2, 2)])
 @pytest.mark.parametrize("window", [2, 4])
 def test_pooling_is_the_stock_one(size: tuple[int, int], window: int) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from yolo_fine.blocks.constants import plain_mode, suits_matrix_products
+from yolo_fine.blocks.constants import matrix_products, plain_mode, suits_matrix_products
 
 
 def upsample_like(x: Tensor, like: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def upsample_like(x: Tensor, like: Tensor) -> Tensor:
         x = x.contiguous(memory_format=layout)
         return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
     batch, channels, height, width = x.shape
-    with torch.autocast("cpu", enabled=False):
+    with matrix_products():
         wide = (x.reshape(-1, width) @ _weights(width, size[1]).t()).view(-1, height, size[1])
         return (_weights(height, size[0]) @ wide).view(batch, channels, *size)
 

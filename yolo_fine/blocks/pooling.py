@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from yolo_fine.blocks.constants import plain_mode, suits_matrix_products
+from yolo_fine.blocks.constants import matrix_products, plain_mode, suits_matrix_products
 
 
 def pool(x: Tensor, window: int) -> Tensor:
@@ -29,7 +29,7 @@ def pool(x: Tensor, window: int) -> Tensor:
     batch, channels, height, width = x.shape
     if suits_matrix_products(x) and height % window == 0 and width % window == 0:
         rows = x.view(-1, window, width).sum(1)
-        with torch.autocast("cpu", enabled=False):
+        with matrix_products():
             return (rows @ _columns(width, window)).view(batch, channels, height // window, width // window)
     return F.avg_pool2d(x, (min(window, height), min(window, width)))
 
