@@ -28,9 +28,10 @@ def describe(file: Path) -> dict[str, str]:
         LOGGER.removeHandler(handler)
     network = model.model.eval()
     state = network.state_dict()
+    side = 160 if "rtdetr" in file.name else 64  # RT-DETR picks 300 of its anchors
     torch.manual_seed(1)
     with torch.no_grad():
-        output = network(torch.rand(1, network.yaml.get("channels", 3), 64, 64))
+        output = network(torch.rand(1, network.yaml.get("channels", 3), side, side))
     return {
         "keys": digest(sorted((key, tuple(value.shape)) for key, value in state.items())),
         "printed": digest(printed.getvalue()),

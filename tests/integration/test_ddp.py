@@ -37,7 +37,12 @@ def setup_ddp(self, *args):
 BaseTrainer._setup_ddp = setup_ddp
 BaseTrainer.final_eval = lambda self: None  # asks for the rank's GPU
 do_train, DDP = BaseTrainer._do_train, torch.nn.parallel.DistributedDataParallel
-torch.nn.parallel.DistributedDataParallel = lambda model, device_ids=None, **kwargs: DDP(model, **kwargs)
+
+class DDPWithoutDevices(DDP):
+    def __init__(self, model, device_ids=None, **kwargs):
+        super().__init__(model, **kwargs)
+
+torch.nn.parallel.DistributedDataParallel = DDPWithoutDevices
 
 def train_in_two(self, *args):
     self.world_size = 2

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Run the integration tests on other releases of Ultralytics: ``python scripts/check_upstream.py [VERSION ...]``.
+
+One environment suffices. Each release's wheel is downloaded and unpacked without its dependencies, and put first on the
+path of a pytest run. Releases before 8.3.200 pin NumPy below 2.2 and import packages that later ones dropped; those are
+put beside the wheel, not into the environment. With ``docs=FILE`` the table of results is written there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from yolo_fine.integration.upstream import KNOWN_VERSIONS
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = ("tests/integration",)
+DROPPED_LATER = ("numpy==2.1.1", "pandas==2.2.3", "scipy==1.15.3", "seaborn", "tqdm", "py-cpuinfo", "pytz", "tzdata")
+HEADER = """# Ultralytics releases
+
+yolo_fine depends on a few internals of Ultralytics, each written down as a check in
+`yolo_fine/integration/upstream.py` (`yolo-fine doctor` runs them). The integration tests ran on these releases:
+
+| Ultralytics | passed | failed | skipped | seconds |
+|---|---|---|---|---|
+"""
+FOOTER = """
+Made by `python scripts/check_upstream.py docs=docs/upstream.md`. Skipped tests are those of features that a release
+does not have: YOLO26 before 8.4.0, restricted checkpoint loading before 8.4.100, and ONNX export before 8.3.253, which
+asks for `onnxscript` with this PyTorch.
+"""
+
+
+def pip(*words: str) -> None:
+    """Run pip in this environment."""
+    subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *words], check=True)
+
+
+def unpack(version: str, folder: Path) -> list[Path]:
+    """Unpack a release below ``folder`` and return what must come first on the path."""
+    pip("download", "--no-deps", "--dest", str(folder / "wheels"), f"ultralytics=={version}")
+    release = folder / version
+    (wheel,) = (folder / "wheels").glob(f"ultralytics-{version}-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(release)
+    if tuple(map(int, version.split("."))) >= (8, 3, 200):
+        return [release]
+    old = folder / "dropped-later"
+    if not old.exists():
+        pip("install", "--no-deps", "--target", str(old), *DROPPED_LATER)
+    return [release, old]
+
+
+def check(version: str, folder: Path) -> tuple[str, bool]:
+    """Run the tests on one release; returns its row of the table, and whether all passed."""
+    path = os.pathsep.join(str(place) for place in [*unpack(version, folder), ROOT])
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    seconds = time.monotonic() - started
+    counts = {kind: int(number) for number, kind in re.findall(r"(\d+) (passed|failed|skipped|error)", done.stdout)}
+    failed = counts.get("failed", 0) + counts.get("error", 0)
+    if done.returncode:
+        print(done.stdout[-6000:], file=sys.stderr)
+    row = f"| {version} | {counts.get('passed', 0)} | {failed} | {counts.get('skipped', 0)} | {seconds:.0f} |"
+    return row, done.returncode == 0
+
+
+def main() -> int:
+    """Check each version named, or every one that the package is known to work with. 1 if any test failed."""
+    words = sys.argv[1:]
+    docs = next((Path(word.removeprefix("docs=")) for word in words if word.startswith("docs=")), None)
+    versions = [word for word in words if not word.startswith("docs=")] or list(KNOWN_VERSIONS)
+    rows, well = [], True
+    with tempfile.TemporaryDirectory() as folder:
+        for version in versions:
+            row, passed = check(version, Path(folder))
+            rows.append(row)
+            well &= passed
+            print(row, flush=True)
+    if docs:
+        docs.write_text(HEADER + "\n".join(rows) + "\n" + FOOTER, encoding="utf-8")
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
