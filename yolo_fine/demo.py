@@ -53,7 +53,7 @@ def run_demo(
     imgsz: int = 256,
     scale: float = 1.25,
     density: float = 2.5,
-    epochs: int = 12,
+    epochs: int = 10,
     batch: int = 4,
     lr: float = 0.002,
     seed: int = 0,

@@ -106,8 +106,8 @@ def plan_scene(rng: np.random.Generator, camera: Camera) -> Scene:
 
 
 def _stack_strips(rng: np.random.Generator, v_low: float, v_high: float) -> list[Strip]:
-    """Stack strips in both directions, starting from a road near the centre, until the visible ground is covered."""
-    first = _road(rng, rng.uniform(-12.0, 4.0))
+    """Stack strips in both directions, starting from a road in view, until the visible ground is covered."""
+    first = _road(rng, rng.uniform(0.6 * v_low, 0.6 * v_high) - 6.0)
     upwards, downwards = [first], []
     while upwards[-1].high < v_high:
         for kind in _next_kinds(rng):
@@ -124,7 +124,7 @@ def _stack_strips(rng: np.random.Generator, v_low: float, v_high: float) -> list
 
 def _next_kinds(rng: np.random.Generator) -> list[str]:
     """One block of the town between two roads, and the road after it."""
-    use = str(rng.choice(["lot", "park", "plaza", "houses", "water"], p=[0.3, 0.17, 0.15, 0.2, 0.18]))
+    use = str(rng.choice(["lot", "park", "plaza", "houses", "water"], p=[0.28, 0.15, 0.13, 0.16, 0.28]))
     block = ["beach", "water", "beach"] if use == "water" else [use]
     return ["pavement", *block, "pavement", "road"]
 
