@@ -10,7 +10,6 @@ Returns 0 if every difference is within the limit, 1 if one is above it, 2 if it
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -21,10 +20,9 @@ import torch
 from ultralytics import YOLO
 from ultralytics.utils import ASSETS
 
-from yolo_fine.cli import call
-from yolo_fine.errors import ArgumentError, MissingFileError, YoloFineError
-from yolo_fine.integration.inputs import is_users_mistake
+from yolo_fine.errors import ArgumentError, MissingFileError
 from yolo_fine.results import write_json
+from yolo_fine.training import run_script
 
 LIMIT = 1e-3  # 0.64 px at 640, or 0.001 of a score: far above rounding, and no detection would show it
 HALF_LIMIT = 1e-2  # float16 rounds a coordinate near 640 to 0.5 px, and every layer before it as coarsely
@@ -144,10 +142,4 @@ def sample_pictures(batch: int, height: int, width: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(0 if call(export, sys.argv[1:]) else 1)
-    except Exception as error:
-        if not isinstance(error, YoloFineError) and not is_users_mistake(error):
-            raise
-        print("export_onnx:", " ".join(str(error).split()), file=sys.stderr)
-        sys.exit(getattr(error, "exit_code", 2))
+    run_script(export)

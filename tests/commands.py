@@ -19,9 +19,7 @@ def run(command: list[str], cwd: Path, **env: str) -> subprocess.CompletedProces
     (cwd / ".settings").mkdir(exist_ok=True)
     surroundings = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     surroundings.update({"YOLO_CONFIG_DIR": str(cwd / ".settings"), **env})
-    return subprocess.run(
-        command, cwd=cwd, env=surroundings, capture_output=True, text=True, timeout=300, check=False
-    )
+    return subprocess.run(command, cwd=cwd, env=surroundings, capture_output=True, text=True, timeout=300, check=False)
 
 
 def yolo(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -36,9 +36,7 @@ def test_a_missing_block_is_answered_with_the_nearest():
 def test_declaration_builds_and_shows_its_signature():
     block(inputs=1, out="same", kind="refine", name="PlainBlock")(Plain)
     spec = get_block("PlainBlock")
-    assert spec.signature == (
-        "x -> PlainBlock(size: int = 3, mode: 'a' or 'b' = 'a', rates: tuple[int, ...] = (1, 2))"
-    )
+    assert spec.signature == ("x -> PlainBlock(size: int = 3, mode: 'a' or 'b' = 'a', rates: tuple[int, ...] = (1, 2))")
     assert spec.build([8], 8, spec.bind([5, {"mode": "b"}])).given == (8, 5, "b", (1, 2))
     assert spec.build([8], 8, spec.bind([5, "b", [1, 3]])).given == (8, 5, "b", (1, 3))
     assert spec.output_channels([8]) == 8
@@ -50,7 +48,10 @@ def test_declaration_builds_and_shows_its_signature():
     [
         ({"inputs": 1, "out": "same", "kind": "refin"}, "kind 'refin' is none of"),
         ({"inputs": 1, "out": "low", "kind": "refine"}, "out 'low' is none of same, arg"),
-        ({"inputs": ("high", "low"), "out": "deep", "kind": "fuse"}, "out 'deep' is none of first, sum, arg, high, low"),
+        (
+            {"inputs": ("high", "low"), "out": "deep", "kind": "fuse"},
+            "out 'deep' is none of first, sum, arg, high, low",
+        ),
         ({"inputs": 2, "out": "first", "kind": "fuse"}, "inputs must be 1, 'n' or a list of input names, not 2"),
         ({"inputs": 1, "out": "same", "kind": "refine", "name": "nn.Thing"}, "is not a plain identifier"),
         ({"inputs": 1, "out": "same", "kind": "refine", "name": "FINE"}, "block name 'FINE' is declared twice"),

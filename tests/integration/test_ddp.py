@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.commands import FAST, run
+from tests.commands import FAST, run, yolo
 from yolo_fine.integration.upstream import installed_version
 
 WRITE = """
@@ -84,11 +84,7 @@ def test_two_gpus(tmp_path, tiny_data):
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two GPUs")
     words = [word for word in FAST if not word.startswith("device")]
-    from tests.commands import yolo
-
-    done = yolo(
-        "train", "model=yolo11n-fine.yaml", f"data={tiny_data}", "epochs=1", "device=0,1", *words, f"project={tmp_path}",
-        "name=run", cwd=tmp_path,
-    )  # fmt: skip
+    words += [f"data={tiny_data}", "epochs=1", "device=0,1", f"project={tmp_path}", "name=run"]
+    done = yolo("train", "model=yolo11n-fine.yaml", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "run" / "weights" / "best.pt").is_file()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -22,7 +24,13 @@ def folder(tmp_path, monkeypatch):
 
 
 def own_yaml(file, mark):
-    model = {"nc": 1, "mark": mark, "scales": {"n": [0.5, 0.25, 1024], "s": [0.5, 0.5, 1024]}, "backbone": [], "head": []}
+    model = {
+        "nc": 1,
+        "mark": mark,
+        "scales": {"n": [0.5, 0.25, 1024], "s": [0.5, 0.5, 1024]},
+        "backbone": [],
+        "head": [],
+    }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(yaml.safe_dump(model))
 
@@ -78,9 +86,9 @@ def test_a_missing_file_is_answered_with_the_nearest(folder, typed, meant):
 def test_datasets_by_bare_name(folder):
     from ultralytics.data.utils import check_file
 
-    assert yaml.safe_load(open(check_file("smallobjects.yaml")))["names"]
+    assert len(yaml.safe_load(Path(check_file("smallobjects.yaml")).read_text())["names"]) == 6
     (folder / "smallobjects.yaml").write_text("names: {0: mine}\n")
-    assert yaml.safe_load(open(check_file("smallobjects.yaml")))["names"] == {0: "mine"}
+    assert yaml.safe_load(Path(check_file("smallobjects.yaml")).read_text())["names"] == {0: "mine"}
 
 
 def test_without_scale():

@@ -16,7 +16,8 @@ ORDERS = {
     "blocks first": "import sys, yolo_fine.blocks.fine; from ultralytics import YOLO; " + BUILD,
     "blocks after tasks": "import sys, ultralytics.nn.tasks, yolo_fine.blocks; from ultralytics import YOLO; " + BUILD,
     "dataset module first": "import sys, ultralytics.data.utils; from ultralytics import YOLO; " + BUILD,
-    "enable twice": "import sys, yolo_fine; yolo_fine.enable(); yolo_fine.enable(); from ultralytics import YOLO; " + BUILD,
+    "enable twice": "import sys, yolo_fine; yolo_fine.enable(); yolo_fine.enable(); from ultralytics import YOLO; "
+    + BUILD,
     "in a thread": (
         "import sys, threading\n"
         "def work():\n"

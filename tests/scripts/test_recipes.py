@@ -20,6 +20,7 @@ from ultralytics import YOLO
 
 from yolo_fine.cli import call
 from yolo_fine.errors import YoloFineError
+from yolo_fine.training import coco_weights
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 TINY = ("epochs=1", "imgsz=64", "batch=2", "device=cpu", "workers=0", "plots=False")
@@ -233,7 +234,7 @@ def test_export_refuses(words: tuple[str, ...]):
     [("yolo11n-fine.yaml", "yolo11n.pt"), ("yolov8s-small.yaml", "yolov8s.pt"), ("my/best.pt", None)],
 )
 def test_auto_names_the_weights_of_family_and_scale(model: str, weights: str | None):
-    assert load_script("train_visdrone").coco_weights(model) == weights
+    assert coco_weights(model) == weights
 
 
 def load_script(name: str):

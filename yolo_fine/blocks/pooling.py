@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Average pooling onto a token grid, for maps of any size; on a CPU the columns are averaged by a matrix product."""
+"""Average pooling onto a token grid, for maps of any size."""
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from yolo_fine.blocks.constants import matrix_products, plain_mode, suits_matrix_products
 
 
 def pool(x: Tensor, window: int) -> Tensor:
@@ -25,17 +21,5 @@ def pool(x: Tensor, window: int) -> Tensor:
     if window == 1:
         return x
     if torch.jit.is_tracing():
-        return F.avg_pool2d(x, window)
-    batch, channels, height, width = x.shape
-    if suits_matrix_products(x) and height % window == 0 and width % window == 0:
-        rows = x.view(-1, window, width).sum(1)
-        with matrix_products():
-            return (rows @ _columns(width, window)).view(batch, channels, height // window, width // window)
-    return F.avg_pool2d(x, (min(window, height), min(window, width)))
-
-
-@lru_cache(maxsize=64)
-def _columns(width: int, window: int) -> Tensor:
-    """(width, width // window) matrix that sums neighbouring columns and divides by the cells of a window."""
-    with plain_mode():
-        return torch.eye(width // window).repeat_interleave(window, 0) / window**2
+        return F.avg_pool2d(x, window)  # sizes are traced values here, which must not decide the window
+    return F.avg_pool2d(x, (min(window, x.shape[2]), min(window, x.shape[3])))

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from yolo_fine.blocks.constants import is_eager, plain_mode
-
 BASE = 10000.0
+
+# Absent before torch 2.3; there, compiled graphs take the eager path too.
+_is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
 
 
 def sincos_2d(height: int, width: int, like: Tensor, legacy: bool = False) -> Tensor:
@@ -33,13 +36,13 @@ def sincos_2d(height: int, width: int, like: Tensor, legacy: bool = False) -> Te
         (h·w, C).
     """
     channels, dtype, device = like.shape[-1], like.dtype, like.device
-    build = _cached if is_eager(like) else _build
+    build = _cached if _is_eager(like) else _build
     return build((height, width), channels, legacy, dtype, device)
 
 
 @lru_cache(maxsize=32)
 def _cached(grid: tuple[int, int], channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
-    with plain_mode():
+    with _plain_mode():
         return _build(grid, channels, legacy, dtype, device)
 
 
@@ -58,3 +61,18 @@ def _build(grid: tuple[int, int], channels: int, legacy: bool, dtype: torch.dtyp
     rows = encode(torch.arange(height, dtype=torch.float32, device=device))[:, None].expand(-1, width, -1)
     columns = encode(torch.arange(width, dtype=torch.float32, device=device))[None].expand(height, -1, -1)
     return torch.cat([rows, columns], dim=2).reshape(height * width, channels).to(dtype)
+
+
+def _is_eager(x: Tensor) -> bool:
+    """Whether ``x`` is a real tensor in eager mode: not traced, not compiled, not a stand-in such as a FakeTensor.
+
+    Otherwise sizes may be symbols, and constants must be built from them inside the graph.
+    """
+    return not (torch.jit.is_tracing() or _is_compiling()) and type(x) is Tensor
+
+
+@contextmanager
+def _plain_mode() -> Iterator[None]:
+    """Build constants without gradients and outside inference mode, whose tensors could not be used in training."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
