@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Small-object blocks by name in any stock Ultralytics YOLO model YAML.
 
-Importing this package is cheap (no torch, no Ultralytics, not even ``typing``: it happens at every interpreter start)
-and arms the integration: from then on, model YAMLs may name the registered blocks. Everything else is loaded when it is
-first used.
+Importing this package is cheap (no torch, no Ultralytics) and arms the integration: from then on, model YAMLs may name
+the registered blocks. Everything else is loaded when it is first used.
 """
 
 from yolo_fine.integration.startup import enable

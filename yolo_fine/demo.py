@@ -138,7 +138,7 @@ def _draw(out: Path, settings: dict[str, Any]) -> SampleSet:
 def _train(out: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any, Path]:
     """Train from scratch; returns the metrics of the best epoch's weights on the val pictures, and these weights."""
     threads = int(os.environ.get("OMP_NUM_THREADS") or min(8, os.cpu_count() or 1))  # before Ultralytics sets it to 1
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait for a busy core do not spin meanwhile
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # threads that wait for a busy core spin for microseconds only
     import torch
     from ultralytics import YOLO
 

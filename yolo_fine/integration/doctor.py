@@ -40,11 +40,10 @@ def _installation() -> list[tuple[str, str | None]]:
     except Exception as error:  # RuntimeError, ImportError or AttributeError, by the way in which it is broken
         remedy = "reinstall torch and torchvision together, from one index"
         findings.append(("torchvision", f"its operators do not load ({error}); {remedy}"))
-    armed = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.exit('yolo_fine' not in sys.modules)"], check=False
-    ).returncode
+    armed = "import sys; start = sys.modules.get('_yolo_fine_start'); sys.exit(not start or not start.is_armed())"
+    unarmed = subprocess.run([sys.executable, "-c", armed], check=False).returncode
     advice = "start-up files are not run here (or YOLO_FINE_AUTOLOAD=0): use `yolo-fine train`, or `import yolo_fine`"
-    findings.append(("stock `yolo` learns the blocks by itself", advice if armed else None))
+    findings.append(("stock `yolo` learns the blocks by itself", advice if unarmed else None))
     return findings
 
 
