@@ -17,7 +17,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from yolo_fine.integration.upstream import KNOWN_VERSIONS
+from yolo_fine.integration.versions import KNOWN_VERSIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ("tests/integration",)

@@ -50,7 +50,7 @@ def test_versions_agree(wheel):
 
 
 def test_docs_speak_of_the_tested_versions():
-    from yolo_fine.integration.upstream import KNOWN_VERSIONS
+    from yolo_fine.integration.versions import KNOWN_VERSIONS
 
     table = (ROOT / "docs" / "upstream.md").read_text()
     for version in KNOWN_VERSIONS:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.commands import FAST, run, yolo
-from yolo_fine.integration.upstream import installed_version
+from yolo_fine.integration.versions import installed_version
 
 WRITE = """
 import sys

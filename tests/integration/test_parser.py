@@ -14,7 +14,7 @@ from torch import nn
 from yolo_fine import block
 from yolo_fine.errors import BlockRegistrationError, ModelYamlError, UnknownBlockError, UpstreamError
 from yolo_fine.integration.model_files import packaged_files
-from yolo_fine.integration.upstream import installed_version
+from yolo_fine.integration.versions import installed_version
 
 tasks = pytest.importorskip("ultralytics.nn.tasks")
 SCALES = {"n": [0.5, 0.25, 1024], "s": [0.5, 0.5, 1024], "l": [1.0, 1.0, 512]}

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.commands import FAST, python, yolo
-from yolo_fine.integration.upstream import installed_version
+from yolo_fine.integration.versions import installed_version
 
 
 def test_training_leaves_a_whole_run(trained):

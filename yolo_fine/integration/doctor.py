@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from yolo_fine.integration.upstream import KNOWN_VERSIONS, check_assumptions
+from yolo_fine.integration.upstream import check_assumptions
+from yolo_fine.integration.versions import KNOWN_VERSIONS
 from yolo_fine.results import write_json
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from yolo_fine.integration.upstream import upstream_message
+from yolo_fine.integration.versions import upstream_message
 
 Wrapper = Callable[..., Any]
 

@@ -27,7 +27,7 @@ from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.planned_block import PLACEHOLDER, PlannedBlock, plan_block
 from yolo_fine.integration.probe import StockParser, log_filter
 from yolo_fine.integration.rows import Row, read_rows
-from yolo_fine.integration.upstream import installed_version, require
+from yolo_fine.integration.versions import installed_version, require
 from yolo_fine.registry import BlockSpec, find_block, list_blocks
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from yolo_fine.integration.upstream import require
+from yolo_fine.integration.versions import require
 
 
 @dataclass(frozen=True)

@@ -3,41 +3,15 @@
 
 from __future__ import annotations
 
-import re
+import copy
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.errors import UpstreamError
-
-KNOWN_VERSIONS = ("8.3.0", "8.3.100", "8.3.253", "8.4.0", "8.4.100", "8.4.190")
-
-
-def upstream_message(assumption: str) -> str:
-    """One message for a broken assumption: what was assumed, the version seen, the versions known to work."""
-    try:
-        from ultralytics import __version__ as seen
-    except Exception:  # a half-imported Ultralytics
-        seen = "of unknown version"
-    return (
-        f"yolo_fine assumes that {assumption}; Ultralytics {seen} is different. Known to work: "
-        f"{', '.join(KNOWN_VERSIONS)} (pip install ultralytics=={KNOWN_VERSIONS[-1]}). Stock YAMLs are not affected."
-    )
-
-
-def installed_version() -> tuple[int, ...]:
-    """Version of the installed Ultralytics, as numbers."""
-    from ultralytics import __version__ as seen
-
-    return tuple(int(part) for part in re.findall(r"\d+", seen)[:3])
-
-
-def require(holds: bool, assumption: str) -> None:
-    """Raise :class:`UpstreamError` with the full message unless the assumption holds."""
-    if not holds:
-        raise UpstreamError(upstream_message(assumption))
+from yolo_fine.integration.probe import StockParser
+from yolo_fine.integration.versions import require
 
 
 @dataclass(frozen=True)
@@ -84,8 +58,6 @@ def _functions_exist() -> None:
 
 
 def _models_call_parse_model() -> None:
-    import copy
-
     from ultralytics.nn.tasks import DetectionModel
 
     model = DetectionModel(copy.deepcopy(TINY_MODEL), ch=3, nc=2, verbose=False)
@@ -96,8 +68,6 @@ def _models_call_parse_model() -> None:
 
 def _probe_rows() -> None:
     from ultralytics.nn import tasks
-
-    from yolo_fine.integration.probe import StockParser
 
     stock = StockParser(tasks.parse_model.__wrapped__, TINY_MODEL, image_channels=3)
     found = stock.probe(TINY_MODEL["backbone"], sources=[0, 1], width=64, repeats=4)
@@ -117,8 +87,6 @@ def _packaged_names() -> None:
 
 
 def _checkpoints_load() -> None:
-    import copy
-
     import torch
     from ultralytics.nn import tasks
 

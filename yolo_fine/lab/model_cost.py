@@ -12,6 +12,17 @@ from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.results import write_json
 
 SCALES = "nsmlx"
+PAGE = """# Packaged models
+
+Each is used by bare name with a scale letter, from any folder: `yolo train model=yolo11n-fine.yaml ...`. Counted with
+80 classes. GFLOPs are 2 x multiply-accumulates of convolutions and matrix products on a 640 x 640 picture in training,
+for stock and ours alike. (Ultralytics' own figure counts a few element-wise layers too, and extrapolates from a small
+picture.)
+
+{table}
+
+Made by `yolo-fine models scales={scales} docs=docs/models.md`.
+"""
 
 
 @dataclass(frozen=True)
@@ -87,14 +98,18 @@ def markdown_table(costs: list[ModelCost]) -> str:
     return "\n".join(lines)
 
 
-def show_model_costs(scales: str = "n", json: Path | None = None) -> None:
+def show_model_costs(scales: str = "n", json: Path | None = None, docs: Path | None = None) -> None:
     """Print the table of packaged models.
 
     Args:
         scales: Scale letters, as ``n`` or ``nsmlx``.
         json: Write the figures to this file too.
+        docs: Write the table as a page of documentation to this file too.
     """
     costs = model_costs(scales)
-    print(markdown_table(costs))
+    table = markdown_table(costs)
+    print(table)
     if json:
         write_json(json, [asdict(cost) for cost in costs])
+    if docs:
+        docs.write_text(PAGE.format(table=table, scales=scales), encoding="utf-8")
