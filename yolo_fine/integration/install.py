@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Wraps five functions of Ultralytics, and nothing else.
+"""Wraps six functions of Ultralytics, and nothing else.
 
 =====================================  ====================================================================
 ``ultralytics.nn.tasks.parse_model``       rows that name our blocks                  (:mod:`.parser`)
 ``ultralytics.nn.tasks.yaml_model_load``   packaged model YAMLs by bare name          (:mod:`.model_files`)
 ``ultralytics.nn.tasks.check_yaml``        the file that the former has found         (:mod:`.model_files`)
 ``ultralytics.nn.tasks.torch_safe_load``   our classes under ULTRALYTICS_SAFE_LOAD    (:mod:`.checkpoints`)
+``ultralytics.nn.tasks.BaseModel.load``    pretrained tensors follow their layers     (:mod:`.weights`)
 ``ultralytics.data.utils.check_file``      packaged dataset YAMLs by bare name        (:mod:`.model_files`)
 =====================================  ====================================================================
 """
@@ -25,13 +26,14 @@ Wrapper = Callable[..., Any]
 
 def install(module: ModuleType) -> None:
     """Wrap the functions of one watched module. Never raises: if Ultralytics changed, it warns and leaves it stock."""
-    for name, make_wrapper in _wrappers(module.__name__).items():
-        stock = getattr(module, name, None)
+    for path, make_wrapper in _wrappers(module.__name__).items():
+        place, _, name = path.rpartition(".")
+        owner = getattr(module, place, None) if place else module
+        stock = getattr(owner, name, None)
         if not callable(stock):
-            warnings.warn(upstream_message(f"{module.__name__} has a function {name}"), stacklevel=2)
-            continue
-        if not getattr(stock, "yolo_fine", False):
-            _replace(module, name, stock, make_wrapper(stock))
+            warnings.warn(upstream_message(f"{module.__name__} has a function {path}"), stacklevel=2)
+        elif not getattr(stock, "yolo_fine", False):
+            _replace(module, owner, name, make_wrapper(stock))
     if module.__name__ == "ultralytics.nn.tasks":
         from yolo_fine.integration.console import short_messages
         from yolo_fine.integration.parser import name_taken_by
@@ -42,7 +44,7 @@ def install(module: ModuleType) -> None:
 
 
 def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
-    from yolo_fine.integration import checkpoints, model_files, parser
+    from yolo_fine.integration import checkpoints, model_files, parser, weights
 
     if module_name == "ultralytics.nn.tasks":
         return {
@@ -50,18 +52,20 @@ def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
             "yaml_model_load": model_files.wrap_yaml_model_load,
             "check_yaml": model_files.wrap_check_yaml,
             "torch_safe_load": checkpoints.wrap_torch_safe_load,
+            "BaseModel.load": weights.wrap_load,
         }
     return {"check_file": model_files.wrap_check_file}
 
 
-def _replace(module: ModuleType, name: str, stock: Wrapper, wrapper: Wrapper) -> None:
+def _replace(module: ModuleType, owner: Any, name: str, wrapper: Wrapper) -> None:
     """Put the wrapper where the stock function is, also in modules that imported it from ``module`` before us.
 
     Shared helpers (``check_yaml``, ``check_file``) are replaced in ``module`` alone.
     """
+    stock = getattr(owner, name)
     wrapper.yolo_fine = True  # type: ignore[attr-defined]
-    setattr(module, name, wrapper)
-    if stock.__module__ != module.__name__:
+    setattr(owner, name, wrapper)
+    if owner is not module or stock.__module__ != module.__name__:
         return
     for other_name, other in list(sys.modules.items()):
         if other_name.startswith("ultralytics.") and getattr(other, "__dict__", {}).get(name) is stock:

@@ -49,6 +49,7 @@ def _functions_exist() -> None:
 
     for module, names in (
         (tasks, ("parse_model", "yaml_model_load", "check_yaml", "torch_safe_load")),
+        (tasks.BaseModel, ("load",)),
         (utils, ("check_file",)),
     ):
         for name in names:
@@ -98,10 +99,26 @@ def _checkpoints_load() -> None:
     require(type(checkpoint["model"].model[2]).__name__ == "EMA", "tasks.torch_safe_load returns the pickled model")
 
 
+def _weights_load() -> None:
+    import torch
+    from ultralytics.nn.tasks import DetectionModel
+
+    conv, detect = [-1, 1, "Conv", [64, 3, 1]], [-1, 1, "Detect", ["nc"]]
+    heads = [conv, [[1, 2], *detect[1:]]], [[1, 1, "EMA", []], conv, [[1, 3], *detect[1:]]]
+    rows = [copy.deepcopy({**TINY_MODEL, "head": head}) for head in heads]
+    stock, ours = (DetectionModel(model, ch=3, nc=2, verbose=False).eval() for model in rows)
+    ours.load(stock, verbose=False)
+    picture = torch.rand(1, 3, 64, 64)
+    require(
+        torch.equal(stock(picture)[0], ours(picture)[0]), "BaseModel.load takes a model and matches tensors by name"
+    )
+
+
 ASSUMPTIONS = (
-    Assumption("the five wrapped functions exist", _functions_exist),
+    Assumption("the six wrapped functions exist", _functions_exist),
     Assumption("models are built through tasks.parse_model", _models_call_parse_model),
     Assumption("probe rows show channels, width and depth", _probe_rows),
     Assumption("packaged YAMLs are found by bare name", _packaged_names),
     Assumption("checkpoints are read by tasks.torch_safe_load", _checkpoints_load),
+    Assumption("pretrained tensors are loaded by BaseModel.load", _weights_load),
 )
