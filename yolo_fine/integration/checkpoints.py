@@ -55,8 +55,10 @@ def check_weights_file(file: Path) -> None:
 
 def allow_block_classes() -> None:
     """Put every block class, and the modules that blocks are made of, on torch's ``weights_only`` allow-list."""
-    from torch import nn
-    from torch.serialization import add_safe_globals
+    from torch import nn, serialization
+
+    if not hasattr(serialization, "add_safe_globals"):
+        return  # torch before 2.4, where Ultralytics loads as usual
 
     modules = {spec.cls.__module__ for spec in list_blocks()}
     modules |= {name for name in sys.modules if name.startswith("yolo_fine.blocks.")}
@@ -66,4 +68,4 @@ def allow_block_classes() -> None:
         for _, member in inspect.getmembers(sys.modules[name], inspect.isclass)
         if issubclass(member, nn.Module) and member.__module__ == name
     }
-    add_safe_globals(list(classes))
+    serialization.add_safe_globals(list(classes))

@@ -43,12 +43,12 @@ def needs_alignment(source: Any, target: Any) -> bool:
     """Whether both are layered models, one of them holds a block of ours, and their layers differ."""
     from torch import nn
 
-    ours = tuple(spec.cls for spec in list_blocks())
-    models = [getattr(model, "model", None) for model in (source, target)]
-    if not all(isinstance(layers, nn.Sequential) for layers in models):
+    theirs, ours = getattr(source, "model", None), getattr(target, "model", None)
+    if not isinstance(theirs, nn.Sequential) or not isinstance(ours, nn.Sequential):
         return False
-    holds_ours = any(isinstance(module, ours) for layers in models for module in layers.modules())
-    return holds_ours and [type(layer) for layer in models[0]] != [type(layer) for layer in models[1]]
+    blocks = tuple(spec.cls for spec in list_blocks())
+    holds_ours = any(isinstance(module, blocks) for module in (*theirs.modules(), *ours.modules()))
+    return holds_ours and [type(layer) for layer in theirs] != [type(layer) for layer in ours]
 
 
 def align(source: Sequence[Any], target: Sequence[Any]) -> Pairs:
