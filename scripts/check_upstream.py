@@ -2,8 +2,9 @@
 """Run the integration tests on other releases of Ultralytics: ``python scripts/check_upstream.py [VERSION ...]``.
 
 One environment suffices. Each release's wheel is downloaded and unpacked without its dependencies, and put first on the
-path of a pytest run. Releases before 8.3.200 pin NumPy below 2.2 and import packages that later ones dropped; those are
-put beside the wheel, not into the environment. With ``docs=FILE`` the table of results is written there.
+path of a pytest run. Packages that only older releases need, and the older NumPy that those before 8.3.200 pin, are put
+beside the wheel, not into the environment. ``jobs=2`` checks two releases at a time; ``docs=FILE`` writes the table of
+results there.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import sys
 import tempfile
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from yolo_fine.integration.versions import KNOWN_VERSIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ("tests/integration",)
-DROPPED_LATER = ("numpy==2.1.1", "pandas==2.2.3", "scipy==1.15.3", "seaborn", "tqdm", "py-cpuinfo", "pytz", "tzdata")
+DROPPED_LATER = ("pandas==2.2.3", "scipy==1.15.3", "seaborn", "tqdm", "py-cpuinfo", "pytz", "tzdata")
+OLD_NUMPY = ("numpy==2.1.1",)
 HEADER = """# Ultralytics releases
 
 yolo_fine depends on a few internals of Ultralytics, each written down as a check in
@@ -31,8 +34,8 @@ yolo_fine depends on a few internals of Ultralytics, each written down as a chec
 |---|---|---|---|---|
 """
 FOOTER = """
-Made by `python scripts/check_upstream.py docs=docs/upstream.md`. Skipped tests are those of features that a release
-does not have: YOLO26 before 8.4.0, restricted checkpoint loading before 8.4.100, and ONNX export before 8.3.253, which
+Made by `python scripts/check_upstream.py jobs=2 docs=docs/upstream.md`. Skipped tests are those of features that a
+release does not have: restricted checkpoint loading before 8.4.100, and ONNX export before 8.3.253, which
 asks for `onnxscript` with this PyTorch.
 """
 
@@ -45,26 +48,24 @@ def pip(*words: str) -> None:
 def unpack(version: str, folder: Path) -> list[Path]:
     """Unpack a release below ``folder`` and return what must come first on the path."""
     pip("download", "--no-deps", "--dest", str(folder / "wheels"), f"ultralytics=={version}")
-    release = folder / version
     (wheel,) = (folder / "wheels").glob(f"ultralytics-{version}-*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(release)
-    if tuple(map(int, version.split("."))) >= (8, 3, 200):
-        return [release]
-    old = folder / "dropped-later"
-    if not old.exists():
-        pip("install", "--no-deps", "--target", str(old), *DROPPED_LATER)
-    return [release, old]
+        archive.extractall(folder / version)
+    beside = {"old-numpy": OLD_NUMPY} if tuple(map(int, version.split("."))) < (8, 3, 200) else {}
+    beside["dropped-later"] = DROPPED_LATER
+    for name, packages in beside.items():
+        if not (folder / name).exists():
+            pip("install", "--no-deps", "--target", str(folder / name), *packages)
+    return [folder / version, *(folder / name for name in beside)]
 
 
-def check(version: str, folder: Path) -> tuple[str, bool]:
-    """Run the tests on one release; returns its row of the table, and whether all passed."""
-    path = os.pathsep.join(str(place) for place in [*unpack(version, folder), ROOT])
+def check(version: str, places: list[Path]) -> tuple[str, bool]:
+    """Run the tests on one release, found at ``places``; returns its row of the table, and whether all passed."""
+    path = os.pathsep.join(str(place) for place in [*places, ROOT])
+    env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
     started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - started
     counts = {kind: int(number) for number, kind in re.findall(r"(\d+) (passed|failed|skipped|error)", done.stdout)}
     failed = counts.get("failed", 0) + counts.get("error", 0)
@@ -76,18 +77,17 @@ def check(version: str, folder: Path) -> tuple[str, bool]:
 
 def main() -> int:
     """Check each version named, or every one that the package is known to work with. 1 if any test failed."""
-    words = sys.argv[1:]
-    docs = next((Path(word.removeprefix("docs=")) for word in words if word.startswith("docs=")), None)
-    versions = [word for word in words if not word.startswith("docs=")] or list(KNOWN_VERSIONS)
+    settings = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
+    versions = [word for word in sys.argv[1:] if "=" not in word] or list(KNOWN_VERSIONS)
     rows, well = [], True
-    with tempfile.TemporaryDirectory() as folder:
-        for version in versions:
-            row, passed = check(version, Path(folder))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(int(settings.get("jobs", 1))) as pool:
+        places = [unpack(version, Path(folder)) for version in versions]
+        for row, passed in pool.map(check, versions, places):
             rows.append(row)
             well &= passed
             print(row, flush=True)
-    if docs:
-        docs.write_text(HEADER + "\n".join(rows) + "\n" + FOOTER, encoding="utf-8")
+    if "docs" in settings:
+        Path(settings["docs"]).write_text(HEADER + "\n".join(rows) + "\n" + FOOTER, encoding="utf-8")
     return 0 if well else 1
 
 
