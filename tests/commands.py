@@ -12,13 +12,9 @@ FAST = ("imgsz=64", "batch=4", "workers=0", "plots=False", "amp=False", "device=
 
 
 def run(command: list[str], cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in ``cwd`` as a user's shell would; output is captured.
-
-    Ultralytics' settings, and so its ``runs`` folder, are in ``cwd`` too. (It writes runs elsewhere under pytest.)
-    """
-    (cwd / ".settings").mkdir(exist_ok=True)
+    """Run a command in ``cwd`` as a user's shell would; output is captured. Runs are written to ``cwd/runs``."""
     surroundings = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    surroundings.update({"YOLO_CONFIG_DIR": str(cwd / ".settings"), **env})
+    surroundings.update(env)  # (under pytest, Ultralytics would write runs elsewhere)
     return subprocess.run(command, cwd=cwd, env=surroundings, capture_output=True, text=True, timeout=300, check=False)
 
 

@@ -21,10 +21,13 @@ os.environ.pop("YOLO_FINE_AUTOLOAD", None)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _one_thread():
+def _surroundings():
+    """One thread, and runs in the working folder: by default they go to the git repository that holds the venv."""
     import torch
+    from ultralytics import settings
 
     torch.set_num_threads(1)
+    settings.update({"runs_dir": "runs", "datasets_dir": str(Path(_settings) / "datasets")})
 
 
 @pytest.fixture(scope="session")

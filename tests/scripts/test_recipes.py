@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import torch
 import yaml
 from ultralytics import YOLO
 
+from tests.commands import run
 from yolo_fine.cli import call
 from yolo_fine.errors import YoloFineError
 from yolo_fine.training import coco_weights
@@ -28,26 +28,16 @@ TINY = ("epochs=1", "imgsz=64", "batch=2", "device=cpu", "workers=0", "plots=Fal
 
 @dataclass(frozen=True)
 class Workplace:
-    """A folder to run scripts in, with settings of its own and no network."""
+    """A folder to run scripts in."""
 
     folder: Path
 
     def run(self, script: str, *words: str, before: str = "") -> subprocess.CompletedProcess[str]:
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-        environment = inherited | {  # under PYTEST_CURRENT_TEST Ultralytics puts runs elsewhere
-            "YOLO_OFFLINE": "true",
-            "YOLO_AUTOINSTALL": "false",
-            "YOLO_CONFIG_DIR": str(self.folder / "settings"),
-            "OMP_NUM_THREADS": "1",
-        }
         file = str(SCRIPTS / script)
         start = (
             [file] if not before else ["-c", f"{before}; import runpy; runpy.run_path({file!r}, run_name='__main__')"]
         )
-        return subprocess.run(
-            [sys.executable, *start, *words],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        return run([sys.executable, *start, *words], self.folder)
 
     def runs(self) -> set[Path]:
         return set(self.folder.glob("runs/*/*"))
