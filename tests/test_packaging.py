@@ -55,3 +55,16 @@ def test_docs_speak_of_the_tested_versions():
     table = (ROOT / "docs" / "upstream.md").read_text()
     for version in KNOWN_VERSIONS:
         assert f"| {version} |" in table
+
+
+def test_the_page_of_models_holds_every_model_as_measured():
+    from yolo_fine.integration.model_files import packaged_files
+    from yolo_fine.lab.model_cost import ModelCost, markdown_table, measure
+
+    page = (ROOT / "docs" / "models.md").read_text()
+    for name in packaged_files("models"):
+        family, variant = name.split("-", 1)
+        assert all(f"| {family}{scale}-{variant} |" in page for scale in "nsmlx")
+    stock = measure("yolov8n.yaml")
+    row = markdown_table([ModelCost("yolov8n-fine.yaml", "yolov8n.yaml", *measure("yolov8n-fine.yaml"), *stock)])
+    assert row.splitlines()[-1] in page
