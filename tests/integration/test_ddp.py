@@ -56,6 +56,9 @@ def train_in_two(self, *args):
 
 BaseTrainer._do_train = train_in_two
 runpy.run_path(sys.argv[1], run_name="__main__")
+if dist.is_initialized():  # older releases leave the group to the end of the process, where gloo may abort
+    dist.barrier()
+    dist.destroy_process_group()
 """
 
 

@@ -217,7 +217,7 @@ ROWS = [  # row at layer 4, what the message must say
     ([3, 1, "UsesStockConv", [True, {"flag": True}]], "UsesStockConv argument 'flag' is given twice"),
     ([[3, 2], 1, "FINE", [3]], "FINE argument 'stride' must be 1 or 2 or 4, got 3"),
     ([[3, 2], 1, "FINE", [1, None, "liner"]], "must be 'linear' or 'softmax', got 'liner'; did you mean linear?"),
-    ([3, 1, "EMA", [7]], "128"),
+    ([3, 1, "EMA", [7]], "EMA argument 'factor' must be a divisor of the 128 channels, got 7"),
     ([3, 1, "WidthProbe", []], "WidthProbe needs its output channels as first argument"),
     ([[3, 2], 2, "FINE", [1]], "FINE can't be repeated"),
     ([[3, 9], 1, "FINE", [1]], "'from' points forward: 9 is not above layer 4"),
