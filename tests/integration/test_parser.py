@@ -238,6 +238,8 @@ def test_errors_name_file_layer_section_and_row(row, reason):
     message = str(caught.value)
     assert message.startswith("folder/mine.yaml: layer 4 (head[0]) " + str(row))
     assert reason in message
+    if len(row) == 4:
+        assert f" -> {row[2]}(" in message  # the accepted signature
 
 
 @pytest.mark.parametrize("name", ["FINEE", "EMMA", "C3k3"])

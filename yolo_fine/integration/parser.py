@@ -65,8 +65,8 @@ def parse_with_blocks(stock: StockParser, rows: Sequence[Row], tasks: ModuleType
     planned: dict[int, PlannedBlock] = {}
     lowered: list[Any] = []
     for row in rows:
-        row.check()
         spec = find_our_block(row, tasks)
+        row.check(spec)
         if spec is not None:
             planned[row.index] = plan_block(stock, row, spec, lowered)
             lowered.append(planned[row.index].placeholder)

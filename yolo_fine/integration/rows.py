@@ -59,26 +59,26 @@ class Row:
         """``FILE: layer 14 (head[3]) [[-1, 6], 1, 'FINE', [1]]``."""
         return f"{self.file}: layer {self.index} ({self.section}[{self.position}]) {self.raw}"
 
-    def check(self) -> None:
-        """Raise :class:`ModelYamlError` unless this is a row whose sources lie above it."""
+    def check(self, spec: BlockSpec | None = None) -> None:
+        """Raise :class:`ModelYamlError` unless this is a row whose sources lie above it. ``spec``: the block it names."""
         if not isinstance(self.raw, (list, tuple)) or len(self.raw) != 4:
-            raise self.error("a row has four entries: [from, repeats, module, args]")
+            raise self.error("a row has four entries: [from, repeats, module, args]", spec)
         for source in self.sources:
             if not isinstance(source, int) or isinstance(source, bool):
-                raise self.error(f"'from' must be a layer index or a list of them, got {source!r}")
+                raise self.error(f"'from' must be a layer index or a list of them, got {source!r}", spec)
         for source, absolute in zip(self.sources, self.absolute_sources, strict=True):
             if self.index == 0 and source == -1:
                 continue  # the image
             if absolute >= self.index:
-                raise self.error(f"'from' points forward: {source} is not above layer {self.index}")
+                raise self.error(f"'from' points forward: {source} is not above layer {self.index}", spec)
             if absolute < 0:
-                raise self.error(f"'from' {source} lies before the first layer")
+                raise self.error(f"'from' {source} lies before the first layer", spec)
         if not isinstance(self.raw[1], int) or isinstance(self.raw[1], bool) or self.raw[1] < 1:
-            raise self.error(f"repeats must be a whole number from 1, got {self.raw[1]!r}")
+            raise self.error(f"repeats must be a whole number from 1, got {self.raw[1]!r}", spec)
         if not isinstance(self.raw[2], str):
-            raise self.error(f"the module must be a name, got {self.raw[2]!r}")
+            raise self.error(f"the module must be a name, got {self.raw[2]!r}", spec)
         if not isinstance(self.raw[3], (list, tuple)):
-            raise self.error(f"the arguments must be a list, got {self.raw[3]!r}")
+            raise self.error(f"the arguments must be a list, got {self.raw[3]!r}", spec)
 
 
 def read_rows(model: dict[str, Any]) -> Iterator[Row]:
