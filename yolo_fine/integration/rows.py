@@ -60,7 +60,7 @@ class Row:
         return f"{self.file}: layer {self.index} ({self.section}[{self.position}]) {self.raw}"
 
     def check(self, spec: BlockSpec | None = None) -> None:
-        """Raise :class:`ModelYamlError` unless this is a row whose sources lie above it. ``spec``: the block it names."""
+        """Raise :class:`ModelYamlError` unless this row's sources lie above it. ``spec`` is the block that it names."""
         if not isinstance(self.raw, (list, tuple)) or len(self.raw) != 4:
             raise self.error("a row has four entries: [from, repeats, module, args]", spec)
         for source in self.sources:
