@@ -34,9 +34,9 @@ yolo_fine depends on a few internals of Ultralytics, each written down as a chec
 |---|---|---|---|---|
 """
 FOOTER = """
-Made by `python scripts/check_upstream.py jobs=2 docs=docs/upstream.md`. Skipped tests are those of features that a
-release does not have: restricted checkpoint loading before 8.4.100, and ONNX export before 8.3.253, which
-asks for `onnxscript` with this PyTorch.
+Made by `python scripts/check_upstream.py jobs=2 docs=docs/upstream.md`. Skipped are the run on two GPUs, and tests of
+features that a release does not have: restricted checkpoint loading before 8.4.100, and ONNX export before 8.3.253,
+which asks for `onnxscript` with this PyTorch. YOLO26 models are tested from 8.4.0 on, which brought them.
 """
 
 
