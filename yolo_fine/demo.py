@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolo_fine.errors import ArgumentError
+from yolo_fine.results import write_json
 
 if TYPE_CHECKING:
     from yolo_fine.data.sample_set import SampleSet
@@ -104,9 +104,7 @@ def run_demo(
         detections=detections, seconds=seconds, weights=str(weights), onnx=str(onnx) if onnx else None,
         picture=str(picture), settings=settings,
     )  # fmt: skip
-    unfinished = out / f".{RESULT_FILE}"
-    unfinished.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(out / RESULT_FILE)
+    write_json(out / RESULT_FILE, asdict(result))
     _report(result, samples, out)
     return result
 

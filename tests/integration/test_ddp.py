@@ -6,9 +6,9 @@ from __future__ import annotations
 import sys
 
 import pytest
+import torch
 
 from tests.commands import FAST, run, yolo
-from yolo_fine.integration.versions import installed_version
 
 WRITE = """
 import sys
@@ -64,8 +64,6 @@ if dist.is_initialized():  # older releases leave the group to the end of the pr
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo over torchrun on Linux and macOS")
 def test_the_generated_worker_file_with_two_processes(tmp_path, tiny_data):
-    if installed_version() >= (8, 4, 190):
-        pytest.importorskip("cloudpickle")
     write = tmp_path / "write.py"
     write.write_text(WRITE.format(data=str(tiny_data), project=str(tmp_path)))
     done = run([sys.executable, str(write)], tmp_path)
@@ -81,12 +79,8 @@ def test_the_generated_worker_file_with_two_processes(tmp_path, tiny_data):
     assert (tmp_path / "run" / "weights" / "last.pt").is_file()
 
 
-@pytest.mark.skipif(not __import__("torch").cuda.is_available(), reason="needs two GPUs")
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
 def test_two_gpus(tmp_path, tiny_data):
-    import torch
-
-    if torch.cuda.device_count() < 2:
-        pytest.skip("needs two GPUs")
     words = [word for word in FAST if not word.startswith("device")]
     words += [f"data={tiny_data}", "epochs=1", "device=0,1", f"project={tmp_path}", "name=run"]
     done = yolo("train", "model=yolo11n-fine.yaml", *words, cwd=tmp_path)
