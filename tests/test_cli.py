@@ -9,6 +9,8 @@ import pytest
 
 from tests.commands import FAST, yolo_fine
 from yolo_fine.cli import main
+from yolo_fine.errors import DataError
+from yolo_fine.integration.inputs import check_inputs
 
 
 def test_help_and_version(capsys):
@@ -99,6 +101,12 @@ def test_pictures_without_labels_are_refused_before_a_run_folder_exists(unlabell
     assert "none of the 4 pictures of 'train' has a label file" in done.stderr
     assert str(unlabelled.parent / "labels" / "train" / "0.txt") in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_validation_checks_the_split_that_it_is_asked_for(unlabelled):
+    check_inputs(["val", f"data={unlabelled}"])
+    with pytest.raises(DataError, match="none of the 4 pictures of 'train' has a label file"):
+        check_inputs(["val", f"data={unlabelled}", "split=train"])
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path, tiny_data):

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from yolo_fine.integration.checkpoints import check_weights_file
 
-TRAINING_SPLITS = {"train": ("train", "val"), "val": ("val",)}
-
 
 def check_inputs(words: Sequence[str]) -> None:
     """Check the weights and the dataset of a command for Ultralytics.
@@ -23,11 +21,11 @@ def check_inputs(words: Sequence[str]) -> None:
         file = Path(pairs.get(key, ""))
         if file.suffix == ".pt" and file.is_file():
             check_weights_file(file)
-    mode = next((word for word in words if word in TRAINING_SPLITS), None)
-    if mode and pairs.get("data", "").endswith((".yaml", ".yml")):
+    splits = ("train", "val") if "train" in words else (pairs.get("split", "val"),) if "val" in words else ()
+    if splits and pairs.get("data", "").endswith((".yaml", ".yml")):
         from yolo_fine.data.check import check_labels
 
-        check_labels(pairs["data"], TRAINING_SPLITS[mode])
+        check_labels(pairs["data"], splits)
 
 
 def is_users_mistake(error: Exception) -> bool:
