@@ -49,6 +49,9 @@ class BlockSpec:
         kind: One of :data:`KINDS`.
         paper: Link to the paper, or an empty string.
         origin: ``"paper"`` if it follows published code or equations, else ``"reconstruction"`` or ``"adaptation"``.
+        strides: Stride of each input relative to the block's place: 2 is a map of half the size. Empty: all are equal.
+        arguments_at: The arguments that fit a place in the neck, given how many levels its map lies below the coarsest
+            lateral map (0 for P4 where P5 is the coarsest map). None: the defaults fit everywhere.
     """
 
     name: str
@@ -58,6 +61,8 @@ class BlockSpec:
     kind: str
     paper: str = ""
     origin: str = "paper"
+    strides: tuple[float, ...] = ()
+    arguments_at: Callable[[int], list[Any]] | None = None
 
     @property
     def input_names(self) -> tuple[str, ...] | None:
@@ -148,6 +153,8 @@ def block(
     paper: str = "",
     origin: str = "paper",
     name: str | None = None,
+    strides: Sequence[float] = (),
+    arguments_at: Callable[[int], list[Any]] | None = None,
 ) -> Callable[[type], type]:
     """Declare an ``nn.Module`` as a block that model YAMLs may name.
 
@@ -159,6 +166,9 @@ def block(
         paper: Link to the paper.
         origin: ``paper``, ``reconstruction`` (no code was published) or ``adaptation``.
         name: The name in YAML; default is the class name.
+        strides: Stride of each named input relative to the block's place, as ``(2, 1)`` for a map of half the size and
+            one of full size; default: all inputs have one size.
+        arguments_at: From a place (levels below the coarsest lateral map) to the row's arguments there.
 
     Raises:
         BlockRegistrationError: The declaration is inconsistent, or the name is taken or resolved by Ultralytics.
@@ -166,7 +176,8 @@ def block(
     declared: int | str | tuple[str, ...] = inputs if isinstance(inputs, (int, str)) else tuple(inputs)
 
     def register(cls: type) -> type:
-        _add(BlockSpec(name or cls.__name__, cls, declared, out, kind, paper, origin))
+        spec = BlockSpec(name or cls.__name__, cls, declared, out, kind, paper, origin, tuple(strides), arguments_at)
+        _add(spec)
         return cls
 
     return register
@@ -240,6 +251,8 @@ def _add(spec: BlockSpec) -> None:
     accepted = ("same", "arg") if spec.inputs == 1 else ("first", "sum", "arg", *(spec.input_names or ()))
     if spec.out not in accepted:
         raise BlockRegistrationError(f"{where}: out '{spec.out}' is none of {', '.join(accepted)}")
+    if spec.strides and (spec.input_names is None or len(spec.strides) != len(spec.input_names)):
+        raise BlockRegistrationError(f"{where}: strides {spec.strides} do not fit inputs {spec.inputs!r}")
     if reason := why_refused(spec.name):
         raise BlockRegistrationError(f"block name '{spec.name}' of {where} is refused: {reason}")
     other = _blocks.get(spec.name)

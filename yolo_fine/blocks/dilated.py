@@ -63,7 +63,14 @@ class DilatedContext(nn.Module):
         return y if self.gain is None else self.gain(x, y)
 
 
-@block(inputs=("deep", "mid", "shallow"), out="mid", kind="fuse", paper=PAPER, origin="reconstruction")
+@block(
+    inputs=("deep", "mid", "shallow"),
+    out="mid",
+    kind="fuse",
+    paper=PAPER,
+    origin="reconstruction",
+    strides=(2, 1, 0.5),
+)
 class DilatedFusion(nn.Module):
     """DCMFuse: a map fused with its coarser and its finer neighbour, the finer one filtered by attention.
 

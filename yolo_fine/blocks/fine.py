@@ -28,7 +28,19 @@ from yolo_fine.registry import block
 PAPER = "https://arxiv.org/abs/2606.14005"
 
 
-@block(inputs=("high", "low"), out="low", kind="fuse", paper=PAPER)
+def tokens_of_the_coarsest_map(depth: int) -> list[int]:
+    """The row's ``stride`` where the fine map lies ``depth`` levels below the coarsest lateral: 1, 2, then 4."""
+    return [2 ** min(depth, 2)]
+
+
+@block(
+    inputs=("high", "low"),
+    out="low",
+    kind="fuse",
+    paper=PAPER,
+    strides=(2, 1),
+    arguments_at=tokens_of_the_coarsest_map,
+)
 class FINE(nn.Module):
     """Refine a fine map by attention to the coarser map above it, on a token grid that both share.
 

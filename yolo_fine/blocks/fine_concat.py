@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from yolo_fine.blocks.checks import require_sizes
-from yolo_fine.blocks.fine import FINE, PAPER
+from yolo_fine.blocks.fine import FINE, PAPER, tokens_of_the_coarsest_map
 from yolo_fine.blocks.pooling import pool
 from yolo_fine.registry import block
 
 
-@block(inputs=("high", "low"), out="sum", kind="fuse", paper=PAPER)
+@block(inputs=("high", "low"), out="sum", kind="fuse", paper=PAPER, arguments_at=tokens_of_the_coarsest_map)
 class FINEConcat(nn.Module):
     """Concat that refines its second map by FINE: the one word to change in a stock YAML.
 
