@@ -62,7 +62,7 @@ class StockParser:
         if width is not None:
             probes.append([anchor, 1, "Conv", [width, 1, 1]])
         with torch.device("meta"):
-            built = self._parse_silently([*rows_above, *probes])
+            built = self.parse_silently([*rows_above, *probes])
         norms, stack = built[first : first + len(sources)], built[first + len(sources)]
         for norm in norms:
             require(isinstance(norm, nn.BatchNorm2d), "an nn.BatchNorm2d row builds an nn.BatchNorm2d")
@@ -74,10 +74,10 @@ class StockParser:
 
     def activation(self) -> Any:
         """The module that the YAML's ``activation:`` key gives to stock Conv layers."""
-        return self._parse_silently([[-1, 1, "Conv", [8, 1, 1]]])[0].act
+        return self.parse_silently([[-1, 1, "Conv", [8, 1, 1]]])[0].act
 
-    def _parse_silently(self, rows: Sequence[Any]) -> list[Any]:
-        """Build ``rows``, leaving Ultralytics' log and its process-wide default activation alone."""
+    def parse_silently(self, rows: Sequence[Any]) -> list[Any]:
+        """Build ``rows`` and nothing else, leaving Ultralytics' log and its process-wide default activation alone."""
         from ultralytics.nn.modules import Conv
 
         default_act = Conv.default_act

@@ -40,6 +40,11 @@ class Row:
         return list(self.raw[0]) if isinstance(self.raw[0], (list, tuple)) else [self.raw[0]]
 
     @property
+    def is_single(self) -> bool:
+        """Whether the row's module is called with one map, not with a list of them."""
+        return not isinstance(self.raw[0], (list, tuple))
+
+    @property
     def absolute_sources(self) -> list[int]:
         """The ``from`` entries as layer indices; -1 in the first row is the image."""
         return [s if s >= 0 or self.index == 0 else self.index + s for s in self.sources]

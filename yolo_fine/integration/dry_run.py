@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A model YAML run row by row on the meta device: what each layer puts out, or why it can't.
+
+Every row is built alone by the stock parser, behind placeholders with the channels of its sources, and called with
+tensors that have shapes but no numbers. A faulty row so does not hide the faults of the others.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from yolo_fine.errors import ModelYamlError, YoloFineError
+from yolo_fine.integration.parser import build_blocks, find_our_block, is_stock_name, known_names
+from yolo_fine.integration.planned_block import PLACEHOLDER, plan_block
+from yolo_fine.integration.probe import StockParser
+from yolo_fine.integration.rows import Row, read_rows
+
+PICTURE = 256  # pixels a side: what Ultralytics itself uses to find a model's strides
+
+
+@dataclass(frozen=True)
+class Map:
+    """What a layer puts out.
+
+    Attributes:
+        channels: Channels as the stock parser counts them (a list for layers that put out several maps).
+        value: The output on the meta device: a tensor, or a nested structure of them.
+    """
+
+    channels: Any
+    value: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the output, empty if it is not a tensor."""
+        return tuple(getattr(self.value, "shape", ()))
+
+    @property
+    def stride(self) -> int | None:
+        """Pixels of the picture a cell, or None if the output is not a map."""
+        shape = self.shape
+        return PICTURE // shape[2] if len(shape) == 4 and shape[2] else None
+
+    @property
+    def real_channels(self) -> int | None:
+        """Channels of the tensor, or None if the output is not a map."""
+        return self.shape[1] if len(self.shape) == 4 else None
+
+    def __str__(self) -> str:
+        """``128 channels at stride 8``."""
+        shape = self.shape
+        if len(shape) != 4:
+            return "not a map"
+        size = f"stride {self.stride}" if self.stride and shape[2] == shape[3] else f"{shape[2]}x{shape[3]} cells"
+        return f"{shape[1]} channels at {size}"
+
+
+class DryRun:
+    """Runs the rows of one model dictionary (as ``yaml_model_load`` returns it), at the scale that it names."""
+
+    def __init__(self, model: dict[str, Any]) -> None:
+        import torch
+        from ultralytics.nn import tasks
+
+        self.tasks = tasks
+        self.channels = int(model.get("channels", 3))
+        self.stock = StockParser(inspect.unwrap(tasks.parse_model), model, self.channels)
+        self.picture = Map(self.channels, torch.zeros(1, self.channels, PICTURE, PICTURE, device="meta"))
+
+    def run(self, row: Row, sources: Sequence[Map]) -> Map:
+        """Build one row for the given inputs and call it.
+
+        Raises:
+            ModelYamlError: The row names nothing known, can't be built, or does not take these inputs.
+        """
+        module, channels = self.build(row, sources)
+        spec = find_our_block(row, self.tasks)
+        takes_one_map = row.is_single or (spec is not None and spec.inputs == 1)
+        value = sources[0].value if takes_one_map else [source.value for source in sources]
+        try:
+            return Map(channels, forward(module, value, channels))
+        except Exception as error:  # whatever a layer raises on inputs that do not fit it
+            listed = "; ".join(f"from {i}: {source}" for i, source in zip(row.sources, sources, strict=True))
+            raise row.error(f"does not take its inputs ({listed}): {reason(error)}") from error
+
+    def build(self, row: Row, sources: Sequence[Map]) -> tuple[Any, Any]:
+        """The row's module on the meta device, and its output channels as the stock parser counts them.
+
+        Raises:
+            ModelYamlError: The row names nothing known, or can't be built.
+        """
+        import torch
+
+        above = [placeholder(source.channels) for source in sources] if row.index else []
+        places = list(range(len(sources))) if row.index else [-1] * len(sources)
+        local = Row(len(above), row.section, row.position, [places, *row.raw[1:]], row.file)
+        spec = find_our_block(row, self.tasks)
+        try:
+            if spec is not None:
+                planned = plan_block(self.stock, local, spec, above)
+                with torch.device("meta"):
+                    return build_blocks(self.stock, {0: planned})[0], planned.c2
+            if not is_stock_name(row.raw[2], self.tasks):
+                raise row.unknown(known_names(self.tasks))
+            return self._build_stock(row, above, places)
+        except YoloFineError as error:
+            raise ModelYamlError(str(error).replace(local.where, row.where)) from error
+        except Exception as error:
+            raise row.error(f"Ultralytics can't build it: {reason(error)}") from error
+
+    def _build_stock(self, row: Row, above: list[Any], places: list[int]) -> tuple[Any, Any]:
+        import torch
+
+        source = places[0] if row.is_single else places
+        index = len(above)
+        rows = [*above, [source, *copy.deepcopy(list(row.raw[1:]))]]
+        with torch.device("meta"):
+            built = self.stock.parse_silently([*rows, [index, 1, "nn.BatchNorm2d", []]])
+        return built[index], built[index + 1].num_features
+
+    def outputs(self) -> list[Map]:
+        """What every layer of the model puts out.
+
+        Raises:
+            ModelYamlError: At the first row that can't be built or does not take its inputs.
+        """
+        maps: list[Map] = []
+        for row in read_rows(self.stock.model):
+            row.check(find_our_block(row, self.tasks))
+            maps.append(self.run(row, [self.picture if i < 0 else maps[i] for i in row.absolute_sources]))
+        return maps
+
+
+def placeholder(channels: Any) -> list[Any]:
+    """A stock row with that many output channels; for layers with several maps, their sum (nobody looks at it)."""
+    count = channels if isinstance(channels, int) else sum(channels)
+    return [-1, 1, PLACEHOLDER, [1, count, 1, True, 1]]
+
+
+def forward(module: Any, value: Any, channels: Any) -> Any:
+    """Call a module on the meta device. What also wants text, or the labels of a batch, is taken at its word.
+
+    Heads of the Detect family are called as in training, where they return their raw maps.
+    """
+    import torch
+    from ultralytics.nn import modules
+    from ultralytics.nn.modules import Detect, RTDETRDecoder
+
+    untold = (RTDETRDecoder, getattr(modules, "YOLOEDetect", RTDETRDecoder))  # 8.3.0 has no YOLOE
+    if isinstance(module, untold) or wants_more_than_one_input(module):
+        first = value[0] if isinstance(value, list) else value
+        return first.new_empty(1, channels, *first.shape[2:]) if isinstance(channels, int) else None
+    module.train(isinstance(module, Detect))
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.eval()
+    with torch.no_grad():
+        return module(value)
+
+
+def wants_more_than_one_input(module: Any) -> bool:
+    """Whether ``forward`` has a second parameter without a default."""
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    return len(required) > 1
+
+
+def reason(error: Exception) -> str:
+    """The first line of an error, with its type where the text alone says little."""
+    text = str(error).strip().split("\n", maxsplit=1)[0]
+    return text if isinstance(error, (RuntimeError, ValueError)) and text else f"{type(error).__name__}: {text}"
