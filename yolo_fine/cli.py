@@ -26,6 +26,9 @@ USAGE = """yolo-fine {version}: small-object blocks for stock Ultralytics YOLO
   yolo-fine demo                        train, validate and export a small-object detector, offline, in minutes
   yolo-fine train|val|predict|export    any Ultralytics mode, same arguments as `yolo`, with inputs checked first
   yolo-fine blocks [NAME] [json=FILE]   list the blocks, or describe one
+  yolo-fine compose base=yolo26n fuse=FINE refine=EMA head=p2 out=my.yaml   blocks put into a stock model YAML
+  yolo-fine lint model=my.yaml          every problem of a model YAML at once
+  yolo-fine seed model=my.yaml weights=yolo26n.pt   a checkpoint with every pretrained tensor in its place
   yolo-fine models [scales=n] [json=FILE]   the packaged model YAMLs with parameters and GFLOPs
   yolo-fine doctor [json=FILE]          check this environment
 
@@ -79,7 +82,7 @@ def call(function: Callable[..., Any], words: Sequence[str]) -> Any:
     """Call a function with ``key=value`` words as its keyword arguments, checked against its annotations.
 
     Raises:
-        ArgumentError: A key is unknown, or a value does not fit.
+        ArgumentError: A key is unknown or missing, or a value does not fit.
     """
     names, pairs = parse_words(words)
     hints = inspect.get_annotations(function, eval_str=True)
@@ -91,6 +94,10 @@ def call(function: Callable[..., Any], words: Sequence[str]) -> Any:
             raise ArgumentError(f"unknown argument '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}")
         wants_path = Path in (known[key], *typing.get_args(known[key])) and value is not None
         pairs[key] = Path(str(value)) if wants_path else convert(f"argument '{key}'", value, known[key])
+    parameters = inspect.signature(function).parameters.values()
+    missing = [p.name for p in parameters if p.default is p.empty and p.name not in pairs]
+    if missing:
+        raise ArgumentError(f"{' and '.join(missing)} must be given, as {' '.join(f'{key}=...' for key in missing)}")
     return function(**pairs)
 
 
@@ -139,6 +146,29 @@ def blocks(words: Sequence[str]) -> int:
     return 0
 
 
+def compose(words: Sequence[str]) -> int:
+    """``yolo-fine compose``."""
+    from yolo_fine.surgery.compose import compose as run
+
+    call(run, words)
+    return 0
+
+
+def lint(words: Sequence[str]) -> int:
+    """``yolo-fine lint``: 0 if the YAML is clean, else 1."""
+    from yolo_fine.surgery.lint import lint as run
+
+    return 0 if call(run, words) else 1
+
+
+def seed(words: Sequence[str]) -> int:
+    """``yolo-fine seed``."""
+    from yolo_fine.surgery.seed import seed as run
+
+    call(run, words)
+    return 0
+
+
 def doctor(words: Sequence[str]) -> int:
     """``yolo-fine doctor``: 0 if everything is as it should be, else 1."""
     from yolo_fine.integration.doctor import diagnose
@@ -148,9 +178,12 @@ def doctor(words: Sequence[str]) -> int:
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "blocks": blocks,
+    "compose": compose,
     "demo": demo,
     "doctor": doctor,
+    "lint": lint,
     "models": models,
+    "seed": seed,
 }
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.errors import MissingFileError
+import yaml
+
+from yolo_fine.errors import MissingFileError, ModelYamlError
 
 _current = threading.local()  # .file: what yaml_model_load has found, for the check_yaml call inside it
 
@@ -38,7 +40,7 @@ def packaged_files(kind: str) -> dict[str, Path]:
 
 def without_scale(name: str) -> str:
     """``yolo11n-fine.yaml`` -> ``yolo11-fine.yaml``; names without a scale letter are returned as they are."""
-    return re.sub(r"^(yolov?\d+)[nslmx](?=[-.])", r"\1", name)
+    return re.sub(r"^(yolo(?:e-|v)?\d+)[nslmx](?=[-.])", r"\1", name)
 
 
 def find_model_file(path: str | Path) -> Path | None:
@@ -54,6 +56,50 @@ def find_model_file(path: str | Path) -> Path | None:
     if sibling.is_file():
         return sibling
     return packaged_files("models").get(sibling.name) if path.parent == Path(".") else None
+
+
+def locate_model_file(name: str) -> Path:
+    """The file behind a model's name, as ``yolo train model=NAME`` would find it.
+
+    Raises:
+        MissingFileError: There is none; the message names the nearest packaged one.
+    """
+    found = find_model_file(name)
+    if found is not None:
+        return found
+    from ultralytics.utils.checks import check_yaml
+
+    path = Path(name)
+    for candidate in (path, path.with_name(without_scale(path.name))):
+        file = check_yaml(str(candidate), hard=False)
+        if file:
+            return Path(file)
+    raise MissingFileError(f"'{name}' does not exist{_nearest_packaged(name)}")
+
+
+def read_model_file(name: str) -> tuple[str, dict[str, Any]]:
+    """Text of a model YAML, and the dictionary that the stock parser would get, with the scale that ``name`` asks for.
+
+    Raises:
+        MissingFileError: There is no such file.
+        ModelYamlError: The file is no YAML of a model.
+    """
+    from ultralytics.nn.tasks import guess_model_scale
+
+    file = locate_model_file(name)
+    try:
+        text = file.read_text(encoding="utf-8")
+        model = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ModelYamlError(f"{file} is not a readable YAML file: {error}") from error
+    if not isinstance(model, dict):
+        raise ModelYamlError(f"{file} is no model YAML: it holds no keys (nc, backbone, head)")
+    return text, {**model, "scale": guess_model_scale(name), "yaml_file": name}
+
+
+def has_place_for_scale(name: str) -> bool:
+    """Whether a scale letter can stand in a file name: in ``yolo11-mine.yaml``, not in ``mine.yaml``."""
+    return re.match(r"yolo(e-|v)?\d+[nslmx]?(?=[-.]|$)", name) is not None
 
 
 def find_dataset_file(file: str | Path) -> Path | None:
