@@ -1,112 +1,160 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Pretrained tensors follow their layers when rows of ours are inserted.
+"""Pretrained tensors follow their layers when rows are inserted, removed or replaced.
 
 Stock Ultralytics matches tensors by layer number, so everything behind an inserted row starts afresh. Here the layers
-of both models are paired first: in order, layers of one class only, so that the most parameters find their place. A
-view of the source with its layers renumbered then goes to the stock ``load``, which keeps its own rules (class heads,
-names). Where neither model holds a block of ours, stock sees the source as it is.
+of both models are paired first (:mod:`.pairing`). A view of the source with its layers renumbered then goes to the
+stock ``load``, which keeps its own rules (class heads, names). Where neither model holds a block of ours, stock sees
+the source as it is.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.pairing import CLASS_BRANCHES, Pairing, pair
+from yolo_fine.integration.source_view import renumbered
+from yolo_fine.integration.transfer_report import (
+    LostTensor,
+    NewLayer,
+    TransferReport,
+    class_change,
+    keep_report,
+    say,
+)
 from yolo_fine.registry import list_blocks
-
-Pairs = dict[int, int]  # layer of the target -> layer of the source
 
 
 def wrap_load(stock: Callable[..., Any]) -> Callable[..., Any]:
-    """``BaseModel.load``: renumber the source's layers where rows of ours were inserted, removed or replaced."""
+    """``BaseModel.load``: pair the layers first where one of the models holds a block of ours."""
 
     @functools.wraps(stock)
     def load(self: Any, weights: Any, verbose: bool = True) -> Any:
         source = (weights.get("ema") or weights["model"]) if isinstance(weights, dict) else weights
-        if not needs_alignment(source, self):
+        if not holds_blocks(source, self):
             return stock(self, weights, verbose)
-        layers = list(self.model)
-        pairs = align(list(source.model), layers)
-        result = stock(self, renumbered(source, pairs, len(layers)), verbose)
-        if verbose:
-            from ultralytics.utils import LOGGER
-
-            LOGGER.info(report(source, layers, pairs))
-        return result
+        _load_paired(stock, self, source, verbose)
+        return None
 
     return load
 
 
-def needs_alignment(source: Any, target: Any) -> bool:
-    """Whether both are layered models, one of them holds a block of ours, and their layers differ."""
-    from torch import nn
-
-    theirs, ours = getattr(source, "model", None), getattr(target, "model", None)
-    if not isinstance(theirs, nn.Sequential) or not isinstance(ours, nn.Sequential):
-        return False
-    blocks = tuple(spec.cls for spec in list_blocks())
-    holds_ours = any(isinstance(module, blocks) for module in (*theirs.modules(), *ours.modules()))
-    return holds_ours and [type(layer) for layer in theirs] != [type(layer) for layer in ours]
-
-
-def align(source: Sequence[Any], target: Sequence[Any]) -> Pairs:
-    """Pair layers in order so that the most parameters are carried over (longest common subsequence, weighted).
+def transfer(target: Any, source: Any, verbose: bool = True) -> TransferReport:
+    """Load the tensors of one model into another, paired by layer, whether or not they hold blocks of ours.
 
     Args:
-        source: Layers of the pretrained model.
-        target: Layers of the model to be filled.
+        target: The model to be filled, as ``YOLO("my.yaml").model``.
+        source: The pretrained model.
+        verbose: Print what was transferred.
+
+    Raises:
+        ArgumentError: One of them is no model that Ultralytics built from a YAML.
     """
-    shapes = [[_shapes(layer) for layer in layers] for layers in (source, target)]
-
-    def carried(i: int, j: int) -> float:
-        if type(source[i]) is not type(target[j]):
-            return 0.0
-        theirs, ours = shapes[0][i], shapes[1][j]
-        return 0.5 + sum(shape.numel() for key, shape in theirs.items() if ours.get(key) == shape)
-
-    best = [[0.0] * (len(target) + 1) for _ in range(len(source) + 1)]  # best[i][j]: of the first i and j layers
-    for i in range(len(source)):
-        for j in range(len(target)):
-            together = best[i][j] + carried(i, j)
-            best[i + 1][j + 1] = max(best[i][j + 1], best[i + 1][j], together)
-    pairs: Pairs = {}
-    i, j = len(source), len(target)
-    while i and j:
-        if best[i][j] == best[i - 1][j]:
-            i -= 1
-        elif best[i][j] == best[i][j - 1]:
-            j -= 1
-        else:
-            i, j = i - 1, j - 1
-            pairs[j] = i
-    return pairs
+    for model in (target, source):
+        if not _is_layered(model):
+            raise ArgumentError(f"{type(model).__name__} is no model built from a YAML: it has no numbered layers")
+    return _load_paired(inspect.unwrap(type(target).load), target, source, verbose)
 
 
-def renumbered(source: Any, pairs: Pairs, length: int) -> Any:
-    """A view of the source model whose layers stand where their partners in the target do."""
+def holds_blocks(source: Any, target: Any) -> bool:
+    """Whether both are layered models and one of them holds a block of ours."""
+    if not _is_layered(source) or not _is_layered(target):
+        return False
+    blocks = tuple(spec.cls for spec in list_blocks())
+    return any(isinstance(module, blocks) for module in (*source.model.modules(), *target.model.modules()))
+
+
+def _is_layered(model: Any) -> bool:
     from torch import nn
 
-    view = copy.copy(source)
-    layers = [source.model[pairs[j]] if j in pairs else nn.Identity() for j in range(length)]
-    view._modules = {**source._modules, "model": nn.Sequential(*layers)}
-    return view
+    layers = getattr(model, "model", None)
+    return isinstance(layers, nn.Sequential) and len(layers) > 0
 
 
-def report(source: Any, target: Sequence[Any], pairs: Pairs) -> str:
-    """``yolo_fine: 499/499 pretrained tensors in their places; new: FINE at 11, FINE at 15``."""
-    total = carried = 0
+def _load_paired(stock: Callable[..., Any], target: Any, source: Any, verbose: bool) -> TransferReport:
+    """Call the stock ``load`` with a renumbered view of the source, then see and say what arrived."""
+    pairing = pair(list(source.model), list(target.model))
+    before = _class_width(target)
+    stock(target, renumbered(source, target, pairing), verbose)
+    after = _class_width(target)
+    report = compare(source, target, pairing)
+    if before and after and before != after:
+        report = replace(report, widened=(before, after))
+    if report.transferred == report.total and not hasattr(target, "set_classes"):
+        _take_names(source, target)
+    keep_report(target, report)
+    if verbose:
+        say(report)
+    return report
+
+
+def _class_width(model: Any) -> int | None:
+    """Hidden width of the head's class branches, which stock replaces by branches as wide as the pretrained ones."""
+    branches = getattr(model.model[-1], CLASS_BRANCHES[0], None)
+    return getattr(branches[0][-1], "in_channels", None) if branches else None
+
+
+def _take_names(source: Any, target: Any) -> None:
+    """Class names follow a whole class head where the target's are mere numbers, as stock does for a whole model."""
+    names, ours = getattr(source, "names", None), getattr(target, "names", None)
+    if isinstance(names, dict) and ours == {i: str(i) for i in range(len(names))}:
+        target.names = dict(names)
+
+
+def compare(source: Any, target: Any, pairing: Pairing) -> TransferReport:
+    """See which tensors of the source have a place of their shape in the target, after the load."""
+    before, after = _class_count(source), _class_count(target)
+    classes = (before, after) if before and after and before != after else None
+    shapes = [{key: tuple(tensor.shape) for key, tensor in layer.state_dict().items()} for layer in target.model]
+    without_partner = {(j, key) for j, keys in enumerate(shapes) for key in keys}
+    lost: list[LostTensor] = []
+    transferred = parameters = 0
     for i, layer in enumerate(source.model):
-        place = next((j for j, partner in pairs.items() if partner == i), None)
-        ours = _shapes(target[place]) if place is not None else {}
-        theirs = _shapes(layer)
-        total += len(theirs)
-        carried += sum(ours.get(key) == shape for key, shape in theirs.items())
-    new = [f"{type(layer).__name__} at {j}" for j, layer in enumerate(target) if j not in pairs]
-    loud = "" if carried >= 0.95 * total else "WARNING: "
-    return f"{loud}yolo_fine: {carried}/{total} pretrained tensors in their places; new: {', '.join(new) or 'none'}"
+        learned = {name for name, _ in layer.named_parameters()}
+        j = pairing.target_of(i)
+        for key, tensor in layer.state_dict().items():
+            place = None if j is None else pairing.target_key(j, key)
+            ours = shapes[j].get(place) if j is not None and place is not None else None
+            without_partner.discard((j, place))
+            if ours == tuple(tensor.shape):
+                transferred += 1
+                parameters += tensor.numel() * (key in learned)
+            else:
+                shapes_of_both = None if ours is None else (tuple(tensor.shape), ours)
+                reason = _reason(j, place, shapes_of_both, classes, key.startswith(CLASS_BRANCHES))
+                lost.append(LostTensor(i, j, type(layer).__name__, key, reason))
+    new = []
+    for j, layer in enumerate(target.model):
+        tensors = sum(place == j for place, _ in without_partner)
+        if tensors or j not in pairing.layers:
+            part = "part of " * (j in pairing.layers)
+            new.append(NewLayer(j, part + type(layer).__name__, tensors))
+    return TransferReport(transferred, transferred + len(lost), parameters, tuple(new), tuple(lost), classes)
 
 
-def _shapes(layer: Any) -> dict[str, Any]:
-    return {key: value.shape for key, value in layer.state_dict().items()}
+def _reason(
+    target: int | None,
+    place: str | None,
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None,
+    classes: tuple[int, int] | None,
+    in_class_branch: bool,
+) -> str:
+    """Why a tensor did not arrive."""
+    if target is None:
+        return "no layer of its kind left in the new model"
+    if place is None:
+        return "no branch of its stride in the new head"
+    if shapes is None:
+        return "no such tensor in the new layer"
+    differing = {sizes for sizes in zip(*shapes, strict=False) if sizes[0] != sizes[1]}
+    if classes and (in_class_branch or differing == {classes}):
+        return class_change(classes)
+    return f"shape {shapes[0]} vs {shapes[1]}"
+
+
+def _class_count(model: Any) -> int | None:
+    return getattr(model.model[-1], "nc", None) or (getattr(model, "yaml", None) or {}).get("nc")

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What arrived when pretrained weights were loaded, as data and in words."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import asdict, dataclass
+from typing import Any
+
+LOUD_BELOW = 0.95  # of the tensors
+SHOWN_LINES = 10
+
+
+@dataclass(frozen=True)
+class NewLayer:
+    """A layer of the new model, or a part of one, that has no partner: ``module`` is ``FINE`` or ``part of Detect``."""
+
+    layer: int
+    module: str
+    tensors: int
+
+
+@dataclass(frozen=True)
+class LostTensor:
+    """A pretrained tensor that found no place.
+
+    Attributes:
+        layer: Layer in the pretrained model.
+        target: Its partner in the new model, if it has one.
+        module: Class of the pretrained layer.
+        tensor: Name of the tensor within the layer.
+        reason: ``shape (64, 256, 1, 1) vs (64, 384, 1, 1)``, for example.
+    """
+
+    layer: int
+    target: int | None
+    module: str
+    tensor: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """What a load carried over.
+
+    Attributes:
+        transferred: Pretrained tensors that arrived, each in the layer that it comes from.
+        total: Pretrained tensors.
+        parameters: Parameters in those that arrived (running statistics not counted).
+        new: Layers of the new model that hold nothing pretrained, or parts of them.
+        not_transferred: The tensors that did not arrive.
+        classes: Numbers of classes (pretrained, new) where they differ.
+        widened: Hidden width of the class branches before and after the load, where stock replaced them by branches as
+            wide as the pretrained ones.
+    """
+
+    transferred: int
+    total: int
+    parameters: int
+    new: tuple[NewLayer, ...]
+    not_transferred: tuple[LostTensor, ...]
+    classes: tuple[int, int] | None = None
+    widened: tuple[int, int] | None = None
+
+    @property
+    def fraction(self) -> float:
+        """Share of the pretrained tensors that arrived."""
+        return self.transferred / self.total if self.total else 1.0
+
+    @property
+    def is_low(self) -> bool:
+        """Whether less than 95 % arrived, another number of classes not counted as a loss."""
+        lost = sum(not lost.reason.startswith("class head") for lost in self.not_transferred)
+        return lost > (1 - LOUD_BELOW) * self.total
+
+    @property
+    def warning(self) -> str:
+        """What to say, and what to do, when little arrived; else empty."""
+        if not self.is_low:
+            return ""
+        return (
+            f"ONLY {self.fraction:.1%} OF THE PRETRAINED TENSORS ARRIVED ({self.transferred} of {self.total}); the "
+            "rest starts untrained. Take weights of the model's own family and scale, as yolo11n.pt for "
+            "yolo11n-fine.yaml, unless the model differs from them on purpose"
+        )
+
+    @property
+    def line(self) -> str:
+        """``708/708 pretrained tensors, 2.6 M parameters (FINE at 11, 15 new)``."""
+        kinds: dict[str, list[str]] = {}
+        for new in self.new:
+            if new.tensors:
+                kinds.setdefault(new.module, []).append(str(new.layer))
+        listed = ", ".join(f"{module} at {', '.join(layers)}" for module, layers in kinds.items())
+        amount = f"{self.parameters / 1e6:.1f} M" if self.parameters >= 1e5 else f"{self.parameters / 1e3:.1f} k"
+        line = f"{self.transferred}/{self.total} pretrained tensors, {amount} parameters"
+        line += f" ({listed} new)" if listed else ""
+        return line + (f"; {class_change(self.classes)}" if self.classes else "")
+
+    def lost_lines(self) -> list[str]:
+        """What did not arrive, a line for each layer and reason."""
+        groups: dict[tuple[int, int | None, str, str], list[str]] = {}
+        for lost in self.not_transferred:
+            groups.setdefault((lost.layer, lost.target, lost.module, lost.reason), []).append(lost.tensor)
+        lines = []
+        for (layer, target, module, reason), tensors in groups.items():
+            place = "" if target is None else f" -> {target}"
+            which = tensors[0] if len(tensors) == 1 else f"{len(tensors)} tensors"
+            lines.append(f"layer {layer}{place} {module}, {which}: {reason}")
+        if len(lines) <= SHOWN_LINES:
+            return lines
+        return [*lines[:SHOWN_LINES], f"... and {len(lines) - SHOWN_LINES} more"]
+
+    def details(self) -> list[str]:
+        """What the line leaves out."""
+        if not self.widened:
+            return self.lost_lines()
+        before, after = self.widened
+        return [f"class branches now {after} channels wide instead of {before}, as pretrained", *self.lost_lines()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for a JSON file."""
+        return asdict(self)
+
+
+_reports: weakref.WeakKeyDictionary[Any, TransferReport] = weakref.WeakKeyDictionary()
+
+
+def transfer_report(model: Any) -> TransferReport | None:
+    """What the last load into a model carried over: the model itself, or the ``YOLO`` object that holds it.
+
+    Returns:
+        None if nothing was loaded, or if no block of ours was involved.
+    """
+    held = getattr(model, "model", None)
+    return _reports.get(model) or (_reports.get(held) if held is not None else None)
+
+
+def keep_report(model: Any, report: TransferReport) -> None:
+    """Keep a report as long as the model lives; an attribute of the model would get into its checkpoints."""
+    _reports[model] = report
+
+
+def say(report: TransferReport) -> None:
+    """Log the report: one line, what did not arrive, and a warning if that is much."""
+    from ultralytics.utils import LOGGER
+
+    LOGGER.info(f"yolo_fine: {report.line}")
+    for line in report.details():
+        LOGGER.info(f"  {line}")
+    if report.warning:
+        LOGGER.warning(f"yolo_fine: {report.warning}")
+
+
+def class_change(classes: tuple[int, int]) -> str:
+    """The reason of class tensors that did not arrive."""
+    return f"class head: {classes[0]} -> {classes[1]} classes"
