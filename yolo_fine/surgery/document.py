@@ -117,7 +117,8 @@ def read_document(text: str, file: str) -> Document:
         if not isinstance(nodes, yaml.SequenceNode) or not nodes.value:
             raise ModelYamlError(f"{file}: '{section}' must be a list of rows [from, repeats, module, args]")
         for position, node in enumerate(nodes.value):
-            start = text.rfind("\n", 0, node.start_mark.index) + 1
+            dash = text.rindex("-", 0, node.start_mark.index)
+            start = text.rfind("\n", 0, dash) + 1
             row = _read_row(node, text, rows, f"{file}: layer {len(rows)} ({section}[{position}])")
             if position:
                 row.before = text[end:start]
