@@ -17,6 +17,7 @@ MODELS = Path(__file__).resolve().parents[1] / "cfg" / "models"
 
 
 def main() -> None:
+    """Recompose every packaged YAML, or those with ``name=`` in their names."""
     words = dict(word.split("=", 1) for word in sys.argv[1:])
     for file in sorted(MODELS.rglob("*.yaml")):
         if words.get("name", "") not in file.name:
