@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks import EMA, FINE, DilatedContext, DilatedFusion, FINEConcat
+from yolo_fine.blocks import EMA, FINE, DilatedContext, DilatedFusion, DySample, FINEConcat
 
 
 class PlainFINE(nn.Module):
@@ -63,10 +63,33 @@ class PlainFINE(nn.Module):
         return torch.cat([f(angle) for angle in angles for f in (torch.sin, torch.cos)], dim=1)
 
 
+class PlainDySample(nn.Module):
+    """DySample written down step by step."""
+
+    def __init__(self, c1: int) -> None:
+        super().__init__()
+        self.offset = nn.Conv2d(c1, 32, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the upsampled map."""
+        batch, channels, height, width = x.shape
+        near = torch.tensor([-0.25, 0.25])
+        start = torch.stack(torch.meshgrid(near, near, indexing="xy")).flatten(1).view(2, 1, 4).repeat(1, 4, 1)
+        offset = (0.25 * self.offset(x) + start.view(1, 32, 1, 1)).view(batch, 2, 16, height, width)
+        cells = torch.stack(torch.meshgrid(torch.arange(width), torch.arange(height), indexing="xy"))
+        cells = cells.view(1, 2, 1, height, width) + 0.5
+        points = 2 * (cells + offset) / torch.tensor([width, height]).view(1, 2, 1, 1, 1) - 1
+        points = F.pixel_shuffle(points.view(batch, -1, height, width), 2).view(batch, 2, 4, 2 * height, 2 * width)
+        grid = points.permute(0, 2, 3, 4, 1).contiguous().flatten(0, 1)
+        maps = x.reshape(batch * 4, channels // 4, height, width)
+        sampled = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return sampled.view(batch, channels, 2 * height, 2 * width)
+
+
 def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
     """Every measured module with its input."""
     high, up, low = torch.randn(1, 256, 40, 40), torch.randn(1, 256, 80, 80), torch.randn(1, 128, 80, 80)
-    shallow = torch.randn(1, 64, 160, 160)
+    shallow, coarse = torch.randn(1, 64, 160, 160), torch.randn(1, 128, 40, 40)
 
     return {
         "Conv3x3+BN+SiLU": (Conv(128, 128, 3), low),
@@ -77,6 +100,11 @@ def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
         "EMA": (EMA(128), low),
         "DilatedContext": (DilatedContext(128), low),
         "DilatedFusion": (DilatedFusion(256, 128, 64), [high, low, shallow]),
+        "nn.Upsample, nearest": (nn.Upsample(None, 2, "nearest"), coarse),
+        "nn.Upsample, bilinear": (nn.Upsample(None, 2, "bilinear"), coarse),
+        "DySample, plain": (PlainDySample(128), coarse),
+        "DySample": (DySample(128), coarse),
+        "DySample, gain": (DySample(128, gain=0.0), coarse),
     }
 
 

@@ -46,12 +46,13 @@ class BlockContract:
     wrong: ClassVar[list[tuple[tuple[int, ...], dict[str, Any], str]]] = []  # channels, arguments, what is named
     golden: ClassVar[str | None] = None  # prefix of its golden files; None where no authors' code exists
     without_gradient: ClassVar[frozenset[str]] = frozenset()  # names whose gradient is zero by construction
+    factor: ClassVar[int] = 1  # how many times larger the output is than `sizes` says: of upsamplers
     half_tolerance: ClassVar[float] = 0.05  # of the largest output, under float16 and bfloat16 autocast
 
     # What a subclass overrides where a block is not "one map in, the same map out".
 
     def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Sizes of the inputs that give an output of height x width."""
+        """Sizes of the inputs that give an output of ``factor`` times height x width."""
         return [(height, width)] * len(self.channels)
 
     def untouched(self, x: Maps) -> Tensor:
@@ -98,11 +99,12 @@ class BlockContract:
     )
     def test_output_is_as_declared(self, height: int, width: int, batch: int, training: bool) -> None:
         y = self.run(self.random().train(training), self.maps(height, width, batch))
-        assert y.shape == (batch, self.spec.output_channels(self.channels), height, width)
+        size = (self.factor * height, self.factor * width)
+        assert y.shape == (batch, self.spec.output_channels(self.channels), *size)
         assert y.isfinite().all()
 
     def test_single_cell_of_one_picture(self) -> None:
-        assert self.run(self.random(), self.maps(1, 1, 1)).shape[2:] == (1, 1)
+        assert self.run(self.random(), self.maps(1, 1, 1)).shape[2:] == (self.factor, self.factor)
 
     @pytest.mark.parametrize("training", [False, True])
     def test_identity_at_init(self, training: bool) -> None:

@@ -91,7 +91,7 @@ class BlockSpec:
     @property
     def stackable(self) -> bool:
         """Whether repeats are built as a sequence of equal blocks."""
-        return self.inputs == 1 and self.out == "same" and not self.takes_repeats
+        return self.inputs == 1 and self.out == "same" and self.kind != "upsample" and not self.takes_repeats
 
     @property
     def signature(self) -> str:

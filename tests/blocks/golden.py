@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from yolo_fine.blocks.cbam import CBAM
+from yolo_fine.blocks.dysample import DySample
 from yolo_fine.blocks.ema import EMA
 from yolo_fine.blocks.fine import FINE
 
@@ -122,7 +123,16 @@ def _cbam(name: str, about: dict[str, Any]) -> Recipe:
     return Recipe(block, names, lambda module, x: module(x[0]))
 
 
-RECIPES = {"fine": _fine, "ema": _ema, "cbam": _cbam}
+def _dysample(name: str, about: dict[str, Any]) -> Recipe:
+    arguments = about["official"]["constructor"]
+    block = DySample(
+        arguments["in_channels"], **{key: arguments[key] for key in ("scale", "style", "groups", "dyscope")}
+    )
+    names = {key: (key,) for key in block.state_dict()}
+    return Recipe(block, names, lambda module, x: module(x[0]))
+
+
+RECIPES = {"fine": _fine, "ema": _ema, "cbam": _cbam, "dysample": _dysample}
 
 
 def recipe(name: str, about: dict[str, Any]) -> Recipe | None:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
+from yolo_fine.blocks.dysample import DySample
 from yolo_fine.blocks.ema import EMA
 from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
 
-__all__ = ["EMA", "FINE", "DilatedContext", "DilatedFusion", "FINEConcat"]
+__all__ = ["EMA", "FINE", "DilatedContext", "DilatedFusion", "DySample", "FINEConcat"]
