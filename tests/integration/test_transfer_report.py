@@ -57,10 +57,17 @@ def test_what_did_not_arrive_is_grouped_and_cut_short():
     assert many[-1] == "... and 20 more"
 
 
+def test_wider_class_branches_are_said():
+    said = report([lost(3, "no such tensor in the new layer")], widened=(80, 128)).details()
+    assert said[0] == "class branches now 128 channels wide instead of 80, as pretrained"
+    assert len(said) == 2
+
+
 def test_the_warning_begins_below_95_percent():
     assert not report([lost(1, "shape (1,) vs (2,)", str(i)) for i in range(35)]).warning
     low = report([lost(1, "shape (1,) vs (2,)", str(i)) for i in range(36)])
     assert low.warning.startswith("ONLY 94.9% OF THE PRETRAINED TENSORS ARRIVED (672 of 708)")
+    assert "Most of the others are from Conv at 1: 36." in low.warning
     assert not report([lost(1, "class head: 80 -> 10 classes", str(i)) for i in range(100)]).warning
 
 

@@ -84,6 +84,10 @@ def test_a_p2_head_takes_the_branch_of_the_same_stride(family, classes):
     assert all(torch.equal(value, own[key]) for key, value in ours.cv2[0].state_dict().items())
     assert all(torch.equal(value, before[key]) for key, value in source.state_dict().items())
     model.eval()(torch.rand(1, 3, 64, 64))  # the branch that stood in works
+    again = tasks.DetectionModel(f"{family}n-small.yaml", nc=classes, verbose=False)
+    again.load(copy.deepcopy(model), verbose=False)  # as when a run is resumed
+    state = model.state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in again.state_dict().items())
 
 
 def test_a_p2_head_starts_with_its_own_class_bias():

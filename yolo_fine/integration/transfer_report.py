@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,10 +79,12 @@ class TransferReport:
         """What to say, and what to do, when little arrived; else empty."""
         if not self.is_low:
             return ""
+        layers = Counter((lost.module, lost.layer) for lost in self.not_transferred)
+        (module, layer), count = layers.most_common(1)[0]
         return (
             f"ONLY {self.fraction:.1%} OF THE PRETRAINED TENSORS ARRIVED ({self.transferred} of {self.total}); the "
-            "rest starts untrained. Take weights of the model's own family and scale, as yolo11n.pt for "
-            "yolo11n-fine.yaml, unless the model differs from them on purpose"
+            f"rest starts untrained. Most of the others are from {module} at {layer}: {count}. Take weights of the "
+            "model's family and scale (yolo11n.pt for yolo11n-fine.yaml); if these are, that is how much it differs"
         )
 
     @property
