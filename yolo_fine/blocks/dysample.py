@@ -20,8 +20,8 @@ class DySample(nn.Module):
 
     "Learning to Upsample by Learning to Sample" (ICCV 2023, arXiv 2308.15085), sections 3.2 and 3.3.
 
-    1. A 1x1 convolution of the map gives an offset (x, y) for each sub-pixel and group of channels. Style ``lp`` (linear,
-       then pixel shuffle) convolves the map as it is, style ``pl`` its pixel-shuffled form.
+    1. A 1x1 convolution of the map gives an offset (x, y) for each sub-pixel and group of channels. Style ``lp``
+       (linear, then pixel shuffle) convolves the map as it is, style ``pl`` its pixel-shuffled form.
     2. Offsets are scaled by 0.25, or with ``dyscope`` by ``0.5 · sigmoid(a second convolution)``, and added to the
        points of bilinear upsampling.
     3. Each group of channels is sampled at its points: bilinear, borders repeated.

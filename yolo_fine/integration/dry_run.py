@@ -19,6 +19,7 @@ from yolo_fine.integration.planned_block import PLACEHOLDER, plan_block
 from yolo_fine.integration.probe import StockParser
 from yolo_fine.integration.rows import Row, read_rows
 
+MOST_KNOWN = 10_000  # rows to remember
 PICTURE = 256  # pixels a side: what Ultralytics itself uses to find a model's strides
 
 
@@ -29,10 +30,12 @@ class Map:
     Attributes:
         channels: Channels as the stock parser counts them (a list for layers that put out several maps).
         value: The output on the meta device: a tensor, or a nested structure of them.
+        parameters: Parameters of the layer.
     """
 
     channels: Any
     value: Any
+    parameters: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -59,6 +62,9 @@ class Map:
         return f"{shape[1]} channels at {size}"
 
 
+_known: dict[str, Map] = {}  # necks repeat rows, and every scale and variant of a model is run: see DryRun._key
+
+
 class DryRun:
     """Runs the rows of one model dictionary (as ``yaml_model_load`` returns it), at the scale that it names."""
 
@@ -69,6 +75,7 @@ class DryRun:
         self.tasks = tasks
         self.channels = int(model.get("channels", 3))
         self.stock = StockParser(inspect.unwrap(tasks.parse_model), model, self.channels)
+        self.keys = {key: model[key] for key in model if key not in ("backbone", "head", "yaml_file")}
         self.picture = Map(self.channels, torch.zeros(1, self.channels, PICTURE, PICTURE, device="meta"))
 
     def run(self, row: Row, sources: Sequence[Map]) -> Map:
@@ -77,15 +84,29 @@ class DryRun:
         Raises:
             ModelYamlError: The row names nothing known, can't be built, or does not take these inputs.
         """
+        key = self._key(row, sources)
+        if key in _known:
+            return _known[key]
         module, channels = self.build(row, sources)
         spec = find_our_block(row, self.tasks)
         takes_one_map = row.is_single or (spec is not None and spec.inputs == 1)
         value = sources[0].value if takes_one_map else [source.value for source in sources]
+        parameters = sum(parameter.numel() for parameter in module.parameters())
         try:
-            return Map(channels, forward(module, value, channels))
+            found = Map(channels, forward(module, value, channels), parameters)
         except Exception as error:  # whatever a layer raises on inputs that do not fit it
             listed = "; ".join(f"from {i}: {source}" for i, source in zip(row.sources, sources, strict=True))
             raise row.error(f"does not take its inputs ({listed}): {reason(error)}") from error
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[key] = found
+        return found
+
+    def _key(self, row: Row, sources: Sequence[Map]) -> str:
+        """All that a row's output depends on: the row but for its ``from``, its inputs, and the keys of the YAML."""
+        inputs = [(source.channels, shapes(source.value)) for source in sources]
+        spec = find_our_block(row, self.tasks)
+        return repr((row.index == 0, row.is_single, row.raw[1:], inputs, self.keys, spec and id(spec.cls)))
 
     def build(self, row: Row, sources: Sequence[Map]) -> tuple[Any, Any]:
         """The row's module on the meta device, and its output channels as the stock parser counts them.
@@ -133,6 +154,15 @@ class DryRun:
             row.check(find_our_block(row, self.tasks))
             maps.append(self.run(row, [self.picture if i < 0 else maps[i] for i in row.absolute_sources]))
         return maps
+
+
+def shapes(value: Any) -> Any:
+    """Shapes of all tensors of a nested output."""
+    if isinstance(value, dict):
+        return {key: shapes(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [shapes(item) for item in value]
+    return tuple(getattr(value, "shape", ()))
 
 
 def placeholder(channels: Any) -> list[Any]:

@@ -70,6 +70,10 @@ def locate_model_file(name: str) -> Path:
     from ultralytics.utils.checks import check_yaml
 
     path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        raise MissingFileError(
+            f"'{name}' is no model YAML: their names end in .yaml{_nearest_packaged(f'{name}.yaml')}"
+        )
     for candidate in (path, path.with_name(without_scale(path.name))):
         file = check_yaml(str(candidate), hard=False)
         if file:
@@ -90,7 +94,7 @@ def read_model_file(name: str) -> tuple[str, dict[str, Any]]:
     try:
         text = file.read_text(encoding="utf-8")
         model = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ModelYamlError(f"{file} is not a readable YAML file: {error}") from error
     if not isinstance(model, dict):
         raise ModelYamlError(f"{file} is no model YAML: it holds no keys (nc, backbone, head)")

@@ -68,6 +68,8 @@ class Row:
         """Raise :class:`ModelYamlError` unless this row's sources lie above it. ``spec`` is the block that it names."""
         if not isinstance(self.raw, (list, tuple)) or len(self.raw) != 4:
             raise self.error("a row has four entries: [from, repeats, module, args]", spec)
+        if not self.sources:
+            raise self.error("'from' names no layer", spec)
         for source in self.sources:
             if not isinstance(source, int) or isinstance(source, bool):
                 raise self.error(f"'from' must be a layer index or a list of them, got {source!r}", spec)

@@ -70,7 +70,9 @@ def compose(
         ModelYamlError: The base has no such shape, or the result can't be built.
     """
     asked = {"fuse": fuse, "upsample": upsample, "refine": refine, "context": context}
-    composed = compose_text(base, {kind: text for kind, text in asked.items() if text}, head, at and str(at), out)
+    composed = compose_text(
+        base, {kind: text for kind, text in asked.items() if text}, head, None if at is None else str(at), out
+    )
     if out is None:
         print(composed.text, end="")
     else:

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Words that the stock parser understands in a model YAML: layers, heads, activations, its own variables."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from typing import Any
+
+
+def stock_layer(name: str) -> type | None:
+    """The layer class that the stock parser finds under a module name, or None: nothing there, or no layer."""
+    import torchvision  # type: ignore[import-untyped]
+    from torch import nn
+    from ultralytics.nn import tasks
+
+    if name.startswith("nn."):
+        found = getattr(nn, name[3:], None)
+    elif name.startswith("torchvision.ops."):
+        found = getattr(torchvision.ops, name[16:], None)
+    else:
+        found = getattr(tasks, name, None)
+    return found if isinstance(found, type) and issubclass(found, nn.Module) else None
+
+
+def is_head(layer: type) -> bool:
+    """Whether a layer class is one of Ultralytics' heads: Detect, Segment, Classify, RTDETRDecoder, ..."""
+    from ultralytics.nn.modules import head
+
+    return layer.__module__ == head.__name__
+
+
+def is_read_by_the_model(name: str) -> bool:
+    """Whether YOLO-World's model itself reads the layer, past the rows of the YAML."""
+    return name == "ImagePoolingAttn"
+
+
+def loads_files(name: str) -> bool:
+    """Whether building the layer may download weights: torchvision's models inside ``TorchVision``."""
+    return name == "TorchVision"
+
+
+def parser_variables() -> frozenset[str]:
+    """Local variables of the stock parser: text arguments of these names are replaced by whatever they hold."""
+    from ultralytics.nn import tasks
+
+    code = inspect.unwrap(tasks.parse_model).__code__
+    return frozenset(code.co_varnames)
+
+
+def is_activation(text: Any) -> bool:
+    """Whether an ``activation:`` is a call of a layer in ``torch.nn`` with plain values, as ``nn.LeakyReLU(0.1)``.
+
+    Ultralytics evaluates the text as Python; here nothing is run.
+    """
+    try:
+        call = ast.parse(str(text), mode="eval").body
+        if not isinstance(call, ast.Call):
+            return False
+        for value in (*call.args, *(keyword.value for keyword in call.keywords)):
+            ast.literal_eval(value)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    name = ast.unparse(call.func).removeprefix("torch.")
+    return name.startswith("nn.") and stock_layer(name) is not None
