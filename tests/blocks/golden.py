@@ -55,11 +55,13 @@ class Recipe:
         block: The module, with the arguments that reproduce the authors' code.
         names: Our parameter or buffer -> the authors' names; several are concatenated.
         run: From the module and the inputs to what the authors' class returns.
+        constants: The authors' buffers that are never learnt, and which our block computes.
     """
 
     block: nn.Module
     names: dict[str, tuple[str, ...]]
     run: Callable[[nn.Module, list[Tensor]], Tensor]
+    constants: frozenset[str] = frozenset()
 
 
 def _batch_norm(ours: str, theirs: str) -> dict[str, tuple[str, ...]]:
@@ -124,12 +126,10 @@ def _cbam(name: str, about: dict[str, Any]) -> Recipe:
 
 
 def _dysample(name: str, about: dict[str, Any]) -> Recipe:
-    arguments = about["official"]["constructor"]
-    block = DySample(
-        arguments["in_channels"], **{key: arguments[key] for key in ("scale", "style", "groups", "dyscope")}
-    )
+    arguments = dict(about["official"]["constructor"])
+    block = DySample(arguments.pop("in_channels"), **arguments)
     names = {key: (key,) for key in block.state_dict()}
-    return Recipe(block, names, lambda module, x: module(x[0]))
+    return Recipe(block, names, lambda module, x: module(x[0]), constants=frozenset({"init_pos"}))
 
 
 RECIPES = {"fine": _fine, "ema": _ema, "cbam": _cbam, "dysample": _dysample}
@@ -145,7 +145,7 @@ def load(built: Recipe, about: dict[str, Any], tensors: dict[str, Tensor]) -> No
     """Copy the authors' weights and norm settings into the block. Every tensor of theirs and ours must be used."""
     wanted = {key[3:] for key in tensors if key.startswith("sd.") and not key.endswith("num_batches_tracked")}
     ours = {key for key in built.block.state_dict() if not key.endswith("num_batches_tracked")}
-    assert {key for keys in built.names.values() for key in keys} == wanted
+    assert {key for keys in built.names.values() for key in keys} | built.constants == wanted
     assert set(built.names) == ours
     values = {key: torch.cat([tensors[f"sd.{name}"] for name in names]) for key, names in built.names.items()}
     missing, unexpected = built.block.load_state_dict(values, strict=False)

@@ -18,39 +18,39 @@ from yolo_fine.registry import block
 class DySample(nn.Module):
     """Upsample by sampling the map bilinearly at points that are shifted by learnt offsets.
 
-    "Learning to Upsample by Learning to Sample" (ICCV 2023, arXiv 2308.15085), sections 3.2 and 3.3.
+    "Learning to Upsample by Learning to Sample" (ICCV 2023, arXiv 2308.15085), after the authors' code. Style ``lp``,
+    with and without ``dyscope``, reproduces its tensors; for style ``pl`` there were none to compare with.
 
-    1. A 1x1 convolution of the map gives an offset (x, y) for each sub-pixel and group of channels. Style ``lp``
-       (linear, then pixel shuffle) convolves the map as it is, style ``pl`` its pixel-shuffled form.
-    2. Offsets are scaled by 0.25, or with ``dyscope`` by ``0.5 · sigmoid(a second convolution)``, and added to the
-       points of bilinear upsampling.
-    3. Each group of channels is sampled at its points: bilinear, borders repeated.
+    1. A 1x1 convolution gives each output cell, for each group of channels, an offset (x, y). Style ``lp`` (linear,
+       then pixel shuffle) makes r² offsets of each input cell; style ``pl`` convolves the pixel-shuffled map.
+    2. Offsets are scaled by 0.25 or, with ``dyscope``, by ``0.5·σ(Conv1x1)`` of the same map.
+    3. Each group is sampled, bilinearly and with repeated borders, at the centres of the output cells plus offsets.
 
-    With a gain g the output is ``nearest(x) + g · (y - nearest(x))``: ``gain=0.0`` can take the place of an
-    ``nn.Upsample`` without changing a pretrained network.
+    At init: near bilinear upsampling (offset weights have a standard deviation of 0.001), which is not what the
+    ``nn.Upsample`` of a stock YAML does. With ``gain=0.0`` the output equals nearest upsampling to the bit:
+    ``nearest(x) + g·(DySample(x) - nearest(x))``. The gain is ours.
 
-    At init: near bilinear upsampling (weights of standard deviation 0.001); nearest to the bit with ``gain=0.0``.
-
-    Cost: 4 128 parameters (8 224 with ``dyscope``; + c1 with a gain) and 0.007 GMACs at 128@40x40 -> 80x80.
+    Cost: 4 128 parameters (8 224 with ``dyscope``; + C gains) and 0.007 GMACs (0.013) at 128@40x40 -> 80x80.
 
     Args:
-        c1: Channels.
-        scale: Factor of the upsampling.
-        style: ``lp``, or ``pl`` (fewer parameters; needs channels divisible by ``scale²``).
-        groups: Groups of channels with their own offsets, a divisor of ``c1``; None takes 4 or the next smaller one.
+        channels: Channels C.
+        scale: Factor r.
+        style: ``lp`` or ``pl``; ``pl`` has r⁴ times fewer weights and needs channels divisible by r².
+        groups: Groups of channels with offsets of their own, a divisor of C. None takes 4 or the next smaller divisor.
         dyscope: Learn the range of the offsets too.
-        gain: Initial gain between nearest upsampling and this block's; None is the paper's form.
+        gain: Initial value of the gain g; None is the paper's form.
 
     Shapes:
-        x: (B, c1, H, W); output (B, c1, scale·H, scale·W). Points are computed in float32 whatever the map's dtype.
+        x: (B, C, H, W); output (B, C, rH, rW). Points and samples are computed in float32 and cast back.
 
     Raises:
-        BlockArgumentError: An argument is out of range.
+        BlockArgumentError: ``scale`` is no whole number from 2, ``groups`` does not divide C, r² does not divide C in
+            style ``pl``, or ``gain`` is no number.
     """
 
     def __init__(
         self,
-        c1: int,
+        channels: int,
         scale: int = 2,
         style: Literal["lp", "pl"] = "lp",
         groups: int | None = None,
@@ -59,60 +59,50 @@ class DySample(nn.Module):
         gain: float | None = None,
     ) -> None:
         super().__init__()
-        groups = largest_divisor(c1, 4) if groups is None else groups
-        require(scale >= 2, "DySample", "scale", scale, "2 or more")
+        groups = largest_divisor(channels, 4) if groups is None else groups
+        whole = isinstance(scale, int) and not isinstance(scale, bool)
+        require(whole and scale >= 2, "DySample", "scale", scale, "a whole number from 2")
         require_choice("DySample", "style", style, ("lp", "pl"))
-        require_divisor("DySample", "groups", groups, c1)
-        shuffles = style == "lp" or c1 % scale**2 == 0
-        require(shuffles, "DySample", "style", style, f"'lp' where {scale**2} does not divide {c1} channels")
+        require_divisor("DySample", "groups", groups, channels)
+        shuffles = style == "lp" or channels % scale**2 == 0
+        require(shuffles, "DySample", "style", style, f"'lp' where {scale**2} does not divide {channels} channels")
         require_gain("DySample", gain)
         self.scale, self.style, self.groups = scale, style, groups
-        wide, narrow = (c1, 2 * groups * scale**2) if style == "lp" else (c1 // scale**2, 2 * groups)
+        wide, narrow = (channels, 2 * groups * scale**2) if style == "lp" else (channels // scale**2, 2 * groups)
         self.offset = nn.Conv2d(wide, narrow, 1)
         nn.init.normal_(self.offset.weight, std=0.001)
         nn.init.zeros_(self.offset.bias)  # type: ignore[arg-type]
         self.scope = nn.Conv2d(wide, narrow, 1, bias=False) if dyscope else None
         if self.scope is not None:
             nn.init.zeros_(self.scope.weight)
-        self.register_buffer("init_pos", bilinear_points(scale, groups))
-        self.gain = ResidualGain(c1, gain) if gain is not None else None
-
-    init_pos: Tensor
+        self.gain = None if gain is None else ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample a map."""
-        y = self.sample(x, self.offsets(x))
+        y = self._sample(x, self._offsets(x))
         if self.gain is None:
             return y
         return self.gain(F.interpolate(x, scale_factor=float(self.scale), mode="nearest"), y)
 
-    def offsets(self, x: Tensor) -> Tensor:
-        """Offsets in cells of ``x``, in float32: (B, 2 · groups · scale², H, W), ordered by axis, group, sub-pixel."""
+    def _offsets(self, x: Tensor) -> Tensor:
+        """How far each output cell looks aside, in cells of ``x``: (B, [x of each group, y of each group], rH, rW)."""
         source = x if self.style == "lp" else F.pixel_shuffle(x, self.scale)
         scope = 0.25 if self.scope is None else 0.5 * self.scope(source).float().sigmoid()
         offsets = scope * self.offset(source).float()
-        if self.style == "pl":
-            offsets = F.pixel_unshuffle(offsets, self.scale)
-        return offsets + self.init_pos.float()
+        return F.pixel_shuffle(offsets, self.scale) if self.style == "lp" else offsets
 
-    def sample(self, x: Tensor, offsets: Tensor) -> Tensor:
-        """Sample ``x`` at its cells' centres moved by ``offsets``."""
+    def _sample(self, x: Tensor, offsets: Tensor) -> Tensor:
+        """Sample each group of ``x`` at the centres of the output cells, moved by ``offsets``."""
         batch, channels, height, width = x.shape
-        columns = torch.arange(width, device=x.device, dtype=torch.float32) + 0.5
-        rows = (torch.arange(height, device=x.device, dtype=torch.float32) + 0.5).unsqueeze(1)
-        across, down = offsets.chunk(2, dim=1)
-        # grid_sample takes -1 and 1 for the outer edges of the map
-        points = torch.cat([(across + columns) * (2 / width) - 1, (down + rows) * (2 / height) - 1], dim=1)
-        points = F.pixel_shuffle(points, self.scale).unflatten(1, (2, self.groups))
-        grid = points.permute(0, 2, 3, 4, 1).flatten(0, 1)
+        rows, columns = centres(self.scale * height, x.device), centres(self.scale * width, x.device)
+        across, down = offsets.chunk(2, dim=1)  # the map is 2 wide and 2 high for grid_sample
+        points = torch.stack([across * (2 / width) + columns, down * (2 / height) + rows[:, None]], dim=2)
+        grid = points.flatten(0, 1).permute(0, 2, 3, 1)  # not copied: grid_sample reads separate planes faster
         maps = x.float().reshape(batch * self.groups, channels // self.groups, height, width)
-        sampled = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        return sampled.reshape(batch, channels, self.scale * height, self.scale * width).to(x.dtype)
+        y = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return y.reshape(batch, channels, self.scale * height, self.scale * width).to(x.dtype)
 
 
-def bilinear_points(scale: int, groups: int) -> Tensor:
-    """Sub-pixel centres relative to a cell's centre, in cells: (1, 2 · groups · scale², 1, 1), x before y."""
-    centres = (torch.arange(scale) - (scale - 1) / 2) / scale
-    down, across = torch.meshgrid(centres, centres, indexing="ij")
-    points = torch.stack([across.flatten(), down.flatten()])
-    return points.unsqueeze(1).repeat(1, groups, 1).reshape(1, -1, 1, 1)
+def centres(cells: int, device: torch.device) -> Tensor:
+    """Centres of so many equal cells between -1 and 1, in float32."""
+    return torch.arange(1, 2 * cells, 2, dtype=torch.float32, device=device) / cells - 1
