@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Cost of every block beside a 3x3 convolution and a plain FINE.
+"""Cost of every block beside a 3x3 convolution, and of FINE and DySample beside plain forms of them.
 
     python benchmarks/blocks.py [threads=2] [rounds=60]
 
-Measured at 128 channels on 80x80 (P3 of a 640 image), batch 1, eval mode, no gradients. All modules take turns in
-every round, so that a busy machine slows them alike; the table gives medians and the ratio to Conv3x3 + BN + SiLU.
+Measured at 128 channels on 80x80 (P3 of a 640 image; upsamplers come from 40x40), batch 1, eval mode, no gradients. All
+modules take turns in every round, so that a busy machine slows them alike; the table gives medians and the ratio to
+Conv3x3 + BN + SiLU.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class PlainFINE(nn.Module):
 
 
 class PlainDySample(nn.Module):
-    """DySample written down step by step."""
+    """DySample written down step by step: constants rebuilt at every call, the grid copied to pairs (x, y)."""
 
     def __init__(self, c1: int) -> None:
         super().__init__()
