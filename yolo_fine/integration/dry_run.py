@@ -138,7 +138,10 @@ class DryRun:
 
         source = places[0] if row.is_single else places
         index = len(above)
-        rows = [*above, [source, *copy.deepcopy(list(row.raw[1:]))]]
+        repeats, name, args = copy.deepcopy(list(row.raw[1:]))
+        if name == "TorchVision" and len(args) > 1:
+            args[2:3] = [None]  # [channels, model, weights, ...]: shapes need no download
+        rows = [*above, [source, repeats, name, args]]
         with torch.device("meta"):
             built = self.stock.parse_silently([*rows, [index, 1, "nn.BatchNorm2d", []]])
         return built[index], built[index + 1].num_features
@@ -189,7 +192,21 @@ def forward(module: Any, value: Any, channels: Any) -> Any:
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.eval()
     with torch.no_grad():
+        if type(module).__module__.startswith("torch.nn") and not list(module.parameters()):
+            return to_meta(module(to_zeros(value)))  # some of them check their arguments only on real numbers
         return module(value)
+
+
+def to_zeros(value: Any) -> Any:
+    """Tensors of zeros in the shape of meta tensors."""
+    import torch
+
+    return [to_zeros(item) for item in value] if isinstance(value, (list, tuple)) else torch.zeros(value.shape)
+
+
+def to_meta(value: Any) -> Any:
+    """Meta tensors in the shape of tensors."""
+    return [to_meta(item) for item in value] if isinstance(value, (list, tuple)) else value.to("meta")
 
 
 def wants_more_than_one_input(module: Any) -> bool:

@@ -35,9 +35,11 @@ def is_read_by_the_model(name: str) -> bool:
     return name == "ImagePoolingAttn"
 
 
-def loads_files(name: str) -> bool:
-    """Whether building the layer may download weights: torchvision's models inside ``TorchVision``."""
-    return name == "TorchVision"
+def needed_in_file_name(name: str) -> str | None:
+    """What a model's file name must hold for a layer that is fed text: Ultralytics picks the model's class by name."""
+    if name in ("C2fAttn", "ImagePoolingAttn", "WorldDetect"):
+        return "-world"
+    return "yoloe" if name.startswith("YOLOE") else None
 
 
 def parser_variables() -> frozenset[str]:
@@ -45,7 +47,7 @@ def parser_variables() -> frozenset[str]:
     from ultralytics.nn import tasks
 
     code = inspect.unwrap(tasks.parse_model).__code__
-    return frozenset(code.co_varnames)
+    return frozenset(code.co_varnames + code.co_cellvars)
 
 
 def is_activation(text: Any) -> bool:

@@ -57,8 +57,8 @@ def _scales(model: dict[str, Any]) -> Iterator[str]:
         yield f"scales: must give [depth, width, max_channels] for each letter, got {scales!r}"
         return
     for letter, values in scales.items():
-        if letter not in tuple(SCALE_LETTERS):
-            yield f"scales: {letter!r} is no scale letter; Ultralytics knows {', '.join(SCALE_LETTERS)}"
+        if letter not in tuple(SCALE_LETTERS) and len(scales) > 1:
+            yield f"scales: {letter!r} can't be asked for; Ultralytics knows the letters {', '.join(SCALE_LETTERS)}"
         elif not isinstance(values, list) or len(values) != 3 or not all(map(_positive, values)):
             yield f"scales: {letter}: must be [depth, width, max_channels], positive numbers, got {values!r}"
 

@@ -115,7 +115,7 @@ def find_problems(name: str) -> LintReport:
 
 def _scales(model: dict[str, Any], report: LintReport) -> list[str]:
     """Scales to check; says where a letter is missing."""
-    known = list(model["scales"]) if isinstance(model.get("scales"), dict) else []
+    known = [str(letter) for letter in model["scales"]] if isinstance(model.get("scales"), dict) else []
     asked = str(model["scale"] or "")
     if not known:
         return [""]
@@ -131,8 +131,8 @@ def _scales(model: dict[str, Any], report: LintReport) -> list[str]:
         else:
             message = (
                 f"{report.model}: the file name has no place for a scale letter, so that Ultralytics always takes the "
-                f"first of {', '.join(map(str, known))}; rename it (yolo11-{file.stem}.yaml, used as "
+                f"first of {', '.join(known)}; rename it (yolo11-{file.stem}.yaml, used as "
                 f"yolo11{first}-{file.stem}.yaml) or keep one scale"
             )
             report.problems.append(Problem(message))
-    return [str(letter) for letter in known]
+    return known

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import BlockArgumentError, ModelYamlError
@@ -14,7 +15,7 @@ from yolo_fine.integration.rows import Row, read_rows
 from yolo_fine.integration.vocabulary import (
     is_head,
     is_read_by_the_model,
-    loads_files,
+    needed_in_file_name,
     parser_variables,
     stock_layer,
 )
@@ -68,11 +69,18 @@ class RowChecks:
         except ModelYamlError as error:
             yield str(error)
             return
+        needed = None if spec else needed_in_file_name(row.raw[2])
+        if needed and needed not in Path(row.file).stem:
+            yield str(row.error(f"{row.raw[2]} works only in models with '{needed}' in their file name"))
+        layer = None if spec else stock_layer(row.raw[2])
+        if layer is not None and is_head(layer) and row.index < len(self.rows) - 1:
+            yield str(row.error(f"{row.raw[2]} is a head, and a head must be the last layer"))
+            return
         taken = [] if spec else [value for value in row.raw[3] if isinstance(value, str) and value in self.variables]
         for value in taken:
             yield str(row.error(f"the parser takes the argument '{value}' for its own variable of that name"))
         sources = [self.dry_run.picture if index < 0 else self.maps[index] for index in row.absolute_sources]
-        if taken or loads_files(row.raw[2]) or any(source is None for source in sources):
+        if taken or any(source is None for source in sources):
             return
         try:
             output = self.dry_run.run(row, [source for source in sources if source is not None])

@@ -43,4 +43,4 @@ def rename(text: str, base: str, out: str) -> str:
 
 def with_letter(name: str) -> str:
     """``yolo11-fine.yaml`` -> ``yolo11n-fine.yaml``."""
-    return re.sub(r"^(yolo(?:e-|v)?\d+)", r"\1n", name)
+    return re.sub(r"^(yolo(?:e-)?v?\d+)", r"\1n", name)
