@@ -58,8 +58,8 @@ def test_what_did_not_arrive_is_grouped_and_cut_short():
 
 
 def test_wider_class_branches_are_said():
-    said = report([lost(3, "no such tensor in the new layer")], widened=(80, 128)).details()
-    assert said[0] == "class branches now 128 channels wide instead of 80, as pretrained"
+    said = report([lost(3, "no such tensor in the new layer")], widened=(80, 128), added_parameters=104_256).details()
+    assert said[0] == "class branches 128 channels wide as pretrained, not 80: +0.10 M parameters"
     assert len(said) == 2
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Pairs = dict[int, int]  # place in the target -> place in the source
-CLASS_BRANCHES = ("cv3", "one2one_cv3")  # the head's lists whose hidden width follows the number of classes
+CLASS_BRANCHES = ("cv3", "one2one_cv3")  # lists of the head that are as wide as its finest map, or as min(classes, 100)
+WIDEST_BY_CLASSES = 100
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,12 @@ def strides_of(head: Any) -> list[float] | None:
     stride, count = getattr(head, "stride", None), getattr(head, "nl", None)
     values = stride.flatten().tolist() if isinstance(stride, torch.Tensor) else []
     return values if len(values) == count and all(values) else None
+
+
+def class_width(head: Any) -> int | None:
+    """Hidden width of a head's class branches, if it has such."""
+    branches = getattr(head, CLASS_BRANCHES[0], None)
+    return getattr(branches[0][-1], "in_channels", None) if branches else None
 
 
 def _branch_lists(head: Any) -> list[str]:

@@ -36,31 +36,37 @@ def renumbered(source: Any, target: Any, pairing: Pairing) -> Any:
 def _rearranged(source: Any, target: Any, pairing: Pairing) -> Any:
     """A view of the source's head with its branches in the target's order.
 
-    Where the source has no branch, one of the target's own form stands in, as wide as the source's others: stock
-    compares the widths of all branches, and takes the source's class branches where the number of classes differs.
+    Where the source has no branch, one of the target's own form stands in. Stock then compares widths, and replaces the
+    target's class branches by these where they have another one, to keep their pretrained layers. So the one that
+    stands in is as wide as the others.
     """
     from torch import nn
 
     view = copy.copy(source)
     view._modules = dict(source._modules)
+    branches = pairing.branches or {}
     for name in pairing.lists:
         theirs, ours = getattr(source, name), getattr(target, name)
-        branches = pairing.branches or {}
-        width = theirs[0][-1].in_channels if name in CLASS_BRANCHES else None
-        view._modules[name] = nn.ModuleList(
-            theirs[branches[j]] if j in branches else _stand_in(ours[j], width) for j in range(len(ours))
-        )
+        places = []
+        for j, own in enumerate(ours):
+            if j in branches:
+                places.append(theirs[branches[j]])
+            elif name in CLASS_BRANCHES:
+                places.append(_with_width(own, theirs[0][-1].in_channels))
+            else:
+                places.append(copy.deepcopy(own))
+        view._modules[name] = nn.ModuleList(places)
     return view
 
 
-def _stand_in(branch: Any, width: int | None) -> Any:
-    """A copy of a branch; for a class branch of another hidden width, one that is made anew with that width."""
+def _with_width(branch: Any, width: int) -> Any:
+    """A copy of a class branch, its hidden layers made anew where it has another width."""
     from torch import nn
     from ultralytics.nn.modules import Conv
 
     twin = copy.deepcopy(branch)
     last = twin[-1]
-    if width in (None, last.in_channels):
+    if last.in_channels == width:
         return twin
     layers = [layer for layer in twin.modules() if isinstance(layer, Conv)]
     channels = layers[0].conv.in_channels

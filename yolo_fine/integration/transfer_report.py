@@ -53,6 +53,7 @@ class TransferReport:
         classes: Numbers of classes (pretrained, new) where they differ.
         widened: Hidden width of the class branches before and after the load, where stock replaced them by branches as
             wide as the pretrained ones.
+        added_parameters: Parameters that this added to what the YAML asks for.
     """
 
     transferred: int
@@ -62,6 +63,7 @@ class TransferReport:
     not_transferred: tuple[LostTensor, ...]
     classes: tuple[int, int] | None = None
     widened: tuple[int, int] | None = None
+    added_parameters: int = 0
 
     @property
     def fraction(self) -> float:
@@ -119,7 +121,8 @@ class TransferReport:
         if not self.widened:
             return self.lost_lines()
         before, after = self.widened
-        return [f"class branches now {after} channels wide instead of {before}, as pretrained", *self.lost_lines()]
+        change = f"{self.added_parameters / 1e6:+.2f} M parameters"
+        return [f"class branches {after} channels wide as pretrained, not {before}: {change}", *self.lost_lines()]
 
     def as_dict(self) -> dict[str, Any]:
         """The report for a JSON file."""

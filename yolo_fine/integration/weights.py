@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.pairing import CLASS_BRANCHES, Pairing, pair
+from yolo_fine.integration.pairing import CLASS_BRANCHES, WIDEST_BY_CLASSES, Pairing, class_width, pair
 from yolo_fine.integration.source_view import renumbered
 from yolo_fine.integration.transfer_report import (
     LostTensor,
@@ -78,12 +78,12 @@ def _is_layered(model: Any) -> bool:
 def _load_paired(stock: Callable[..., Any], target: Any, source: Any, verbose: bool) -> TransferReport:
     """Call the stock ``load`` with a renumbered view of the source, then see and say what arrived."""
     pairing = pair(list(source.model), list(target.model))
-    before = _class_width(target)
+    before, size = class_width(target.model[-1]), _parameter_count(target)
     stock(target, renumbered(source, target, pairing), verbose)
-    after = _class_width(target)
+    after = class_width(target.model[-1])
     report = compare(source, target, pairing)
     if before and after and before != after:
-        report = replace(report, widened=(before, after))
+        report = replace(report, widened=(before, after), added_parameters=_parameter_count(target) - size)
     if report.transferred == report.total and not hasattr(target, "set_classes"):
         _take_names(source, target)
     keep_report(target, report)
@@ -92,10 +92,8 @@ def _load_paired(stock: Callable[..., Any], target: Any, source: Any, verbose: b
     return report
 
 
-def _class_width(model: Any) -> int | None:
-    """Hidden width of the head's class branches, which stock replaces by branches as wide as the pretrained ones."""
-    branches = getattr(model.model[-1], CLASS_BRANCHES[0], None)
-    return getattr(branches[0][-1], "in_channels", None) if branches else None
+def _parameter_count(model: Any) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _take_names(source: Any, target: Any) -> None:
@@ -111,6 +109,7 @@ def compare(source: Any, target: Any, pairing: Pairing) -> TransferReport:
     classes = (before, after) if before and after and before != after else None
     shapes = [{key: tuple(tensor.shape) for key, tensor in layer.state_dict().items()} for layer in target.model]
     without_partner = {(j, key) for j, keys in enumerate(shapes) for key in keys}
+    width_by_classes = (class_width(source.model[-1]) or 0) <= WIDEST_BY_CLASSES
     lost: list[LostTensor] = []
     transferred = parameters = 0
     for i, layer in enumerate(source.model):
@@ -125,7 +124,7 @@ def compare(source: Any, target: Any, pairing: Pairing) -> TransferReport:
                 parameters += tensor.numel() * (key in learned)
             else:
                 shapes_of_both = None if ours is None else (tuple(tensor.shape), ours)
-                reason = _reason(j, place, shapes_of_both, classes, key.startswith(CLASS_BRANCHES))
+                reason = _reason(j, place, shapes_of_both, classes, width_by_classes and key.startswith(CLASS_BRANCHES))
                 lost.append(LostTensor(i, j, type(layer).__name__, key, reason))
     new = []
     for j, layer in enumerate(target.model):
@@ -141,7 +140,7 @@ def _reason(
     place: str | None,
     shapes: tuple[tuple[int, ...], tuple[int, ...]] | None,
     classes: tuple[int, int] | None,
-    in_class_branch: bool,
+    follows_classes: bool,
 ) -> str:
     """Why a tensor did not arrive."""
     if target is None:
@@ -151,7 +150,7 @@ def _reason(
     if shapes is None:
         return "no such tensor in the new layer"
     differing = {sizes for sizes in zip(*shapes, strict=False) if sizes[0] != sizes[1]}
-    if classes and (in_class_branch or differing == {classes}):
+    if classes and (follows_classes or differing == {classes}):
         return class_change(classes)
     return f"shape {shapes[0]} vs {shapes[1]}"
 
