@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The page of documentation about transfer, made from the figures of ``transfer.py`` and ``first_steps.py``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.results import write_text
+
+PAGE = """# Pretrained weights
+
+Stock Ultralytics matches pretrained tensors by layer number, so everything behind an inserted row starts untrained.
+With yolo_fine, layers are paired in order so that the most parameters find a place of their shape
+(`yolo_fine/integration/pairing.py`), the branches of the head by stride, and one line says what arrived:
+
+```text
+yolo_fine: {line}
+```
+
+That holds for `pretrained=`, `YOLO("my.yaml").load("yolo11n.pt")` and `model=checkpoint.pt`. What did not arrive is
+listed below the line, by layer and with the reason; below 95 % it is a warning. Where no block of ours is involved,
+stock Ultralytics loads as it always does. The same as data:
+
+```python
+from yolo_fine.integration.transfer_report import transfer_report
+
+report = transfer_report(model)  # a YOLO object or its network: report.transferred, .total, .new, .not_transferred
+```
+
+`yolo-fine seed model=my.yaml weights=yolo26n.pt` writes a checkpoint that plain `yolo train model=my-seed.pt` starts
+from, also where the start-up file is off.
+
+## Before and after
+
+{weights}.
+
+Tensors: how many arrived, with stock transfer and with yolo_fine; in brackets those that arrived in the layer they come
+from (numbers alone also put tensors of one shape into the wrong layer). Difference: the largest one between all raw
+outputs of the new model and of the pretrained one (boxes are in pixels), float32, eval mode, one seeded picture,
+before / after `fuse()`.
+
+{table}
+
+## What a P2 head changes
+
+{p2}
+
+## Other scales
+
+{scales}
+
+## The first steps of training
+
+{steps}
+
+Made by `{command}` with torch {torch}, Ultralytics {ultralytics}.
+"""
+
+P2 = """A model with a P2 head can't start with the stock model's outputs. It has a fourth output map, so its outputs
+have other shapes. And the maps that the three old branches read are computed in another way: the stock model's P3
+output now goes on to P2 and comes back through new layers (a strided convolution and a stage of its own), and P4 and P5
+are computed from what comes back. All pretrained tensors still arrive at scale n, each branch of the head in the place
+of its stride; the new branch and the new layers start untrained."""
+
+
+SCALES = """Counted at {letters} for all packaged models with 80 classes: everything arrives, and no layer changes its
+width, in {whole} of {count}. The others have a P2 head, whose branches Ultralytics makes narrower: their width follows
+the finest map. Box branches of another width start untrained. Class branches take the pretrained width, by the rule
+with which Ultralytics itself keeps them when the number of classes changes (in 8.4.190; not yet in 8.4.100, where they
+start untrained). The model is then larger than its YAML says; the log and the report say so. Who wants the YAML's own
+size at all costs trains it with `pretrained=False`.
+
+| model | tensors | class branches | parameters (M) | GFLOPs | what is left out |
+|---|---|---|---|---|---|
+{table}"""
+
+STEPS = """{model} from {weights} on `data=smallobjects.yaml` at {imgsz} px, batch {batch}, {optimizer} at {lr0}, no
+warm-up, no mosaic, one seed. The {steps} batches of the runs {same} the same to the byte (SHA-256). mAP is of
+Ultralytics' validator, on the moving average of the weights. One run each: this shows the start, and does not compare
+final accuracies.
+
+![Loss and mAP50 of the first steps](first_steps.png)
+
+| transfer | tensors | loss: step 1 | mean of the last 25 | mAP50: before step 1 | step {half} | step {steps} |
+|---|---|---|---|---|---|---|
+{table}
+
+Made by `{command}` in {seconds} s on the CPU."""
+
+
+def write_page(file: Path, result: dict[str, Any]) -> None:
+    """Write the page; the curves are taken from ``first_steps.json`` beside it."""
+    names = ", ".join(result["weights"] or [])
+    weights = (
+        f"Weights: {names}" if names else "Weights: stock models with seeded random tensors (the counts are equal)"
+    )
+    steps = file.with_name("first_steps.json")
+    text = PAGE.format(
+        line=next(row["line"] for row in result["rows"] if row["model"] == "yolo11n-fine.yaml"),
+        weights=weights,
+        table=table(result["rows"]),
+        p2=P2,
+        scales=scales(result["scales"]),
+        steps=first_steps(json.loads(steps.read_text())) if steps.is_file() else "Not measured.",
+        command=result["command"],
+        **result["versions"],
+    )
+    write_text(file, text)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The models as a Markdown table."""
+    lines = [
+        "| model | tensors: stock | yolo_fine | parameters (M): stock | yolo_fine | difference: stock | yolo_fine |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        stock, ours = row["stock"], row["ours"]
+        gaps = [f"{shown(way['difference'])} / {shown(way['difference_fused'])}" for way in (stock, ours)]
+        lines.append(
+            f"| {row['model']} | {stock['tensors']} ({stock['in_place']}) | {ours['tensors']} of {row['total']} "
+            f"| {stock['parameters'] / 1e6:.2f} | {ours['parameters'] / 1e6:.2f} | {gaps[0]} | {gaps[1]} |"
+        )
+    return "\n".join(lines)
+
+
+def shown(difference: float | None) -> str:
+    """A difference for the table."""
+    return "other shapes" if difference is None else f"{difference:.3g}"
+
+
+def scales(found: list[dict[str, Any]]) -> str:
+    """Where not everything arrives at other scales, or where the head becomes wider than its YAML says."""
+    if not found:
+        return "Not counted."
+    letters = sorted({row["model"].partition("-")[0][-1] for row in found}, key="nsmlx".index)
+    unlike = [row for row in found if row["transferred"] < row["total"] or row["widened"]]
+    lines = []
+    for row in unlike:
+        width = "{} -> {} channels".format(*row["widened"]) if row["widened"] else "as in the YAML"
+        before, after = row["cost"]
+        left_out = f"{', '.join(row['left_out'])}: {row['reason']}, ..." if row["left_out"] else "nothing"
+        lines.append(
+            f"| {row['model']} | {row['transferred']} of {row['total']} | {width} "
+            f"| {before[0] / 1e6:.2f} -> {after[0] / 1e6:.2f} | {before[1]:.1f} -> {after[1]:.1f} | {left_out} |"
+        )
+    return SCALES.format(
+        letters=", ".join(letters), whole=len(found) - len(unlike), count=len(found), table="\n".join(lines)
+    )
+
+
+def first_steps(result: dict[str, Any]) -> str:
+    """The curves, and their ends in figures."""
+    steps = result["steps"]
+    lines = []
+    for run in result["runs"].values():
+        loss, score = run["loss"], {int(step): values["mAP50"] for step, values in run["scores"].items()}
+        lines.append(
+            f"| {run['label']} | {run['tensors']} | {loss[0]:.2f} | {sum(loss[-25:]) / 25:.2f} "
+            f"| {score[0]:.3f} | {score[steps // 2]:.3f} | {score[steps]:.3f} |"
+        )
+    same = "are" if result["same_batches"] else "ARE NOT"
+    seconds = sum(run["seconds"] for run in result["runs"].values())
+    settings = {key: result["settings"][key] for key in ("batch", "optimizer", "lr0")}
+    shown_there = {key: result[key] for key in ("model", "weights", "imgsz", "command")}
+    return STEPS.format(
+        **settings, **shown_there, steps=steps, half=steps // 2, same=same, seconds=seconds, table="\n".join(lines)
+    )
