@@ -13,8 +13,9 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ from yolo_fine.integration.pairing import Pairing, pair
 from yolo_fine.integration.transfer_report import TransferReport
 from yolo_fine.integration.weights import compare, transfer
 from yolo_fine.results import write_json
+from yolo_fine.surgery.compose import compose_text
 from yolo_fine.surgery.raw_outputs import largest_difference
 from yolo_fine.surgery.seed import read_weights
 from yolo_fine.training import run_script
@@ -71,13 +73,14 @@ def transfer_page(
         docs: Write the page of documentation to this file.
         json: Write the figures to this file.
     """
-    rows, others, files = [], [], []
+    rows, ungained, others, files = [], [], [], []
     for family, variants in families().items():
         source, file = pretrained(family, "n", weights)
         files.append(file)
         for variant in variants:
             rows.append(measure(f"{family}n{variant}", source))
             print(rows[-1], flush=True)
+        ungained.append(without_gain(family, source))
         for scale in scales or "":
             source, _ = pretrained(family, scale, None)
             others += [count(f"{family}{scale}{variant}", source) for variant in variants]
@@ -86,7 +89,7 @@ def transfer_page(
         "command": " ".join(["python benchmarks/transfer.py", *words]),
         "weights": files if weights else None,
         "versions": {"torch": torch.__version__, "ultralytics": ultralytics.__version__},
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(row) for row in rows + ungained],
         "scales": others,
     }
     if json:
@@ -140,6 +143,14 @@ def measure(name: str, source: Any) -> Row:
     stock = outcome(by_number, source, report, compare(source, by_number, in_place).transferred)
     report = transfer(ours, source, verbose=False)
     return Row(name, report.line, report.total, stock, outcome(ours, source, report, report.transferred))
+
+
+def without_gain(family: str, source: Any) -> Row:
+    """The family's model with DySample as the paper has it in place of both upsamplers."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"{family}n-up.yaml"
+        file.write_text(compose_text(f"{family}n", {"upsample": "DySample"}, out=file).text)
+        return replace(measure(str(file), source), model=f"{family}n, `upsample=DySample` without gain")
 
 
 def outcome(model: Any, source: Any, report: TransferReport, in_place: int) -> Outcome:

@@ -24,7 +24,7 @@ listed below the line, by layer and with the reason; below 95 % it is a warning.
 stock Ultralytics loads as it always does. The same as data:
 
 ```python
-from yolo_fine.integration.transfer_report import transfer_report
+from yolo_fine import transfer_report
 
 report = transfer_report(model)  # a YOLO object or its network: report.transferred, .total, .new, .not_transferred
 ```
@@ -42,6 +42,10 @@ outputs of the new model and of the pretrained one (boxes are in pixels), float3
 before / after `fuse()`.
 
 {table}
+
+The last rows are composed on the spot: DySample without its gain starts near bilinear upsampling, where the stock
+models take the nearest cell. Every tensor arrives, but the outputs differ; with `gain: 0.0`, as in `-dysample`, they
+do not.
 
 ## What a P2 head changes
 

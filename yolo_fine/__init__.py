@@ -9,16 +9,21 @@ from yolo_fine.integration.startup import enable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from yolo_fine.integration.transfer_report import transfer_report
     from yolo_fine.registry import BlockSpec, block, get_block, list_blocks
 
 __version__ = "0.1.0"
-__all__ = ["BlockSpec", "__version__", "block", "enable", "get_block", "list_blocks"]
+__all__ = ["BlockSpec", "__version__", "block", "enable", "get_block", "list_blocks", "transfer_report"]
 
 enable()
 
 
 def __getattr__(name: str) -> object:
-    """Load the registry's names when they are first asked for."""
+    """Load the other names when they are first asked for."""
+    if name == "transfer_report":
+        from yolo_fine.integration.transfer_report import transfer_report
+
+        return transfer_report
     if name in __all__:
         from yolo_fine import registry
 
