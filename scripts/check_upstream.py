@@ -22,13 +22,14 @@ from pathlib import Path
 from yolo_fine.integration.versions import KNOWN_VERSIONS
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ("tests/integration",)
+TESTS = ("tests/integration", "tests/surgery")
 DROPPED_LATER = ("pandas==2.2.3", "scipy==1.15.3", "seaborn", "tqdm", "py-cpuinfo", "pytz", "tzdata")
 OLD_NUMPY = ("numpy==2.1.1",)
 HEADER = """# Ultralytics releases
 
 yolo_fine depends on a few internals of Ultralytics, each written down as a check in
-`yolo_fine/integration/upstream.py` (`yolo-fine doctor` runs them). The integration tests ran on these releases:
+`yolo_fine/integration/upstream.py` (`yolo-fine doctor` runs them). The tests of the integration and of compose, lint and
+seed ran on these releases:
 
 | Ultralytics | passed | failed | skipped | seconds |
 |---|---|---|---|---|

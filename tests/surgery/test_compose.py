@@ -125,7 +125,7 @@ def test_every_stock_detector_offers_all_places(name, monkeypatch):
     assert after.count("DilatedFusion") == 1
     assert "nn.Upsample" not in after
     assert after[-1] == before[-1]
-    assert re.search(r"\(P2(, P\d)+\)", composed.text.splitlines()[-1])
+    assert re.search(r"\(P2, P3", composed.text.splitlines()[-1])
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_every_stock_detector_offers_all_places(name, monkeypatch):
         ("yolov3-tiny", {"upsample": "UserUpsampler(mode='bilinear')"}, "p2"),
         ("yolov8n-world", {"refine": "EMA@p3"}, None),
         ("rtdetr-resnet50", {"fuse": "FINE", "upsample": "UserGuidedUpsampler"}, None),
-        ("yolo12n", {"refine": "EMA"}, "p2"),
+        pytest.param("yolo12n", {"refine": "EMA"}, "p2", marks=new_only),
     ],
 )
 def test_composed_models_run_forward_and_backward(base, asked, head, tmp_path, monkeypatch):

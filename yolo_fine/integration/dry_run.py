@@ -18,6 +18,7 @@ from yolo_fine.integration.parser import build_blocks, find_our_block, is_stock_
 from yolo_fine.integration.planned_block import PLACEHOLDER, plan_block
 from yolo_fine.integration.probe import StockParser
 from yolo_fine.integration.rows import Row, read_rows
+from yolo_fine.integration.vocabulary import image_channels
 
 MOST_KNOWN = 10_000  # rows to remember
 PICTURE = 256  # pixels a side: what Ultralytics itself uses to find a model's strides
@@ -73,7 +74,7 @@ class DryRun:
         from ultralytics.nn import tasks
 
         self.tasks = tasks
-        self.channels = int(model.get("channels", 3))
+        self.channels = image_channels(model)
         self.stock = StockParser(inspect.unwrap(tasks.parse_model), model, self.channels)
         self.keys = {key: model[key] for key in model if key not in ("backbone", "head", "yaml_file")}
         self.picture = Map(self.channels, torch.zeros(1, self.channels, PICTURE, PICTURE, device="meta"))

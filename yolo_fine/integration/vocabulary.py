@@ -7,6 +7,8 @@ import ast
 import inspect
 from typing import Any
 
+from yolo_fine.integration.versions import installed_version
+
 
 def stock_layer(name: str) -> type | None:
     """The layer class that the stock parser finds under a module name, or None: nothing there, or no layer."""
@@ -21,6 +23,18 @@ def stock_layer(name: str) -> type | None:
     else:
         found = getattr(tasks, name, None)
     return found if isinstance(found, type) and issubclass(found, nn.Module) else None
+
+
+def image_channels(model: dict[str, Any]) -> int:
+    """Channels of the pictures that a model YAML is built for.
+
+    Releases before 8.3.253 read ``ch:``; later ones give every model but classifiers the channels of its data set.
+    """
+    if installed_version() < (8, 3, 253):
+        return int(model.get("ch") or 3)
+    head = model.get("head") or [None]
+    is_classifier = isinstance(head[-1], list) and head[-1][2:3] == ["Classify"]
+    return int(model.get("channels") or 3) if is_classifier else 3
 
 
 def is_head(layer: type) -> bool:

@@ -18,6 +18,7 @@ def check_keys(model: dict[str, Any]) -> Iterator[str]:
     """Problems of a model's keys, as messages without the file's name."""
     yield from _whole_number(model, "nc", required=True)
     yield from _whole_number(model, "channels")
+    yield from _whole_number(model, "ch")
     yield from _whole_number(model, "reg_max")
     if model.get("activation") and not is_activation(model["activation"]):
         yield f"activation: {model['activation']!r} is no layer of torch.nn; write it as nn.LeakyReLU(0.1)"

@@ -95,10 +95,10 @@ def find_problems(name: str) -> LintReport:
             raise ModelYamlError(f"{name}: '{section}' must be a list of rows [from, repeats, module, args]")
     report = LintReport(name, layers=len(model["backbone"]) + len(model["head"]))
     report.problems += [Problem(f"{name}: {message}") for message in check_keys(model)]
-    report.scales = _scales(model, report)
     if report.problems:  # the rows are checked all the same, with keys that can be used
-        model = {"nc": 80, "scale": "", "yaml_file": name, "backbone": model["backbone"], "head": model["head"]}
-        report.scales = [""]
+        rows = {section: model[section] for section in ("backbone", "head")}
+        model = {**rows, "nc": 80, "scales": {"n": [0.5, 0.25, 1024]}, "scale": "n", "yaml_file": name}
+    report.scales = _scales(model, report)
     seen: set[int | None] = set()
     for scale in report.scales:
         checks = RowChecks({**model, "scale": scale})
@@ -122,6 +122,7 @@ def _scales(model: dict[str, Any], report: LintReport) -> list[str]:
     if asked:
         if asked not in known:
             report.problems.append(Problem(f"{report.model}: there is no scale '{asked}', only {', '.join(known)}"))
+            return known
         return [asked]
     if len(known) > 1:
         file = Path(report.model)
