@@ -28,14 +28,14 @@ OLD_NUMPY = ("numpy==2.1.1",)
 HEADER = """# Ultralytics releases
 
 yolo_fine depends on a few internals of Ultralytics, each written down as a check in
-`yolo_fine/integration/upstream.py` (`yolo-fine doctor` runs them). The tests of the integration and of compose, lint and
-seed ran on these releases:
+`yolo_fine/integration/upstream.py` (`yolo-fine doctor` runs them). The tests of the integration and of compose, lint
+and seed ran on these releases:
 
 | Ultralytics | passed | failed | skipped | seconds |
 |---|---|---|---|---|
 """
 FOOTER = """
-Made by `python scripts/check_upstream.py jobs=2 docs=docs/upstream.md`. Skipped are the run on two GPUs, and tests of
+Made by `python scripts/check_upstream.py docs=docs/upstream.md`. Skipped are the run on two GPUs, and tests of
 features that a release does not have: restricted checkpoint loading before 8.4.100, and ONNX export before 8.3.253,
 which asks for `onnxscript` with this PyTorch. YOLO26 models are tested from 8.4.0 on, which brought them.
 """
