@@ -96,8 +96,8 @@ def find_problems(name: str) -> LintReport:
     report = LintReport(name, layers=len(model["backbone"]) + len(model["head"]))
     report.problems += [Problem(f"{name}: {message}") for message in check_keys(model)]
     if report.problems:  # the rows are checked all the same, with keys that can be used
-        rows = {section: model[section] for section in ("backbone", "head")}
-        model = {**rows, "nc": 80, "scales": {"n": [0.5, 0.25, 1024]}, "scale": "n", "yaml_file": name}
+        usable = {"nc": 80, "kpt_shape": [17, 3], "scales": {"n": [0.5, 0.25, 1024]}, "scale": "n", "yaml_file": name}
+        model = {**usable, "backbone": model["backbone"], "head": model["head"]}
     report.scales = _scales(model, report)
     seen: set[int | None] = set()
     for scale in report.scales:
