@@ -6,22 +6,19 @@ A golden file is a pair, NAME.json (what was run) and NAME.safetensors (the numb
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from yolo_fine.blocks.cbam import CBAM
-from yolo_fine.blocks.dysample import DySample
-from yolo_fine.blocks.ema import EMA
-from yolo_fine.blocks.fine import FINE
+from tests.blocks import recipes
+from tests.blocks.recipe import Recipe
 
 FOLDER = Path(os.environ.get("YOLO_FINE_GOLDEN", Path(__file__).parents[1] / "golden"))
 LIMITS = {"out": 2e-5, "grad": 1e-4, "post": 1e-5}  # of max|ours - golden| / max|golden|
@@ -47,98 +44,19 @@ def read(name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return json.loads((FOLDER / f"{name}.json").read_text()), tensors
 
 
-@dataclass
-class Recipe:
-    """One of our blocks as a golden file needs it.
-
-    Attributes:
-        block: The module, with the arguments that reproduce the authors' code.
-        names: Our parameter or buffer -> the authors' names; several are concatenated.
-        run: From the module and the inputs to what the authors' class returns.
-        constants: The authors' buffers that are never learnt, and which our block computes.
-    """
-
-    block: nn.Module
-    names: dict[str, tuple[str, ...]]
-    run: Callable[[nn.Module, list[Tensor]], Tensor]
-    constants: frozenset[str] = frozenset()
-
-
-def _batch_norm(ours: str, theirs: str) -> dict[str, tuple[str, ...]]:
-    return {f"{ours}.{key}": (f"{theirs}.{key}",) for key in ("weight", "bias", "running_mean", "running_var")}
-
-
-def _fine(name: str, about: dict[str, Any]) -> Recipe:
-    form = name.split("_")[1]
-    arguments = about["official"]["constructor"]
-    channels = [entry["shape"][1] for entry in about["inputs"]]
-    block = FINE(
-        *channels,
-        stride=1 if arguments["is_first"] else 2,
-        heads=arguments["nhead"],
-        modulation="mul",
-        qk_norm="sum",
-        cosformer=form == "ultralytics",
-        attn_norm="layer" if form == "yolov10" else "rms",
-        legacy_pe=True,
-        rms_eps=torch.finfo(torch.float32).eps,
-        embed=form != "mmdet",
-    )
-    inner = ".0" if form != "mmdet" else ""
-    names: dict[str, tuple[str, ...]] = {}
-    for kind in ("weight", "bias"):
-        names[f"attention.q_proj.{kind}"] = (f"q_proj{inner}.{kind}",)
-        names[f"attention.kv_proj.{kind}"] = (f"k_proj{inner}.{kind}", f"v_proj.{kind}")
-        names[f"attention.out_proj.{kind}"] = (f"out_proj.{kind}",)
-        for layer in ("linear1", "linear2", "norm1", "norm2"):
-            names[f"{layer}.{kind}"] = (f"{layer}.{kind}",)
-        if kind == "weight" or form == "yolov10":
-            names[f"attention.norm.{kind}"] = (f"attn_norm.{kind}",)
-        if form != "mmdet":
-            names[f"embed.conv.{kind}"] = (f"high_to_low_embed.0.{kind}",)
-    if form != "mmdet":
-        names |= _batch_norm("embed.bn", "high_to_low_embed.1")
-    up: dict[str, Any] = {"mode": "nearest"}
-    if form == "ultralytics":
-        up = {"mode": "bilinear", "align_corners": False}
-
-    def run(module: nn.Module, x: list[Tensor]) -> Tensor:
-        refined = module(x)
-        return refined if form == "mmdet" else torch.cat([F.interpolate(x[0], scale_factor=2, **up), refined], 1)
-
-    return Recipe(block, names, run)
-
-
-def _ema(name: str, about: dict[str, Any]) -> Recipe:
-    block = EMA(**about["official"]["constructor"], gain=None)
-    names = {key: (key,) for key in block.state_dict()}
-    return Recipe(block, names, lambda module, x: module(x[0]))
-
-
-def _cbam(name: str, about: dict[str, Any]) -> Recipe:
-    arguments = about["official"]["constructor"]
-    block = CBAM(arguments["gate_channels"], arguments["reduction_ratio"])
-    names: dict[str, tuple[str, ...]] = {"spatial.conv.weight": ("SpatialGate.spatial.conv.weight",)}
-    names |= _batch_norm("spatial.bn", "SpatialGate.spatial.bn")
-    for kind in ("weight", "bias"):
-        names |= {f"mlp.{ours}.{kind}": (f"ChannelGate.mlp.{theirs}.{kind}",) for ours, theirs in ((0, 1), (2, 3))}
-    return Recipe(block, names, lambda module, x: module(x[0]))
-
-
-def _dysample(name: str, about: dict[str, Any]) -> Recipe:
-    arguments = dict(about["official"]["constructor"])
-    block = DySample(arguments.pop("in_channels"), **arguments)
-    names = {key: (key,) for key in block.state_dict()}
-    return Recipe(block, names, lambda module, x: module(x[0]), constants=frozenset({"init_pos"}))
-
-
-RECIPES = {"fine": _fine, "ema": _ema, "cbam": _cbam, "dysample": _dysample}
-
-
 def recipe(name: str, about: dict[str, Any]) -> Recipe | None:
-    """How to run our block for the golden file ``name``, or None if there is no such block yet."""
-    build = RECIPES.get(name.partition("_")[0])
-    return build(name, about) if build else None
+    """How to run our block for the golden file ``name``, or None if there is no such block yet.
+
+    Each file of ``tests/blocks/recipes`` states the PREFIX of its golden files and how to ``build`` the block; the
+    longest prefix that fits wins.
+    """
+    modules = [
+        importlib.import_module(f"{recipes.__name__}.{found.name}") for found in pkgutil.iter_modules(recipes.__path__)
+    ]
+    fitting = [module for module in modules if name.startswith(module.PREFIX)]
+    if not fitting:
+        return None
+    return max(fitting, key=lambda module: len(module.PREFIX)).build(name, about)
 
 
 def load(built: Recipe, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
