@@ -25,6 +25,7 @@ from transfer_page import write_page
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 
 from yolo_fine.errors import MissingFileError
+from yolo_fine.integration.checkpoints import read_weights
 from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.integration.pairing import Pairing, pair
 from yolo_fine.integration.transfer_report import TransferReport
@@ -32,7 +33,6 @@ from yolo_fine.integration.weights import compare, transfer
 from yolo_fine.results import write_json
 from yolo_fine.surgery.compose import compose_text
 from yolo_fine.surgery.raw_outputs import largest_difference
-from yolo_fine.surgery.seed import read_weights
 from yolo_fine.training import run_script
 
 

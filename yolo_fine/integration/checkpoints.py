@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.errors import CheckpointError
-from yolo_fine.registry import list_blocks
+from yolo_fine.errors import CheckpointError, MissingFileError
+from yolo_fine.registry import did_you_mean, list_blocks
 
 
 def wrap_torch_safe_load(stock: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,6 +51,37 @@ def check_weights_file(file: Path) -> None:
     else:
         return
     raise CheckpointError(f"{file}: {reason}")
+
+
+def read_weights(weights: str) -> Any:
+    """The pretrained model of a checkpoint in float32 and eval mode; official names are downloaded by Ultralytics.
+
+    Raises:
+        MissingFileError: There is no such file.
+        CheckpointError: The file is damaged or no checkpoint.
+    """
+    from ultralytics import YOLO
+    from ultralytics.utils import SETTINGS
+    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
+
+    file = Path(weights)
+    known = any(place.is_file() for place in (file, SETTINGS["weights_dir"] / file))
+    here = [neighbour.name for neighbour in file.parent.glob("*.pt")] if file.parent.is_dir() else []
+    if not known and file.name not in GITHUB_ASSETS_NAMES and "://" not in weights:  # asking the network takes its time
+        raise MissingFileError(f"weights={weights} does not exist{did_you_mean(file.name, here)}")
+    try:
+        source = YOLO(weights).model
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise MissingFileError(
+            f"weights={weights} are not here and can't be downloaded{did_you_mean(file.name, here)}"
+        ) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{weights}: the file holds no Ultralytics model") from error
+    for parameter in source.parameters():  # convolutions round by the layout of their weights; files keep any layout
+        parameter.data = parameter.data.contiguous()
+    return source.float().eval()
 
 
 def allow_block_classes() -> None:

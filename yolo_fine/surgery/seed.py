@@ -12,10 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.errors import ArgumentError, CheckpointError, MissingFileError
+from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.checkpoints import read_weights
+from yolo_fine.integration.model_files import read_model_file
 from yolo_fine.integration.transfer_report import TransferReport
 from yolo_fine.integration.weights import transfer
-from yolo_fine.registry import did_you_mean
 from yolo_fine.results import write_json
 from yolo_fine.surgery.raw_outputs import largest_difference
 
@@ -94,47 +95,16 @@ def _check(model: str, weights: str, out: Path | None, json: Path | None) -> Pat
     return out
 
 
-def read_weights(weights: str) -> Any:
-    """The pretrained model of a checkpoint in float32 and eval mode; official names are downloaded by Ultralytics.
-
-    Raises:
-        MissingFileError: There is no such file.
-        CheckpointError: The file is damaged or no checkpoint.
-    """
-    from ultralytics import YOLO
-    from ultralytics.utils import SETTINGS
-    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
-
-    file = Path(weights)
-    known = any(place.is_file() for place in (file, SETTINGS["weights_dir"] / file))
-    here = [neighbour.name for neighbour in file.parent.glob("*.pt")] if file.parent.is_dir() else []
-    if not known and file.name not in GITHUB_ASSETS_NAMES and "://" not in weights:  # asking the network takes its time
-        raise MissingFileError(f"weights={weights} does not exist{did_you_mean(file.name, here)}")
-    try:
-        source = YOLO(weights).model
-    except CheckpointError:
-        raise
-    except OSError as error:
-        raise MissingFileError(
-            f"weights={weights} are not here and can't be downloaded{did_you_mean(file.name, here)}"
-        ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{weights}: the file holds no Ultralytics model") from error
-    for parameter in source.parameters():  # convolutions round by the layout of their weights; some files keep another
-        parameter.data = parameter.data.contiguous()
-    return source.float().eval()
-
-
 def build_model(model: str) -> Any:
     """The model of a YAML in eval mode, its own layers initialised with a fixed seed."""
     import torch
     from ultralytics import RTDETR, YOLO
-    from ultralytics.nn.tasks import yaml_model_load
 
-    rows = yaml_model_load(model).get("head") or [[None] * 3]
+    _, rows = read_model_file(model)
+    is_rtdetr = "RTDETRDecoder" in str((rows.get("head") or [None])[-1])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        built = RTDETR(model) if rows[-1][2] == "RTDETRDecoder" else YOLO(model)
+        built = RTDETR(model) if is_rtdetr else YOLO(model)
     return built.model.eval()
 
 
