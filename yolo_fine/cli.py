@@ -25,7 +25,7 @@ USAGE = """yolo-fine {version}: small-object blocks for stock Ultralytics YOLO
 
   yolo-fine demo                        train, validate and export a small-object detector, offline, in minutes
   yolo-fine train|val|predict|export    any Ultralytics mode, same arguments as `yolo`, with inputs checked first
-  yolo-fine blocks [NAME] [json=FILE]   list the blocks, or describe one
+  yolo-fine blocks [NAME] [kind=fuse]   list the blocks with their costs, or describe one
   yolo-fine compose base=yolo26n fuse=FINE refine=EMA head=p2 out=my.yaml   blocks put into a stock model YAML
   yolo-fine lint model=my.yaml          every problem of a model YAML at once
   yolo-fine seed model=my.yaml weights=yolo26n.pt   a checkpoint with every pretrained tensor in its place
@@ -52,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except YoloFineError as error:
         print(f"yolo-fine: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # the reader has seen enough: yolo-fine blocks | head
+        sys.stdout = None  # type: ignore[assignment]
+        return 0
     except KeyboardInterrupt:
         print("yolo-fine: stopped", file=sys.stderr)
         return 130
