@@ -88,13 +88,14 @@ def line(fact: BlockFacts) -> str:
 
 def describe(fact: BlockFacts) -> str:
     """One block's facts in several lines."""
+    place = f"{CHANNELS} channels on {SIZE}x{SIZE}"
     onnx = {True: "yes", False: "no", None: "not tried (onnx is not installed)"}[fact.onnx]
     return "\n".join(
         [
             fact.signature,
             f"  kind        {fact.kind}: {MEANING[fact.kind]}",
             f"  paper       {fact.paper or 'none'} ({fact.origin})",
-            f"  cost        {fact.parameters:,} parameters, {fact.mmacs:.0f} MMACs at {CHANNELS} channels on {SIZE}x{SIZE}",
+            f"  cost        {fact.parameters:,} parameters, {fact.mmacs:.0f} MMACs at {place}",
             f"  starts as   {fact.starts_as}",
             f"  ONNX        {onnx}",
         ]

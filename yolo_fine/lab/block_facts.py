@@ -123,7 +123,7 @@ def exports(spec: BlockSpec) -> bool:
     _, others = example(spec, 32, 24)
     count = 1 if spec.inputs == 1 else len(inputs)
     names = [f"x{i}" for i in range(count)]
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()
     axes = {name: {0: "batch", 2: f"h{name}", 3: f"w{name}"} for name in [*names, "y"]}
     try:
         with torch.no_grad(), warnings.catch_warnings():
