@@ -65,7 +65,11 @@ def load(built: Recipe, about: dict[str, Any], tensors: dict[str, Tensor]) -> No
     ours = {key for key in built.block.state_dict() if not key.endswith("num_batches_tracked")}
     assert {key for keys in built.names.values() for key in keys} | built.constants == wanted
     assert set(built.names) == ours
-    values = {key: torch.cat([tensors[f"sd.{name}"] for name in names]) for key, names in built.names.items()}
+    state = built.block.state_dict()
+    values = {
+        key: shaped(torch.cat([tensors[f"sd.{name}"] for name in names]), state[key])
+        for key, names in built.names.items()
+    }
     missing, unexpected = built.block.load_state_dict(values, strict=False)
     assert not unexpected
     assert all(key.endswith("num_batches_tracked") for key in missing)
@@ -73,6 +77,12 @@ def load(built: Recipe, about: dict[str, Any], tensors: dict[str, Tensor]) -> No
     norms = [module for module in built.block.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm, entry in zip(norms, settings, strict=True):
         norm.eps, norm.momentum = entry["eps"], entry["momentum"]
+
+
+def shaped(theirs: Tensor, ours: Tensor) -> Tensor:
+    """Their tensor in our shape, which may differ by axes of length 1: a 1x1 convolution here is a Linear there."""
+    assert theirs.squeeze().shape == ours.squeeze().shape
+    return theirs.reshape(ours.shape)
 
 
 def errors(name: str) -> dict[str, float] | None:

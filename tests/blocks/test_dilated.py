@@ -10,7 +10,6 @@ from torch import Tensor
 
 from tests.contract import BlockContract, Maps
 from yolo_fine.blocks import DilatedContext, DilatedFusion
-from yolo_fine.blocks.cbam import CBAM
 from yolo_fine.errors import BlockArgumentError
 
 
@@ -60,13 +59,3 @@ def test_wrong_sizes_name_the_map_and_the_layer(deep: tuple[int, int], shallow: 
     with pytest.raises(BlockArgumentError, match=named) as caught:
         block(x)
     assert str(caught.value).startswith("DilatedFusion (layer 17): ")
-
-
-def test_cbam_damps_a_map_without_signal_less_than_one_with_it() -> None:
-    block = CBAM(32).eval()
-    assert block(torch.zeros(1, 32, 6, 6)).abs().max() == 0
-    assert block(torch.randn(1, 32, 6, 6)).abs().max() < 10
-
-
-def test_cbam_has_the_published_size() -> None:
-    assert sum(parameter.numel() for parameter in CBAM(128).parameters()) == 2284

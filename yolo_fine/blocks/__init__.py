@@ -3,10 +3,32 @@
 
 from __future__ import annotations
 
+from yolo_fine.blocks.cbam import CBAM
+from yolo_fine.blocks.danet import CAM, PAM
 from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
 from yolo_fine.blocks.dysample import DySample
+from yolo_fine.blocks.eca import ECA
 from yolo_fine.blocks.ema import EMA
 from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
+from yolo_fine.blocks.gc import GC
+from yolo_fine.blocks.se import SE
+from yolo_fine.blocks.sem import SEM
+from yolo_fine.blocks.timm_attn import TimmAttn
 
-__all__ = ["EMA", "FINE", "DilatedContext", "DilatedFusion", "DySample", "FINEConcat"]
+__all__ = [
+    "CAM",
+    "CBAM",
+    "ECA",
+    "EMA",
+    "FINE",
+    "GC",
+    "PAM",
+    "SE",
+    "SEM",
+    "DilatedContext",
+    "DilatedFusion",
+    "DySample",
+    "FINEConcat",
+    "TimmAttn",
+]

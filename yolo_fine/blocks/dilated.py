@@ -103,7 +103,7 @@ class DilatedFusion(nn.Module):
         self.deep = Conv(c_deep, c_mid, 1, act=False)
         self.mid = Conv(c_mid, c_mid, 1, act=False)
         self.shallow = Conv(c_shallow, c_mid, 3, 2, act=False)
-        self.filter = CBAM(c_mid)
+        self.filter = CBAM(c_mid, gain=None)
         self.merge = Conv(3 * c_mid, c_mid, 1, act=False)
         self.gain = None if gain is None else ResidualGain(c_mid, gain)
 

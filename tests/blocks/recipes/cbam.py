@@ -13,7 +13,7 @@ PREFIX = "cbam"
 
 def build(name: str, about: dict[str, Any]) -> Recipe:
     arguments = about["official"]["constructor"]
-    block = CBAM(arguments["gate_channels"], arguments["reduction_ratio"])
+    block = CBAM(arguments["gate_channels"], arguments["reduction_ratio"], gain=None)
     names: dict[str, tuple[str, ...]] = {"spatial.conv.weight": ("SpatialGate.spatial.conv.weight",)}
     names |= batch_norm("spatial.bn", "SpatialGate.spatial.bn")
     for kind in ("weight", "bias"):

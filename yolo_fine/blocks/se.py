@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""SE: a gate per channel from the means of all channels."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.gates import gated
+from yolo_fine.registry import block
+
+
+@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/1709.01507")
+class SE(nn.Module):
+    """Squeeze-and-excitation: ``x · σ(W₂ ReLU(W₁ mean(x)))``.
+
+    "Squeeze-and-Excitation Networks", CVPR 2018 (arXiv 1709.01507); compared with the module of
+    moskomule/senet.pytorch. Both layers have no bias.
+
+    At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(SE(x) - x)``. ``gain=None`` is the
+    paper's form without g (it scales features by about 0.5). The gain is ours.
+
+    Cost: 2C·(C/r) parameters (+ C gains): 2 048 (+128) at C = 128.
+
+    Args:
+        channels: Channels C.
+        reduction: Ratio r; the hidden layer has C/r values, rounded down, at least 1.
+        gain: Initial value of the gain g, or None.
+
+    Shapes:
+        x: (B, C, H, W); output the same.
+
+    Raises:
+        BlockArgumentError: ``reduction`` is no positive integer, or ``gain`` is no number.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16, gain: float | None = 0.0) -> None:
+        super().__init__()
+        require(type(reduction) is int and reduction > 0, "SE", "reduction", reduction, "a positive integer")
+        require_gain("SE", gain)
+        hidden = max(1, channels // reduction)
+        self.squeeze = nn.Linear(channels, hidden, bias=False)
+        self.excite = nn.Linear(hidden, channels, bias=False)
+        self.gain = None if gain is None else ResidualGain(channels, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gate the channels of ``x``."""
+        gate = self.excite(F.relu(self.squeeze(x.mean((2, 3))))).sigmoid()
+        return gated(x, gate, self.gain)
