@@ -82,8 +82,15 @@ def show_blocks(
 def line(fact: BlockFacts) -> str:
     """One block in the list: name and costs, what it does, the accepted row."""
     origin = "" if fact.origin == "paper" else f" [{fact.origin}]"
-    cost = f"{fact.parameters / 1e3:.1f} k parameters, {fact.mmacs:.0f} MMACs"
-    return f"  {fact.name:<16}{cost}, starts as {fact.starts_as}{origin}\n    {fact.summary}\n    {fact.signature}"
+    facts = f"starts as {fact.starts_as}" if fact.parameters is not None else fact.starts_as
+    return f"  {fact.name:<16}{costs(fact)}{facts}{origin}\n    {fact.summary}\n    {fact.signature}"
+
+
+def costs(fact: BlockFacts) -> str:
+    """``4.1 k parameters, 7 MMACs, ``, or nothing if the block could not be built here."""
+    if fact.parameters is None or fact.mmacs is None:
+        return ""
+    return f"{fact.parameters / 1e3:.1f} k parameters, {fact.mmacs:.0f} MMACs, "
 
 
 def describe(fact: BlockFacts) -> str:
@@ -95,7 +102,7 @@ def describe(fact: BlockFacts) -> str:
             fact.signature,
             f"  kind        {fact.kind}: {MEANING[fact.kind]}",
             f"  paper       {fact.paper or 'none'} ({fact.origin})",
-            f"  cost        {fact.parameters:,} parameters, {fact.mmacs:.0f} MMACs at {place}",
+            f"  cost        {costs(fact)}at {place}",
             f"  starts as   {fact.starts_as}",
             f"  ONNX        {onnx}",
         ]
@@ -110,7 +117,8 @@ def page(facts: list[BlockFacts]) -> str:
         if not members:
             continue
         rows = [
-            f"| `{fact.name}` | {fact.summary} | {link(fact)} | {fact.origin} | {fact.parameters:,} | {fact.mmacs:.0f} "
+            f"| `{fact.name}` | {fact.summary} | {link(fact)} | {fact.origin} "
+            f"| {fact.parameters or 0:,} | {fact.mmacs or 0:.0f} "
             f"| {fact.starts_as} | {'yes' if fact.onnx else 'no'} |"
             for fact in members
         ]

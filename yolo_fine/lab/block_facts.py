@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.errors import BlockArgumentError
 from yolo_fine.registry import BlockSpec
 
 CHANNELS = 128
@@ -27,7 +28,7 @@ class BlockFacts:
         origin: ``paper``, ``reconstruction`` or ``adaptation``.
         paper: Link to the paper.
         summary: First line of its documentation.
-        parameters: Number of parameters, where the output is 128 channels on 80 x 80.
+        parameters: Number of parameters, where the output is 128 channels on 80 x 80; None if a package is missing.
         mmacs: 10^6 multiply-accumulates of convolutions and matrix products there, in eval mode.
         starts_as: What it puts out before training: ``identity``, ``Concat``, ``nearest``, ``sum`` or ``its own map``.
         onnx: Whether it exports to ONNX at dynamic sizes; None where ``onnx`` is not installed or nobody asked.
@@ -39,8 +40,8 @@ class BlockFacts:
     origin: str
     paper: str
     summary: str
-    parameters: int
-    mmacs: float
+    parameters: int | None
+    mmacs: float | None
     starts_as: str
     onnx: bool | None
 
@@ -52,6 +53,19 @@ def block_facts(spec: BlockSpec, with_onnx: bool = False) -> BlockFacts:
         spec: The block.
         with_onnx: Try an export too (about half a second).
     """
+    summary = (spec.cls.__doc__ or "").strip().split("\n", maxsplit=1)[0]
+    about = (spec.name, spec.kind, spec.signature, spec.origin, spec.paper, summary)
+    try:
+        parameters, mmacs = cost(spec)
+        start = starts_as(spec)
+    except BlockArgumentError as error:  # an optional package is missing
+        return BlockFacts(*about, parameters=None, mmacs=None, starts_as=f"not built: {error}", onnx=None)
+    tried = exports(spec) if with_onnx and importlib.util.find_spec("onnx") else None
+    return BlockFacts(*about, parameters=parameters, mmacs=mmacs, starts_as=start, onnx=tried)
+
+
+def cost(spec: BlockSpec) -> tuple[int, float]:
+    """Parameters, and 10^6 multiply-accumulates, counted on the meta device."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -60,18 +74,7 @@ def block_facts(spec: BlockSpec, with_onnx: bool = False) -> BlockFacts:
         counter = FlopCounterMode(display=False)
         with counter, torch.no_grad():
             module(inputs)
-    return BlockFacts(
-        name=spec.name,
-        kind=spec.kind,
-        signature=spec.signature,
-        origin=spec.origin,
-        paper=spec.paper,
-        summary=(spec.cls.__doc__ or "").strip().split("\n", maxsplit=1)[0],
-        parameters=sum(parameter.numel() for parameter in module.parameters()),
-        mmacs=counter.get_total_flops() / 2e6,
-        starts_as=starts_as(spec),
-        onnx=exports(spec) if with_onnx and importlib.util.find_spec("onnx") else None,
-    )
+    return sum(parameter.numel() for parameter in module.parameters()), counter.get_total_flops() / 2e6
 
 
 def example(spec: BlockSpec, channels: int, size: int) -> tuple[Any, Any]:
