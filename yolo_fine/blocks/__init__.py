@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from yolo_fine.blocks.a2n import A2N
 from yolo_fine.blocks.cbam import CBAM
 from yolo_fine.blocks.danet import CAM, PAM
 from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
@@ -12,17 +13,20 @@ from yolo_fine.blocks.ema import EMA
 from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
 from yolo_fine.blocks.gc import GC
+from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
 from yolo_fine.blocks.timm_attn import TimmAttn
 
 __all__ = [
+    "A2N",
     "CAM",
     "CBAM",
     "ECA",
     "EMA",
     "FINE",
     "GC",
+    "MSCAM",
     "PAM",
     "SE",
     "SEM",
