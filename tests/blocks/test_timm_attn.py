@@ -22,9 +22,10 @@ class TestTimmAttn(BlockContract):
     wrong = [((32,), {"name": "ecaa"}, "timm"), ((32,), {"gain": "x"}, "gain")]
 
 
-@pytest.mark.parametrize(
-    "name", ["se", "ese", "eca", "ceca", "gc", "cbam", "GlobalContext", "NonLocalAttn", "SqueezeExcite"]
-)
+LAYERS = ["se", "ese", "eca", "ceca", "gc", "cbam", "GlobalContext", "SqueezeExcite", "EffectiveSqueezeExcite"]
+
+
+@pytest.mark.parametrize("name", LAYERS)
 def test_layers_by_name(name):
     block, x = TimmAttn(32, name).eval(), torch.randn(2, 32, 9, 7)
     assert torch.equal(block(x), x)

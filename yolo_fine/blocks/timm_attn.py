@@ -24,7 +24,8 @@ class TimmAttn(nn.Module):
     """A layer of ``timm.layers`` (PyTorch Image Models) behind an identity gain.
 
     ``name`` is one of timm's own short names of attention layers (``se``, ``eca``, ``gc``, ``cbam``, ``bat``, ...) or a
-    class in ``timm.layers`` (``GlobalContext``, ``NonLocalAttn``, ...) whose first argument is the number of channels. The layer is timm's, with timm's defaults; what is ours is the gain: ``x + g · (layer(x) - x)``.
+    class in ``timm.layers`` (``GlobalContext``, ``NonLocalAttn``, ...) whose first argument is the number of channels.
+    The layer is timm's, with timm's defaults; what is ours is the gain: ``x + g · (layer(x) - x)``.
 
     At init: the output equals the input to the bit with ``gain=0.0``; ``gain=None`` is the bare layer.
 
