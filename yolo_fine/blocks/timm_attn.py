@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 
+import torch
 from torch import Tensor, nn
 
 from yolo_fine.blocks.checks import require_gain
@@ -53,7 +54,7 @@ class TimmAttn(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Refine a map."""
         y = self.layer(x)
-        if y.shape != x.shape:
+        if not torch.jit.is_tracing() and y.shape != x.shape:
             shapes = f"{tuple(x.shape)} -> {tuple(y.shape)}"
             raise BlockArgumentError(f"TimmAttn argument 'name': {self.name!r} changes the shape of its map, {shapes}")
         return y if self.gain is None else self.gain(x, y)
