@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Cost of every block beside a 3x3 convolution, and of FINE and DySample beside plain forms of them.
+"""Cost of every block beside a 3x3 convolution, and of FINE and the upsamplers beside plain forms of them.
 
     python benchmarks/blocks.py [threads=2] [rounds=60]
 
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks import EMA, FINE, DilatedContext, DilatedFusion, DySample, FINEConcat
+from yolo_fine.blocks import CARAFE, EMA, FINE, DilatedContext, DilatedFusion, DySample, FINEConcat
 
 
 class PlainFINE(nn.Module):
@@ -87,6 +87,26 @@ class PlainDySample(nn.Module):
         return sampled.view(batch, channels, 2 * height, 2 * width)
 
 
+class PlainCARAFE(nn.Module):
+    """CARAFE written down step by step: windows unfolded, repeated for every output cell, then multiplied."""
+
+    def __init__(self, c1: int) -> None:
+        super().__init__()
+        self.compress, self.encode = nn.Conv2d(c1, 64, 1), nn.Conv2d(64, 100, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the upsampled map."""
+        return plain_reassembly(x, F.pixel_shuffle(self.encode(self.compress(x)), 2).softmax(1))
+
+
+def plain_reassembly(x: Tensor, kernels: Tensor) -> Tensor:
+    """Sums of 5x5 windows of ``x`` under kernels (B, 25, 2H, 2W)."""
+    batch, channels, height, width = x.shape
+    windows = F.unfold(x, 5, padding=2).view(batch, channels * 25, height, width)
+    windows = F.interpolate(windows, scale_factor=2, mode="nearest")
+    return (windows.view(batch, channels, 25, 2 * height, 2 * width) * kernels[:, None]).sum(2)
+
+
 def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
     """Every measured module with its input."""
     high, up, low = torch.randn(1, 256, 40, 40), torch.randn(1, 256, 80, 80), torch.randn(1, 128, 80, 80)
@@ -106,6 +126,8 @@ def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
         "DySample, plain": (PlainDySample(128), coarse),
         "DySample": (DySample(128), coarse),
         "DySample, gain": (DySample(128, gain=0.0), coarse),
+        "CARAFE, plain": (PlainCARAFE(128), coarse),
+        "CARAFE": (CARAFE(128), coarse),
     }
 
 

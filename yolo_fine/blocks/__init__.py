@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from yolo_fine.blocks.a2n import A2N
+from yolo_fine.blocks.carafe import CARAFE
 from yolo_fine.blocks.cbam import CBAM
 from yolo_fine.blocks.danet import CAM, PAM
 from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
@@ -21,6 +22,7 @@ from yolo_fine.blocks.timm_attn import TimmAttn
 __all__ = [
     "A2N",
     "CAM",
+    "CARAFE",
     "CBAM",
     "ECA",
     "EMA",

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""CARAFE: an upsampler that predicts, for every output cell, how to blend the cells around it."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.reassembly import reassemble
+from yolo_fine.registry import block
+
+
+@block(inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/1905.02188")
+class CARAFE(nn.Module):
+    """Content-aware reassembly of features.
+
+    "CARAFE: Content-Aware ReAssembly of FEatures" (ICCV 2019, arXiv 1905.02188), as the authors' code in mmcv with one
+    group and without dilation; it reproduces that code's tensors.
+
+    1. A 1x1 convolution compresses C to ``hidden`` channels.
+    2. A 3x3 convolution makes k² numbers for each of the r² output cells of an input cell; their softmax is a kernel.
+    3. Each output cell is the sum, under its kernel, of the k x k input cells around the one it lies in (zeros outside
+       the map). The window is not unfolded: k² shifted views are accumulated.
+
+    At init: nearly the mean of the window, as published (the kernels' weights have a standard deviation of 0.001),
+    which is not what the ``nn.Upsample`` of a stock YAML does. With ``gain=0.0`` the output equals nearest upsampling
+    to the bit: ``nearest(x) + g·(CARAFE(x) - nearest(x))``. The gain is ours.
+
+    Cost: 65 956 parameters (+ C gains) and 0.105 GMACs, + 0.020 of weighted sums, at 128@40x40 -> 80x80.
+
+    Args:
+        channels: Channels C.
+        scale: Factor r.
+        kernel: Side k of the window.
+        hidden: Channels from which the kernels are made.
+        gain: Initial value of the gain g; None is the paper's form.
+
+    Shapes:
+        x: (B, C, H, W); output (B, C, rH, rW). Kernels and sums are computed in float32 and cast back.
+
+    Raises:
+        BlockArgumentError: ``scale`` is no whole number from 2, ``kernel`` is not odd and from 3, ``hidden`` is not
+            positive, or ``gain`` is no number.
+    """
+
+    def __init__(
+        self, channels: int, scale: int = 2, kernel: int = 5, hidden: int = 64, *, gain: float | None = None
+    ) -> None:
+        super().__init__()
+        require(type(scale) is int and scale >= 2, "CARAFE", "scale", scale, "a whole number from 2")
+        odd = type(kernel) is int and kernel >= 3 and kernel % 2 == 1
+        require(odd, "CARAFE", "kernel", kernel, "an odd number from 3")
+        require(type(hidden) is int and hidden > 0, "CARAFE", "hidden", hidden, "a positive whole number")
+        require_gain("CARAFE", gain)
+        self.scale, self.kernel = scale, kernel
+        self.compress = nn.Conv2d(channels, hidden, 1)
+        self.encode = nn.Conv2d(hidden, kernel**2 * scale**2, 3, padding=1)
+        nn.init.xavier_uniform_(self.compress.weight)
+        nn.init.normal_(self.encode.weight, std=0.001)
+        for layer in (self.compress, self.encode):
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        self.gain = None if gain is None else ResidualGain(channels, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Upsample a map."""
+        logits = self.encode(self.compress(x)).float().unflatten(1, (self.kernel**2, self.scale**2))
+        y = reassemble(x, logits.softmax(1), self.kernel, self.scale)
+        if self.gain is None:
+            return y
+        return self.gain(F.interpolate(x, scale_factor=float(self.scale), mode="nearest"), y)

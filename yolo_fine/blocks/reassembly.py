@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Weighted sums over the neighbourhood of every cell, without unfolding it: what CARAFE, FADE and SAPA share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def reassemble(x: Tensor, weights: Tensor, kernel: int, scale: int) -> Tensor:
+    """Upsample: each output cell is a weighted sum of the neighbourhood of the input cell that it lies in.
+
+    The map is never unfolded: for each place of the window, a shifted view of it is multiplied into the sum.
+
+    Args:
+        x: (B, C, H, W).
+        weights: (B, k², r², H, W): for each input cell, one window (row-major) for each of its r² output cells.
+        kernel: Side k of the window, odd; outside the map there are zeros.
+        scale: Factor r.
+
+    Returns:
+        (B, C, rH, rW) in the dtype of ``x``; summed in float32.
+    """
+    batch, channels, height, width = x.shape
+    pitch = width + kernel // 2
+    taps = F.pad(weights.float().contiguous(), (0, kernel // 2)).flatten(3).unsqueeze(2).unbind(1)
+    views = (view.unsqueeze(2) for view in shifted_views(x.float(), kernel))
+    y = next(views) * taps[0]
+    for view, tap in zip(views, taps[1:], strict=True):
+        y.addcmul_(view, tap)
+    y = y.reshape(batch, channels * scale**2, height, pitch)[..., :width]
+    return F.pixel_shuffle(y, scale).to(x.dtype)
+
+
+def shifted_views(x: Tensor, kernel: int) -> Iterator[Tensor]:
+    """The map seen from each place of a window: k² views (B, C, H·(W + k//2)) of one padded copy.
+
+    Rows follow each other with k//2 zeros between them, which serve as right border of one row and left border of the
+    next; so every view is one contiguous run a channel, and the last k//2 columns of each row mean nothing.
+    """
+    height, width = x.shape[2:]
+    border = kernel // 2
+    pitch = width + border
+    flat = F.pad(x.contiguous(), (border, 0, border, kernel)).flatten(2)
+    for row in range(kernel):
+        for column in range(kernel):
+            start = row * pitch + column
+            yield flat[:, :, start : start + height * pitch]
