@@ -55,3 +55,7 @@ def test_energies_beyond_half_precision_stay_finite() -> None:
     y = CAM(8, gain=1.0).half()(x.half())
     assert y.isfinite().all()
     assert (y.float() - CAM(8, gain=1.0)(x)).abs().max() < 0.01 * x.abs().max()
+
+
+def test_cam_has_a_shape_without_values() -> None:
+    assert CAM(8).to("meta")(torch.zeros(1, 8, 4, 4, device="meta")).shape == (1, 8, 4, 4)

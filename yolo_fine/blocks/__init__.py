@@ -4,19 +4,26 @@
 from __future__ import annotations
 
 from yolo_fine.blocks.a2n import A2N
+from yolo_fine.blocks.aspp import ASPPLite
 from yolo_fine.blocks.carafe import CARAFE
 from yolo_fine.blocks.cbam import CBAM
 from yolo_fine.blocks.danet import CAM, PAM
 from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
+from yolo_fine.blocks.dwr import DWR
 from yolo_fine.blocks.dysample import DySample
 from yolo_fine.blocks.eca import ECA
 from yolo_fine.blocks.ema import EMA
+from yolo_fine.blocks.fade import FADE
 from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
 from yolo_fine.blocks.gc import GC
+from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
+from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
+from yolo_fine.blocks.rfb import RFB
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
+from yolo_fine.blocks.shared_dilation import SharedDilation
 from yolo_fine.blocks.timm_attn import TimmAttn
 
 __all__ = [
@@ -24,17 +31,25 @@ __all__ = [
     "CAM",
     "CARAFE",
     "CBAM",
+    "DWR",
     "ECA",
     "EMA",
+    "FADE",
     "FINE",
     "GC",
+    "LCCM",
+    "LSCM",
     "MSCAM",
     "PAM",
+    "RFB",
     "SE",
     "SEM",
+    "ASPPLite",
     "DilatedContext",
     "DilatedFusion",
     "DySample",
     "FINEConcat",
+    "LCCMBottomUp",
+    "SharedDilation",
     "TimmAttn",
 ]

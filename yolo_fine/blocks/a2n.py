@@ -27,7 +27,7 @@ class A2N(nn.Module):
     detectors.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(A2N(x) - x)``. ``gain=None`` is the
-    paper's form without g, a residual that starts small. The gain is ours.
+    paper's form without g, a residual that starts at about 7 % of the input. The gain is ours.
 
     Cost: 39C² + C + C·(C/r) + 2·(C/r) parameters (+ C gains): 643 264 (+128) and 4.09 GMACs at 128@80x80.
 

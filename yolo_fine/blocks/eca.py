@@ -21,7 +21,7 @@ class ECA(nn.Module):
     authors' code. One filter without bias, zero padded. It reads channels by their order, which training decides.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(ECA(x) - x)``. ``gain=None`` is the
-    paper's form without g (it scales features by about 0.4). The gain is ours.
+    paper's form without g (it scales features by about 0.5). The gain is ours.
 
     Cost: k parameters (+ C gains): 5 (+128) at C = 128.
 

@@ -22,7 +22,7 @@ class MSCAM(nn.Module):
     authors' code raises an error).
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(MSCAM(x) - x)``. ``gain=None`` is the
-    paper's form without g (it scales features by about 0.57). The gain is ours.
+    paper's form without g (it scales features by about 0.5). The gain is ours.
 
     Cost: 4C·(C/r) + 6·(C/r) + 6C parameters (+ C gains): 17 344 (+128) and 0.052 GMACs at 128@80x80.
 

@@ -23,3 +23,25 @@ def pool(x: Tensor, window: int) -> Tensor:
     if torch.jit.is_tracing():
         return F.avg_pool2d(x, window)  # sizes are traced values here, which must not decide the window
     return F.avg_pool2d(x, (min(window, x.shape[2]), min(window, x.shape[3])))
+
+
+def pool_to_grid(x: Tensor, cells: int) -> Tensor:
+    """Average over ``cells``² windows that together cover the map.
+
+    Windows are ``⌊S/cells⌋`` apart and ``S - (cells-1)·⌊S/cells⌋`` long on a side of S: equal windows where ``cells``
+    divides S; elsewhere neighbours overlap. On a side shorter than ``cells`` every window is the whole side. Slices
+    and means export to ONNX for all sizes, which adaptive pooling does not.
+
+    Args:
+        x: (B, C, H, W).
+        cells: Windows a side.
+
+    Returns:
+        (B, C, cells, cells).
+    """
+    for axis in (2, 3):
+        step = x.shape[axis] // cells
+        length = x.shape[axis] - (cells - 1) * step
+        windows = [x.narrow(axis, i * step, length).mean(axis, keepdim=True) for i in range(cells)]
+        x = torch.cat(windows, dim=axis)
+    return x
