@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks import CARAFE, EMA, FINE, DilatedContext, DilatedFusion, DySample, FINEConcat
+from yolo_fine.blocks import CARAFE, EMA, FADE, FINE, DilatedContext, DilatedFusion, DySample, FINEConcat
 
 
 class PlainFINE(nn.Module):
@@ -99,6 +99,27 @@ class PlainCARAFE(nn.Module):
         return plain_reassembly(x, F.pixel_shuffle(self.encode(self.compress(x)), 2).softmax(1))
 
 
+class PlainFADE(nn.Module):
+    """FADE written down step by step: four shifted convolutions, kernels regrouped, windows unfolded and repeated."""
+
+    def __init__(self, c1: int) -> None:
+        super().__init__()
+        self.deep, self.shallow = nn.Conv2d(c1, 64, 1, bias=False), nn.Conv2d(c1, 64, 1)
+        self.encode, self.gate = nn.Conv2d(64, 25, 3), nn.Conv2d(c1, 1, 1)
+
+    def forward(self, x: list[Tensor]) -> Tensor:
+        """Return the fused map."""
+        deep, shallow = x
+        coarse, fine = F.pad(self.deep(deep), (1, 1, 1, 1)), self.shallow(shallow)
+        shifted = [F.pad(fine, (left, 1 - left, top, 1 - top)) for top in (1, 0) for left in (1, 0)]
+        weight, bias = self.encode.weight, self.encode.bias
+        logits = torch.stack([F.conv2d(one, weight, bias, stride=2) for one in shifted], 2)
+        logits = logits + self.encode(coarse).unsqueeze(2)
+        kernels = F.pixel_shuffle(logits.flatten(1, 2), 2).softmax(1)
+        gate = F.interpolate(self.gate(deep), scale_factor=2, mode="nearest").sigmoid()
+        return gate * shallow + (1 - gate) * plain_reassembly(deep, kernels)
+
+
 def plain_reassembly(x: Tensor, kernels: Tensor) -> Tensor:
     """Sums of 5x5 windows of ``x`` under kernels (B, 25, 2H, 2W)."""
     batch, channels, height, width = x.shape
@@ -128,6 +149,8 @@ def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
         "DySample, gain": (DySample(128, gain=0.0), coarse),
         "CARAFE, plain": (PlainCARAFE(128), coarse),
         "CARAFE": (CARAFE(128), coarse),
+        "FADE, plain": (PlainFADE(128), [coarse, low]),
+        "FADE": (FADE(128, 128), [coarse, low]),
     }
 
 

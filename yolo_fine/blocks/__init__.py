@@ -14,6 +14,7 @@ from yolo_fine.blocks.dysample import DySample
 from yolo_fine.blocks.eca import ECA
 from yolo_fine.blocks.ema import EMA
 from yolo_fine.blocks.fade import FADE
+from yolo_fine.blocks.fade import FADE
 from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
 from yolo_fine.blocks.gc import GC
@@ -34,6 +35,7 @@ __all__ = [
     "DWR",
     "ECA",
     "EMA",
+    "FADE",
     "FADE",
     "FINE",
     "GC",

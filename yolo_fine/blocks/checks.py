@@ -62,3 +62,13 @@ def halves(coarse: Tensor, fine: Tensor) -> bool:
     if torch.jit.is_tracing():
         return True
     return all(abs(fine.shape[axis] - 2 * coarse.shape[axis]) <= 1 for axis in (2, 3))
+
+
+def doubles(coarse: Tensor, fine: Tensor) -> bool:
+    """Whether ``coarse`` has half the height and width of ``fine``, with odd sizes rounded up.
+
+    True while tracing, as :func:`halves`.
+    """
+    if torch.jit.is_tracing():
+        return True
+    return all(2 * coarse.shape[axis] - fine.shape[axis] in (0, 1) for axis in (2, 3))

@@ -48,3 +48,13 @@ def shifted_views(x: Tensor, kernel: int) -> Iterator[Tensor]:
         for column in range(kernel):
             start = row * pitch + column
             yield flat[:, :, start : start + height * pitch]
+
+
+def fine_cells(x: Tensor, coarse: Tensor) -> Tensor:
+    """The four cells of ``x`` in each cell of ``coarse``, a map of half its size: (B, C, 4, H/2, W/2).
+
+    Where an odd size was rounded up, the missing cells are zeros.
+    """
+    height, width = coarse.shape[2:]
+    filled = F.pad(x, (0, 2 * width - x.shape[3], 0, 2 * height - x.shape[2]))
+    return F.pixel_unshuffle(filled, 2).unflatten(1, (x.shape[1], 4))
