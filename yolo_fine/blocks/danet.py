@@ -49,7 +49,7 @@ class PAM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Let every position attend to all."""
         q, k, v = (part.flatten(2).transpose(1, 2) for part in self.qkv(x).split(self.widths, dim=1))
-        y = F.scaled_dot_product_attention(q, k, v, scale=1.0).transpose(1, 2)
+        y = F.scaled_dot_product_attention(q * self.widths[0] ** 0.5, k, v).transpose(1, 2)  # which scales them back
         return x + self.gain.to(x.dtype) * y.to(x.dtype).reshape(x.shape)
 
 

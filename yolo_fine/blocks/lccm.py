@@ -76,7 +76,7 @@ class LCCMBottomUp(nn.Module):
 
     The paper's text could not be read; the steps are those of the authors' code (its class
     LCAM_Pyramid2_avgpool_BU). As :class:`LCCM`, but the coarse map is gated. The products of all keys with every fine
-    position are p² maps, which a 5x5 convolution of stride 2 with batch norm and activation makes one of the coarse
+    position are p² maps, which a 5x5 convolution of stride 2 (batch norm, SiLU) makes one of the coarse
     size before its sigmoid.
 
     At init: with ``gain=0.0`` the output equals ``high`` to the bit: ``high + g·(LCCMBottomUp - high)``. ``gain=None``
