@@ -14,7 +14,6 @@ from yolo_fine.blocks.dysample import DySample
 from yolo_fine.blocks.eca import ECA
 from yolo_fine.blocks.ema import EMA
 from yolo_fine.blocks.fade import FADE
-from yolo_fine.blocks.fade import FADE
 from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
 from yolo_fine.blocks.gc import GC
@@ -25,6 +24,7 @@ from yolo_fine.blocks.rfb import RFB
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
 from yolo_fine.blocks.shared_dilation import SharedDilation
+from yolo_fine.blocks.sra import SRA
 from yolo_fine.blocks.timm_attn import TimmAttn
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "ECA",
     "EMA",
     "FADE",
-    "FADE",
     "FINE",
     "GC",
     "LCCM",
@@ -46,6 +45,7 @@ __all__ = [
     "RFB",
     "SE",
     "SEM",
+    "SRA",
     "ASPPLite",
     "DilatedContext",
     "DilatedFusion",
