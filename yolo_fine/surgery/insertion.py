@@ -42,7 +42,7 @@ def insert(document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any
     Raises:
         ArgumentError: Blocks of this kind have no place in a neck.
     """
-    row_args = args_at(spec, args, anatomy.coarsest - 1 - level)
+    row_args = args_at(spec, args, max(anatomy.coarsest - 1 - level, 0))
     if spec.kind == "refine":
         return _behind_output(document, anatomy, level, Layer([anatomy.outputs[level]], spec.name, row_args))
     if spec.kind == "context":
