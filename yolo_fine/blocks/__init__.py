@@ -14,8 +14,10 @@ from yolo_fine.blocks.dysample import DySample
 from yolo_fine.blocks.eca import ECA
 from yolo_fine.blocks.ema import EMA
 from yolo_fine.blocks.fade import FADE
+from yolo_fine.blocks.fcvit import FCViTContext
 from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
+from yolo_fine.blocks.focal_modulation import FocalModulation
 from yolo_fine.blocks.gc import GC
 from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
 from yolo_fine.blocks.lscm import LSCM
@@ -50,7 +52,9 @@ __all__ = [
     "DilatedContext",
     "DilatedFusion",
     "DySample",
+    "FCViTContext",
     "FINEConcat",
+    "FocalModulation",
     "LCCMBottomUp",
     "SharedDilation",
     "TimmAttn",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Root-mean-square normalisation from plain operations, because the fused one does not export to ONNX opset 17."""
+"""Norms that no stock module gives: one that exports to ONNX opset 17, one over the channels of maps."""
 
 from __future__ import annotations
 
@@ -28,3 +28,19 @@ class RMSNorm(nn.Module):
         wide = x.float()
         scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
         return (wide * scale * self.weight.float()).to(x.dtype)
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """Layer norm over the channels of a map (B, C, H, W), each position by itself; output the same shape.
+
+    Args:
+        channels: Channels C; ``weight`` and ``bias`` have shape (C,).
+        eps: Added to the variance.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the channels."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
