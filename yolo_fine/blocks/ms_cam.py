@@ -12,8 +12,54 @@ from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
 
+class BiasedConv(Conv):
+    """Ultralytics' 1x1 Conv with a bias beside its batch norm, as the authors have it."""
+
+    def __init__(self, c1: int, c2: int, act: nn.Module | bool) -> None:
+        super().__init__(c1, c2, 1, act=act)
+        self.conv = nn.Conv2d(c1, c2, 1)
+
+
+class PooledConv(Conv):
+    """1x1 Conv for pooled maps: a single cell, which has no statistics, is normed by the running ones."""
+
+    def __init__(self, c1: int, c2: int, act: nn.Module | bool, bias: bool = True) -> None:
+        super().__init__(c1, c2, 1, act=act)
+        self.conv = nn.Conv2d(c1, c2, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve a pooled map (B, c1, 1, 1)."""
+        if not (self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1):
+            return super().forward(x)
+        norm = self.bn
+        y = F.batch_norm(self.conv(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+        return self.act(y)
+
+
+class MultiScaleChannelAttention(nn.Module):
+    """The gate ``σ(L(x) + G(mean(x)))`` of MS-CAM, which AFF and iAFF put between two maps.
+
+    Args:
+        channels: Channels C.
+        reduction: Ratio r; the hidden layers have C/r channels, rounded down, at least 1.
+
+    Shapes:
+        x: (B, C, H, W); output the same, between 0 and 1, in the dtype of ``x``.
+    """
+
+    def __init__(self, channels: int, reduction: int = 4) -> None:
+        super().__init__()
+        hidden = max(1, channels // reduction)
+        self.local = nn.Sequential(BiasedConv(channels, hidden, nn.ReLU()), BiasedConv(hidden, channels, False))
+        self.pooled = nn.Sequential(PooledConv(channels, hidden, nn.ReLU()), PooledConv(hidden, channels, False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Make the gate of a map."""
+        return (self.local(x) + self.pooled(x.mean((2, 3), keepdim=True))).sigmoid().to(x.dtype)
+
+
 @block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2009.14082")
-class MSCAM(nn.Module):
+class MSCAM(MultiScaleChannelAttention):
     """Multi-scale channel attention module: ``x · σ(L(x) + G(mean(x)))``.
 
     "Attentional Feature Fusion", WACV 2021 (arXiv 2009.14082, section 3), the authors' code. L and G are alike:
@@ -39,36 +85,12 @@ class MSCAM(nn.Module):
     """
 
     def __init__(self, channels: int, reduction: int = 4, gain: float | None = 0.0) -> None:
-        super().__init__()
         require(type(reduction) is int and reduction > 0, "MSCAM", "reduction", reduction, "a positive integer")
         require_gain("MSCAM", gain)
-        hidden = max(1, channels // reduction)
-        self.local = nn.Sequential(BiasedConv(channels, hidden, nn.ReLU()), BiasedConv(hidden, channels, False))
-        self.pooled = nn.Sequential(PooledConv(channels, hidden, nn.ReLU()), PooledConv(hidden, channels, False))
+        super().__init__(channels, reduction)
         self.gain = None if gain is None else ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate ``x``."""
-        gate = (self.local(x) + self.pooled(x.mean((2, 3), keepdim=True))).sigmoid()
-        y = x * gate.to(x.dtype)
+        y = x * super().forward(x)
         return y if self.gain is None else self.gain(x, y)
-
-
-class BiasedConv(Conv):
-    """Ultralytics' 1x1 Conv with a bias beside its batch norm, as the authors have it."""
-
-    def __init__(self, c1: int, c2: int, act: nn.Module | bool) -> None:
-        super().__init__(c1, c2, 1, act=act)
-        self.conv = nn.Conv2d(c1, c2, 1)
-
-
-class PooledConv(BiasedConv):
-    """The same for pooled maps: a single cell, which has no statistics, is normed by the running ones."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve a pooled map (B, c1, 1, 1)."""
-        if not (self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1):
-            return super().forward(x)
-        norm = self.bn
-        y = F.batch_norm(self.conv(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
-        return self.act(y)
