@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from yolo_fine.blocks.a2n import A2N
+from yolo_fine.blocks.afa import AFA
+from yolo_fine.blocks.aff import AFF, iAFF
 from yolo_fine.blocks.aspp import ASPPLite
 from yolo_fine.blocks.carafe import CARAFE
 from yolo_fine.blocks.cbam import CBAM
@@ -22,15 +24,20 @@ from yolo_fine.blocks.gc import GC
 from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
 from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
+from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
+from yolo_fine.blocks.sda import SDA
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
 from yolo_fine.blocks.shared_dilation import SharedDilation
 from yolo_fine.blocks.sra import SRA
 from yolo_fine.blocks.timm_attn import TimmAttn
+from yolo_fine.blocks.weighted_add import WeightedAdd
 
 __all__ = [
     "A2N",
+    "AFA",
+    "AFF",
     "CAM",
     "CARAFE",
     "CBAM",
@@ -45,6 +52,7 @@ __all__ = [
     "MSCAM",
     "PAM",
     "RFB",
+    "SDA",
     "SE",
     "SEM",
     "SRA",
@@ -56,6 +64,9 @@ __all__ = [
     "FINEConcat",
     "FocalModulation",
     "LCCMBottomUp",
+    "Res2Net",
     "SharedDilation",
     "TimmAttn",
+    "WeightedAdd",
+    "iAFF",
 ]

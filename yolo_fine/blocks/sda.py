@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""SDA: maps of several depths, each channel weighed across them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from yolo_fine.blocks.checks import require
+from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
+from yolo_fine.blocks.ms_cam import PooledConv
+from yolo_fine.registry import block
+
+
+@block(inputs="n", out="first", kind="fuse", paper="https://arxiv.org/abs/2209.10327")
+class SDA(nn.Module):
+    """Selective depth attention: ``ReLU(Σ_i a_i·Z_i)``, where for each channel the weights a_i add up to 1.
+
+    SDA-xNet (arXiv 2209.10327), the authors' code, where the maps Z_i are the outputs of the blocks of a stage:
+
+    1. u is the mean over all positions of the sum of the maps.
+    2. ``v = ReLU(BN(Conv1x1(u)))`` with ``max(C/r, smallest)`` numbers.
+    3. One 1x1 convolution of v for each map gives its logits; their softmax runs across the maps.
+
+    In training with one picture the single cell has no statistics: there, and only there, the batch norm uses its
+    running ones (ours; the authors' code raises an error). Maps of other channels than the first are projected by a 1x1
+    convolution with batch norm (ours), so that the block can stand where Concat stood.
+
+    At init: no identity; near the ReLU of the mean of the maps.
+
+    Cost: ``C·m + 2m + n·(C·m + C)`` parameters for n maps, with m numbers in v: 24 960 for two at 128 channels, and
+    fewer than 0.001 GMACs; a projection adds ``c_i·C + 2C``.
+
+    Args:
+        channels: Channels of the maps; the output has those of the first, C.
+        reduction: Ratio r.
+        smallest: Smallest width of v.
+
+    Shapes:
+        x: n maps (B, c_i, H, W); output (B, C, H, W).
+
+    Raises:
+        BlockArgumentError: ``reduction`` or ``smallest`` is no positive integer, or the maps differ in size.
+    """
+
+    def __init__(self, channels: Sequence[int], reduction: int = 16, smallest: int = 64) -> None:
+        super().__init__()
+        require(type(reduction) is int and reduction > 0, "SDA", "reduction", reduction, "a positive integer")
+        require(type(smallest) is int and smallest > 0, "SDA", "smallest", smallest, "a positive integer")
+        width = channels[0]
+        hidden = max(width // reduction, smallest)
+        self.projections = nn.ModuleList(projection(c, width) for c in channels)
+        self.squeeze = PooledConv(width, hidden, nn.ReLU(), bias=False)
+        self.weigh = nn.Conv2d(hidden, len(channels) * width, 1)
+        self.act = nn.ReLU()
+
+    def forward(self, x: Sequence[Tensor]) -> Tensor:
+        """Select among the maps."""
+        require_equal_sizes(self, x)
+        maps = [project(one).to(x[0].dtype) for project, one in zip(self.projections, x, strict=True)]
+        mean = sum(one.mean((2, 3), keepdim=True) for one in maps)  # the maps' sum is not made: means are small
+        logits = self.weigh(self.squeeze(mean))
+        weights = logits.float().unflatten(1, (len(maps), -1)).softmax(1).to(x[0].dtype)
+        y = maps[0] * weights[:, 0]
+        for i, one in enumerate(maps[1:], start=1):
+            y = y + one * weights[:, i]
+        return self.act(y)
