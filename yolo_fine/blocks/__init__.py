@@ -24,6 +24,7 @@ from yolo_fine.blocks.gc import GC
 from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
 from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
+from yolo_fine.blocks.nextvit import NCB, NTB
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
 from yolo_fine.blocks.sda import SDA
@@ -50,6 +51,8 @@ __all__ = [
     "LCCM",
     "LSCM",
     "MSCAM",
+    "NCB",
+    "NTB",
     "PAM",
     "RFB",
     "SDA",

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# ruff: noqa: RUF012
+"""NCB and NTB: the contract, widths, and tokens that pools do not divide."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from ultralytics.nn.modules import Conv
+from ultralytics.utils.torch_utils import fuse_conv_and_bn
+
+from tests.blocks.golden import golden_names
+from tests.contract import BlockContract
+from yolo_fine.blocks import NCB, NTB
+from yolo_fine.blocks.nextvit import round_to_32
+
+
+class NextViTContract(BlockContract):
+    """Batch norms in front of a layer stay: fuse() merges those behind convolutions."""
+
+    def test_parity_with_the_authors_code(self) -> None:
+        if not any(name.startswith(self.golden) for name in golden_names()):
+            pytest.skip("its golden files are too large for the repository: name their folder by YOLO_FINE_GOLDEN")
+
+    def test_fuse_changes_nothing(self) -> None:
+        module, x = self.random(), self.maps()
+        expected = self.run(module, x)
+        for layer in module.modules():
+            if isinstance(layer, Conv):
+                layer.conv = fuse_conv_and_bn(layer.conv, layer.bn)
+                del layer.bn
+                layer.forward = layer.forward_fuse
+        self.assert_near(self.run(module, x), expected, 1e-5)
+
+
+class TestNCB(NextViTContract):
+    block = NCB
+    channels = (64,)
+    published = {"gain": None}
+    golden = "nextvit_ncb"
+    parameters = [((128,), {"gain": None}, 152_576), ((128,), {}, 152_576 + 128)]
+    wrong = [
+        ((48,), {"head_dim": 32}, "head_dim"),
+        ((32,), {"mlp_ratio": 0}, "mlp_ratio"),
+        ((32,), {"gain": "a"}, "gain"),
+    ]
+
+
+class TestNTB(NextViTContract):
+    block = NTB
+    channels = (128,)
+    published = {"gain": None}
+    golden = "nextvit_ntb"
+    parameters = [((128,), {"gain": None}, 129_728), ((128,), {}, 129_728 + 128)]
+    wrong = [
+        ((128,), {"head_dim": 48}, "head_dim"),
+        ((64,), {"sr": 0}, "sr"),
+        ((64,), {"mix": 1.5}, "mix"),
+        ((64,), {"mlp_ratio": 2.5}, "mlp_ratio"),
+        ((64,), {"gain": "a"}, "gain"),
+    ]
+
+
+class TestNTBWithoutConvolutionalPart(TestNTB):
+    channels = (32,)
+    arguments = {"sr": 1}
+
+
+@pytest.mark.parametrize(("width", "rounded"), [(24, 32), (48, 64), (72, 96), (96, 96), (36, 64), (192, 192), (8, 32)])
+def test_widths_are_rounded_as_the_authors_do(width: int, rounded: int) -> None:
+    assert round_to_32(width) == rounded
+
+
+@pytest.mark.parametrize("channels", [16, 24, 48, 64, 80, 96, 128, 160])
+def test_any_width_builds_and_runs(channels: int) -> None:
+    assert NTB(channels, gain=None).eval()(torch.randn(1, channels, 3, 3)).shape == (1, channels, 3, 3)
+    assert NCB(channels, gain=None).eval()(torch.randn(1, channels, 3, 3)).shape == (1, channels, 3, 3)
+
+
+def test_the_last_tokens_are_one_more_mean() -> None:
+    block = NTB(32, gain=None).eval()
+    seen: list[torch.Tensor] = []
+    block.attention = Recorder(seen)
+    tokens = torch.randn(1, 32, 7)
+    block._attend(tokens)
+    expected = torch.stack([tokens[..., :4].mean(-1), tokens[..., 4:].mean(-1)], dim=1)
+    torch.testing.assert_close(seen[0], expected / (1 + 1e-5) ** 0.5)
+
+
+class Recorder(nn.Module):
+    def __init__(self, seen: list[torch.Tensor]) -> None:
+        super().__init__()
+        self.seen = seen
+
+    def forward(self, query: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        self.seen.append(context)
+        return query
