@@ -21,6 +21,7 @@ from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
 from yolo_fine.blocks.focal_modulation import FocalModulation
 from yolo_fine.blocks.gc import GC
+from yolo_fine.blocks.hlg import HLG
 from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
 from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
@@ -48,6 +49,7 @@ __all__ = [
     "FADE",
     "FINE",
     "GC",
+    "HLG",
     "LCCM",
     "LSCM",
     "MSCAM",
