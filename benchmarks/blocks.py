@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks import CARAFE, EMA, FADE, FINE, DilatedContext, DilatedFusion, DySample, FINEConcat
+from yolo_fine.blocks import CARAFE, EMA, FADE, FINE, LDAAQU, DilatedContext, DilatedFusion, DySample, FINEConcat
 
 
 class PlainFINE(nn.Module):
@@ -87,8 +87,42 @@ class PlainDySample(nn.Module):
         return sampled.view(batch, channels, 2 * height, 2 * width)
 
 
+class PlainLDAAQU(nn.Module):
+    """LDA-AQU written down step by step: one projection a role, nine keys and nine values sampled for every cell."""
+
+    def __init__(self, c1: int) -> None:
+        super().__init__()
+        self.norm, self.offset_norm = nn.LayerNorm(c1), nn.LayerNorm(c1 // 8)
+        self.q, self.k = nn.Conv2d(c1, c1 // 4, 1, bias=False), nn.Conv2d(c1, c1 // 4, 1, bias=False)
+        self.depthwise = nn.Conv2d(c1 // 8, c1 // 8, 3, padding=1, groups=c1 // 8, bias=False)
+        self.offset = nn.Conv2d(c1 // 8, 18, 3, padding=1)
+        self.position = nn.Parameter(torch.randn(1, c1 // 4, 9, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the upsampled map."""
+        batch, channels, height, width = x.shape
+        size = (2 * height, 2 * width)
+        normed = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        q, k = F.interpolate(self.q(normed), size=size, mode="bilinear", align_corners=True), self.k(normed)
+        hidden = self.depthwise(q.reshape(batch * 2, -1, *size)).permute(0, 2, 3, 1)
+        hidden = F.gelu(self.offset_norm(hidden)).permute(0, 3, 1, 2)
+        offset = (11 * self.offset(hidden).tanh()).view(batch * 2, 3, 3, 2, *size)
+        base = torch.stack(torch.meshgrid(torch.arange(-1, 2), torch.arange(-1, 2), indexing="ij"), -1)
+        cells = torch.stack(torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij"))
+        points = offset + base.view(1, 3, 3, 2, 1, 1) + cells
+        points = 2 * points / torch.tensor([size[0] - 1, size[1] - 1]).view(1, 1, 1, 2, 1, 1) - 1
+        grid = points.flip(3).permute(0, 1, 2, 4, 5, 3).reshape(batch * 2, 9 * size[0], size[1], 2)
+        keys, values = (
+            F.grid_sample(t.reshape(batch * 2, -1, height, width), grid, padding_mode="border", align_corners=True)
+            for t in (k, x)
+        )
+        keys, values = keys.view(batch, -1, 9, *size), values.view(batch, -1, 9, *size)
+        attention = ((keys + self.position) * (q * (channels // 4) ** -0.5).unsqueeze(2)).sum(1).softmax(1)
+        return (attention.unsqueeze(1) * values).sum(2)
+
+
 class PlainCARAFE(nn.Module):
-    """CARAFE written down step by step: windows unfolded, repeated for every output cell, then multiplied."""
+    """CARAFE written down step by step: windows unfolded, then one matrix product a cell."""
 
     def __init__(self, c1: int) -> None:
         super().__init__()
@@ -100,7 +134,7 @@ class PlainCARAFE(nn.Module):
 
 
 class PlainFADE(nn.Module):
-    """FADE written down step by step: four shifted convolutions, kernels regrouped, windows unfolded and repeated."""
+    """FADE written down step by step: four shifted convolutions, kernels regrouped, windows unfolded."""
 
     def __init__(self, c1: int) -> None:
         super().__init__()
@@ -121,11 +155,12 @@ class PlainFADE(nn.Module):
 
 
 def plain_reassembly(x: Tensor, kernels: Tensor) -> Tensor:
-    """Sums of 5x5 windows of ``x`` under kernels (B, 25, 2H, 2W)."""
+    """Sums of unfolded 5x5 windows of ``x`` under kernels (B, 25, 2H, 2W)."""
     batch, channels, height, width = x.shape
-    windows = F.unfold(x, 5, padding=2).view(batch, channels * 25, height, width)
-    windows = F.interpolate(windows, scale_factor=2, mode="nearest")
-    return (windows.view(batch, channels, 25, 2 * height, 2 * width) * kernels[:, None]).sum(2)
+    windows = F.unfold(x, 5, padding=2).view(batch, channels, 25, -1)
+    kernels = F.pixel_unshuffle(kernels, 2).view(batch, 25, 4, -1)
+    y = torch.einsum("bcnl,bnsl->bcsl", windows, kernels)
+    return F.pixel_shuffle(y.reshape(batch, 4 * channels, height, width), 2)
 
 
 def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
@@ -147,6 +182,8 @@ def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
         "DySample, plain": (PlainDySample(128), coarse),
         "DySample": (DySample(128), coarse),
         "DySample, gain": (DySample(128, gain=0.0), coarse),
+        "LDAAQU, plain": (PlainLDAAQU(128), coarse),
+        "LDAAQU": (LDAAQU(128), coarse),
         "CARAFE, plain": (PlainCARAFE(128), coarse),
         "CARAFE": (CARAFE(128), coarse),
         "FADE, plain": (PlainFADE(128), [coarse, low]),

@@ -23,6 +23,7 @@ from yolo_fine.blocks.focal_modulation import FocalModulation
 from yolo_fine.blocks.gc import GC
 from yolo_fine.blocks.hlg import HLG
 from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
+from yolo_fine.blocks.lda_aqu import LDAAQU
 from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.nextvit import NCB, NTB
@@ -51,6 +52,7 @@ __all__ = [
     "GC",
     "HLG",
     "LCCM",
+    "LDAAQU",
     "LSCM",
     "MSCAM",
     "NCB",

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""LDA-AQU: an upsampler in which every output cell attends to nine points around it that it moves itself."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from yolo_fine.blocks.checks import require, require_choice, require_divisor, require_gain
+from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.sampling import sample, weighted_sample
+from yolo_fine.registry import block
+
+
+@block(inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/2411.19585")
+class LDAAQU(nn.Module):
+    """Adaptive query-guided upsampling via local deformable attention.
+
+    "LDA-AQU: Adaptive Query-guided Upsampling via Local Deformable Attention" (ACM MM 2024, arXiv 2411.19585), after
+    the authors' code with one head; with ``padding="zeros"`` it reproduces that code's tensors.
+
+    1. Queries and keys: 1x1 convolutions of the map under a LayerNorm over channels, to C/``reduction`` channels.
+       Queries are upsampled bilinearly, corners aligned.
+    2. For each of ``groups`` groups of channels: depthwise 3x3, LayerNorm, GELU and a 3x3 convolution of the queries
+       give k² offsets; ``reach``·tanh of them moves the k x k window around each output cell. Steps are output cells.
+    3. Softmax over the k² points of query · (sampled key + position weight).
+    4. The output is the sum of the map's own values, sampled at the points of their group, under those weights.
+
+    The authors read zeros outside the map, which takes 15 % off the outermost rows at init. Here the border is repeated
+    unless ``padding="zeros"``. Values are not sampled one by one: one weighted bag of 4k² cells makes an output cell.
+
+    At init: a blur of nine half-cell steps around bilinear upsampling, as published, which is not what the
+    ``nn.Upsample`` of a stock YAML does. With ``gain=0.0`` the output equals nearest upsampling to the bit:
+    ``nearest(x) + g·(LDAAQU(x) - nearest(x))``. The gain is ours.
+
+    Cost: 11 522 parameters (+ C gains) and 0.050 GMACs (+ sampling) at 128@40x40 -> 80x80.
+
+    Args:
+        channels: Channels C.
+        scale: Factor r.
+        kernel: Side k of the window of points.
+        groups: Groups of channels with offsets of their own, a divisor of C/``reduction``.
+        reduction: Factor between C and the channels of queries and keys, a divisor of C.
+        reach: How far a point may move, in output cells.
+        padding: ``border``, or ``zeros`` as the authors' code.
+        gain: Initial value of the gain g; None is the paper's form.
+
+    Shapes:
+        x: (B, C, H, W); output (B, C, rH, rW). Points and samples are computed in float32 and cast back.
+
+    Raises:
+        BlockArgumentError: An argument is out of its range, or does not divide the channels.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        scale: int = 2,
+        kernel: int = 3,
+        groups: int = 2,
+        *,
+        reduction: int = 4,
+        reach: float = 11.0,
+        padding: Literal["border", "zeros"] = "border",
+        gain: float | None = None,
+    ) -> None:
+        super().__init__()
+        require(type(scale) is int and scale >= 2, "LDAAQU", "scale", scale, "a whole number from 2")
+        odd = type(kernel) is int and kernel >= 3 and kernel % 2 == 1
+        require(odd, "LDAAQU", "kernel", kernel, "an odd number from 3")
+        require_divisor("LDAAQU", "reduction", reduction, channels)
+        require_divisor("LDAAQU", "groups", groups, channels // reduction)
+        require(type(reach) in (int, float) and reach > 0, "LDAAQU", "reach", reach, "a positive number")
+        require_choice("LDAAQU", "padding", padding, ("border", "zeros"))
+        require_gain("LDAAQU", gain)
+        self.scale, self.kernel, self.groups, self.reach, self.padding = scale, kernel, groups, reach, padding
+        narrow, each = channels // reduction, channels // reduction // groups
+        self.norm = nn.LayerNorm(channels)
+        self.query_key = nn.Conv2d(channels, 2 * narrow, 1, bias=False)  # both read the same map: one product
+        self.offset_depthwise = nn.Conv2d(each, each, 3, padding=1, groups=each, bias=False)
+        self.offset_norm = nn.LayerNorm(each)
+        self.offset = nn.Conv2d(each, 2 * kernel**2, 3, padding=1)
+        self.position = nn.Parameter(nn.init.trunc_normal_(torch.empty(kernel**2, narrow), std=0.02))
+        for weight in (*self.query_key.weight.chunk(2), self.offset_depthwise.weight):
+            nn.init.xavier_uniform_(weight)
+        nn.init.zeros_(self.offset.weight)
+        nn.init.zeros_(self.offset.bias)  # type: ignore[arg-type]
+        self.gain = None if gain is None else ResidualGain(channels, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Upsample a map."""
+        batch, _, height, width = x.shape
+        query, key = self.query_key(over_channels(self.norm, x)).chunk(2, dim=1)
+        size = (self.scale * height, self.scale * width)
+        query = F.interpolate(query, size=size, mode="bilinear", align_corners=True)
+        rows, columns = self._points(query)
+        weights = self._attention(query, key, rows, columns).repeat_interleave(self.groups, 0)
+        maps = x.float().reshape(batch * self.groups, -1, height, width)
+        y = weighted_sample(maps, rows, columns, weights, self.padding)
+        y = y.reshape(batch, -1, *size).to(x.dtype)
+        if self.gain is None:
+            return y
+        return self.gain(F.interpolate(x, scale_factor=float(self.scale), mode="nearest"), y)
+
+    def _points(self, query: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows and columns of the points of each output cell, (B·groups, k², rH, rW), between -1 and 1 on the map."""
+        batch, _, height, width = query.shape
+        grouped = query.reshape(batch * self.groups, -1, height, width)
+        hidden = F.gelu(over_channels(self.offset_norm, self.offset_depthwise(grouped)))
+        offsets = self.reach * self.offset(hidden).float().tanh().unflatten(1, (self.kernel**2, 2))
+        steps = torch.arange(self.kernel, dtype=torch.float32, device=query.device) - self.kernel // 2
+        down, across = steps.repeat_interleave(self.kernel).view(-1, 1, 1), steps.repeat(self.kernel).view(-1, 1, 1)
+        rows = torch.arange(height, dtype=torch.float32, device=query.device)[:, None]
+        columns = torch.arange(width, dtype=torch.float32, device=query.device)
+        rows, columns = offsets[:, :, 0] + (rows + down), offsets[:, :, 1] + (columns + across)
+        return rows * (2 / (height - 1)) - 1, columns * (2 / (width - 1)) - 1
+
+    def _attention(self, query: Tensor, key: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Weights of the points of each output cell, (B, k², rH, rW)."""
+        batch, narrow, height, width = query.shape
+        query = query.float() * narrow**-0.5
+        keys = sample(key.float().reshape(batch * self.groups, -1, *key.shape[2:]), rows, columns, self.padding)
+        grouped = query.reshape(batch * self.groups, -1, 1, height, width)
+        logits = (grouped * keys).sum(1).unflatten(0, (batch, self.groups)).sum(1)
+        return (logits + F.conv2d(query, self.position.float()[:, :, None, None])).float().softmax(1)
+
+
+def over_channels(norm: nn.LayerNorm, x: Tensor) -> Tensor:
+    """Apply a LayerNorm to the channels of a map."""
+    return norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
