@@ -8,8 +8,10 @@ from yolo_fine.blocks.afa import AFA
 from yolo_fine.blocks.aff import AFF, iAFF
 from yolo_fine.blocks.aspp import ASPPLite
 from yolo_fine.blocks.carafe import CARAFE
+from yolo_fine.blocks.cat import CAT
 from yolo_fine.blocks.cbam import CBAM
 from yolo_fine.blocks.danet import CAM, PAM
+from yolo_fine.blocks.dcdc import DCDC
 from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
 from yolo_fine.blocks.dwr import DWR
 from yolo_fine.blocks.dysample import DySample
@@ -43,7 +45,9 @@ __all__ = [
     "AFF",
     "CAM",
     "CARAFE",
+    "CAT",
     "CBAM",
+    "DCDC",
     "DWR",
     "ECA",
     "EMA",

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""DCDC: a depthwise convolution whose kernels are predicted, per position and per picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from ultralytics.nn.modules import Conv
+
+from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain
+from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.registry import block
+
+
+@block(inputs=1, out="same", kind="conv", paper="https://arxiv.org/abs/2211.06163", origin="reconstruction")
+class DCDC(nn.Module):
+    """Sum of a convolution that varies with the position and one that varies with the picture.
+
+    RECONSTRUCTION. DCDC (arXiv 2211.06163) published no code and its text could not be read. Known is the sum of two
+    branches with predicted kernels: LSA, a kernel for each position, and GSI, one kernel for each picture, the same at
+    all positions. Their forms are ours, both depthwise:
+
+    * LSA is an involution: 1x1 convolution to C/4, batch norm, ReLU, 1x1 convolution to k² weights for each group of
+      channels, at each position.
+    * GSI: mean over positions, linear to C/4, ReLU, linear to k² weights for each channel.
+
+    Both are applied in one pass over the k² shifted views of the map, padded by zeros.
+
+    At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(DCDC(x) - x)``. ``gain=None`` leaves g
+    out; the output then hardly correlates with the input.
+
+    Cost: 2C·h + 3h + (h+1)·k²·(G + C) parameters with h = C/4 and G groups (+ C gains): 48 680 (+128) and 0.041 GMACs
+    at 128@80x80 with k = 3, plus 2k² products for each value of the map.
+
+    Args:
+        channels: Channels C.
+        kernel: Side k of the kernels, odd.
+        groups: Groups G of channels with one kernel a position, a divisor of C. None takes 16 channels a group (or the
+            next larger divisor).
+        gain: Initial value of the gain g, or None.
+
+    Shapes:
+        x: (B, C, H, W); output the same.
+
+    Raises:
+        BlockArgumentError: ``kernel`` is no odd number from 3, ``groups`` does not divide C, or ``gain`` is no number.
+    """
+
+    def __init__(self, channels: int, kernel: int = 3, groups: int | None = None, gain: float | None = 0.0) -> None:
+        super().__init__()
+        groups = largest_divisor(channels, channels // 16) if groups is None else groups
+        odd = type(kernel) is int and kernel >= 3 and kernel % 2 == 1
+        require(odd, "DCDC", "kernel", kernel, "an odd number from 3")
+        require_divisor("DCDC", "groups", groups, channels)
+        require_gain("DCDC", gain)
+        hidden = max(1, channels // 4)
+        self.kernel, self.groups = kernel, groups
+        self.local = nn.Sequential(Conv(channels, hidden, 1, act=nn.ReLU()), nn.Conv2d(hidden, groups * kernel**2, 1))
+        self.shared = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels * kernel**2))
+        self.gain = None if gain is None else ResidualGain(channels, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``x`` with kernels made from it."""
+        batch, channels, height, width = x.shape
+        taps, split = self.kernel**2, (self.groups, channels // self.groups)
+        local = self.local(x).to(x.dtype).reshape(batch, self.groups, 1, taps, height, width)
+        shared = self.shared(x.mean((2, 3))).to(x.dtype).reshape(batch, *split, taps, 1, 1)
+        padded = F.pad(x, [self.kernel // 2] * 4).unflatten(1, split)
+        y = torch.zeros_like(x).unflatten(1, split)
+        for tap in range(taps):
+            row, column = divmod(tap, self.kernel)
+            view = padded[..., row : row + height, column : column + width]
+            y = y + view * (local[:, :, :, tap] + shared[:, :, :, tap])
+        y = y.flatten(1, 2)
+        return y if self.gain is None else self.gain(x, y)
