@@ -29,6 +29,7 @@ from yolo_fine.blocks.lda_aqu import LDAAQU
 from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.nextvit import NCB, NTB
+from yolo_fine.blocks.part_whole import PartWhole
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
 from yolo_fine.blocks.sda import SDA
@@ -75,6 +76,7 @@ __all__ = [
     "FINEConcat",
     "FocalModulation",
     "LCCMBottomUp",
+    "PartWhole",
     "Res2Net",
     "SharedDilation",
     "TimmAttn",

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""PartWhole: a coarse map gathers from all pixels and gives back to all pixels."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain
+from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.positions import sincos_2d
+from yolo_fine.blocks.token_attention import TokenAttention
+from yolo_fine.registry import block
+
+
+@block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/2107.05790", origin="adaptation")
+class PartWhole(nn.Module):
+    """Parts gather from the whole map (encoding), and the whole map reads the parts (decoding).
+
+    ADAPTATION of the idea of "Visual Parser: Representing Part-whole Hierarchies with Transformers" (arXiv
+    2107.05790), which carries learnt part tokens through a whole backbone. Written from the idea, not compared with
+    its code; here parts belong to one block and start as the means over squares of the map:
+
+    1. Parts ``p = pool(LayerNorm(x), stride)``; parts and pixels get one sine-cosine position encoding each.
+    2. Encoding: ``p += softmax attention(p to all pixels)``, then ``p += MLP(LayerNorm(p))``.
+    3. Decoding: ``block = x + softmax attention(pixels to LayerNorm(p))``.
+
+    Squares that reach over the edge hold the cells that are there.
+
+    At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(block(x) - x)``. The gain is ours.
+
+    Cost: 8(C²+C) + mlp_ratio·2C² + (mlp_ratio + 1)C + 6C parameters (+ C gains): 198 784 (+128) at C = 128. Both
+    attentions have (H·W)²/stride² values a head.
+
+    Args:
+        channels: Channels C, divisible by 4.
+        stride: Side of a part's square, in cells.
+        heads: Attention heads, a divisor of C. None takes 32 channels a head (or the next larger divisor).
+        mlp_ratio: Width of the parts' MLP relative to C.
+        gain: Initial value of the gain g; None leaves it out.
+
+    Shapes:
+        x: (B, C, H, W); output the same.
+
+    Raises:
+        BlockArgumentError: C is not divisible by 4, ``heads`` does not divide it, ``stride`` or ``mlp_ratio`` is no
+            positive integer, or ``gain`` is no number.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        stride: int = 4,
+        heads: int | None = None,
+        mlp_ratio: int = 2,
+        *,
+        gain: float | None = 0.0,
+    ) -> None:
+        super().__init__()
+        heads = largest_divisor(channels, channels // 32) if heads is None else heads
+        require(channels % 4 == 0, "PartWhole", "channels", channels, "divisible by 4")
+        require(type(stride) is int and stride > 0, "PartWhole", "stride", stride, "a positive integer")
+        require(type(mlp_ratio) is int and mlp_ratio > 0, "PartWhole", "mlp_ratio", mlp_ratio, "a positive integer")
+        require_divisor("PartWhole", "heads", heads, channels)
+        require_gain("PartWhole", gain)
+        self.stride = stride
+        self.norm = nn.LayerNorm(channels)
+        self.encode = TokenAttention(channels, heads, "softmax")
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(channels),
+            nn.Linear(channels, mlp_ratio * channels),
+            nn.GELU(),
+            nn.Linear(mlp_ratio * channels, channels),
+        )
+        self.norm_parts = nn.LayerNorm(channels)
+        self.decode = TokenAttention(channels, heads, "softmax")
+        self.gain = None if gain is None else ResidualGain(channels, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gather parts from the whole, then let the whole read them."""
+        pixels = self.norm(x.flatten(2).transpose(1, 2))
+        normed = pixels.transpose(1, 2).reshape(x.shape)
+        coarse = F.avg_pool2d(normed, self.stride, ceil_mode=True, count_include_pad=False)
+        whole = pixels + sincos_2d(x.shape[2], x.shape[3], pixels)
+        parts = coarse.flatten(2).transpose(1, 2)
+        parts = parts + sincos_2d(coarse.shape[2], coarse.shape[3], parts)
+        parts = parts + self.encode(parts, whole)
+        parts = parts + self.mlp(parts)
+        read = self.decode(whole, self.norm_parts(parts))
+        y = x + read.transpose(1, 2).reshape(x.shape).to(x.dtype)
+        return y if self.gain is None else self.gain(x, y)
