@@ -10,6 +10,8 @@ from typing import Any
 from yolo_fine.errors import ModelYamlError, UnknownBlockError
 from yolo_fine.registry import BlockSpec, did_you_mean
 
+MOST_SHOWN = 300  # characters of a row in a message
+
 
 @dataclass(frozen=True)
 class Row:
@@ -62,7 +64,10 @@ class Row:
     @property
     def where(self) -> str:
         """``FILE: layer 14 (head[3]) [[-1, 6], 1, 'FINE', [1]]``."""
-        return f"{self.file}: layer {self.index} ({self.section}[{self.position}]) {self.raw}"
+        shown = str(self.raw)
+        if len(shown) > MOST_SHOWN:
+            shown = f"{shown[: MOST_SHOWN // 2]} ... {shown[-MOST_SHOWN // 2 :]}"
+        return f"{self.file}: layer {self.index} ({self.section}[{self.position}]) {shown}"
 
     def check(self, spec: BlockSpec | None = None) -> None:
         """Raise :class:`ModelYamlError` unless this row's sources lie above it. ``spec`` is the block that it names."""
@@ -96,3 +101,14 @@ def read_rows(model: dict[str, Any]) -> Iterator[Row]:
         for position, raw in enumerate(model.get(section) or []):
             yield Row(index, section, position, raw, file)
             index += 1
+
+
+def variants(row: Row) -> Iterator[tuple[list[Any], str]]:
+    """Small changes of a row, and what to say if one of them is the right thing."""
+    source, repeats, *rest = row.raw
+    if repeats > 1:
+        yield [source, 1, *rest], "with repeats 1 it fits: repeats follow one another"
+    if row.is_single:
+        yield [[source], repeats, *rest], f"it reads a list of layers: write 'from' as [{source}, ...]"
+    else:
+        yield [source[0], repeats, *rest], f"it reads one layer: write 'from' as {source[0]}"
