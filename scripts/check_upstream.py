@@ -35,9 +35,9 @@ and seed ran on these releases:
 |---|---|---|---|---|
 """
 FOOTER = """
-Made by `python scripts/check_upstream.py [VERSION ...] docs=docs/upstream.md`. Skipped are the run on two GPUs and tests
-of features that a release does not have: restricted checkpoint loading before 8.4.100, and ONNX export before 8.3.253,
-which asks for `onnxscript` with this PyTorch. YOLO26 models are tested from 8.4.0 on, which brought them.
+Made by `python scripts/check_upstream.py [VERSION ...] docs=docs/upstream.md`. Skipped are the run on two GPUs, and
+tests of features that a release does not have: restricted checkpoint loading before 8.4.100, and ONNX export before
+8.3.253, which asks for `onnxscript` with this PyTorch. YOLO26 models are tested from 8.4.0 on, which brought them.
 """
 
 
