@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ import torch
 from yolo_fine.integration.limits import MOST_VALUES, Watch
 from yolo_fine.integration.maps import to_meta, to_zeros
 from yolo_fine.integration.vocabulary import needed_in_file_name
+
+MOST_REAL_PARAMETERS = 10_000_000
 
 
 def forward(module: Any, value: Any, channels: Any) -> Any:
@@ -31,9 +34,16 @@ def forward(module: Any, value: Any, channels: Any) -> Any:
             layer.eval()
     with torch.no_grad(), Watch(MOST_VALUES):
         output = module(value)
-        if type(module).__module__.startswith("torch.nn") and not list(module.parameters()):
-            return to_meta(module(to_zeros(value)))  # some of them check their arguments only on real numbers
+        if is_plain_torch(module):  # some of them check their arguments only on real numbers
+            return to_meta(copy.deepcopy(module).to_empty(device="cpu")(to_zeros(value)))
         return output
+
+
+def is_plain_torch(module: Any) -> bool:
+    """Whether a layer comes with PyTorch, to the last of its parts, and is small enough to be called with numbers."""
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    own = all(type(part).__module__.startswith("torch.nn") for part in module.modules())
+    return own and parameters < MOST_REAL_PARAMETERS
 
 
 def is_taken_at_its_word(name: str) -> bool:

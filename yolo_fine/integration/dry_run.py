@@ -2,7 +2,8 @@
 """A model YAML run row by row on the meta device: what each layer puts out, or why it can't.
 
 Every row is built alone by the stock parser, behind placeholders with the channels of its sources, and called with
-tensors that have shapes but no numbers. A faulty row so does not hide the faults of the others.
+tensors that have shapes but no numbers. A faulty row so does not hide the faults of the others. (Detect heads are
+lighter in models with some newer layers; built alone they get the heavier form, with the same outputs.)
 """
 
 from __future__ import annotations

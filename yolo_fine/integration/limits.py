@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 MOST = 100_000  # channels, classes, layers inside a layer
 MOST_REPEATS = 1000
-MOST_STEPS = 50_000  # operations to build or to run one layer; no stock layer needs more than 2,500
+MOST_STEPS = 10_000  # operations to build or to run one layer; no stock layer needs more than 1,000
 MOST_VALUES = 100_000_000  # of one tensor, for one picture of 256 x 256
 
 
