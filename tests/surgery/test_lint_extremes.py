@@ -64,6 +64,7 @@ NOT_BUILT = [
     ("[[-1], 1, Conv, [512]]", "it reads one layer: write 'from' as -1"),
     ("[-1, 1, Concat, [1]]", "it reads a list of layers: write 'from' as [-1, ...]"),
     ("[-1, 6, Conv, [256]]", "with repeats 1 it fits"),
+    ("[-1, 1, on, []]", "the module must be a name, got True (YAML reads yes, on and true as True"),
     ("[-1, 1, nn.Identity, [args]]", "the parser takes the argument 'args' for its own variable"),
 ]
 
@@ -196,6 +197,13 @@ def test_what_can_not_be_shown_is_escaped(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert "unknown module 'Co\\nnv\\x1b[31m'" in lines[0]
+
+
+def test_every_problem_says_where_it_is(tmp_path):
+    (found,) = find_problems(write(tmp_path, **inserted("[-1, 1, EMAA, []]"))).problems
+    assert (found.layer, found.section, found.position) == (4, "backbone", 4)
+    (found,) = find_problems(write(tmp_path, keys="nc: yes")).problems
+    assert (found.layer, found.section, found.position) == (None, None, None)
 
 
 def test_a_long_row_is_shown_shortened(tmp_path):

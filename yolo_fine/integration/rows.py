@@ -77,7 +77,7 @@ class Row:
             raise self.error("'from' names no layer", spec)
         for source in self.sources:
             if not isinstance(source, int) or isinstance(source, bool):
-                raise self.error(f"'from' must be a layer index or a list of them, got {source!r}", spec)
+                raise self.error(f"'from' must be a layer index or a list of them, got {as_yaml_has_it(source)}", spec)
         for source, absolute in zip(self.sources, self.absolute_sources, strict=True):
             if self.index == 0 and source == -1:
                 continue  # the image
@@ -86,9 +86,9 @@ class Row:
             if absolute < 0:
                 raise self.error(f"'from' {source} lies before the first layer", spec)
         if not isinstance(self.raw[1], int) or isinstance(self.raw[1], bool) or self.raw[1] < 1:
-            raise self.error(f"repeats must be a whole number from 1, got {self.raw[1]!r}", spec)
+            raise self.error(f"repeats must be a whole number from 1, got {as_yaml_has_it(self.raw[1])}", spec)
         if not isinstance(self.raw[2], str):
-            raise self.error(f"the module must be a name, got {self.raw[2]!r}", spec)
+            raise self.error(f"the module must be a name, got {as_yaml_has_it(self.raw[2])}", spec)
         if not isinstance(self.raw[3], (list, tuple)):
             raise self.error(f"the arguments must be a list, got {self.raw[3]!r}", spec)
 
@@ -101,6 +101,12 @@ def read_rows(model: dict[str, Any]) -> Iterator[Row]:
         for position, raw in enumerate(model.get(section) or []):
             yield Row(index, section, position, raw, file)
             index += 1
+
+
+def as_yaml_has_it(value: Any) -> str:
+    """A value for a message; YAML's words for flags are explained where no flag can be meant."""
+    words = " (YAML reads yes, on and true as True, no, off and false as False)" if isinstance(value, bool) else ""
+    return f"{value!r}{words}"
 
 
 def variants(row: Row) -> Iterator[tuple[list[Any], str]]:

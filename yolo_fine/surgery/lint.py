@@ -26,10 +26,13 @@ class Problem:
     Attributes:
         message: What is wrong, where, and what would be right.
         layer: Index of the layer, or None for what concerns the whole file.
+        section: ``backbone`` or ``head``, and ``position`` the row's index in it, where a layer is concerned.
     """
 
     message: str
     layer: int | None = None
+    section: str | None = None
+    position: int | None = None
 
 
 @dataclass
@@ -128,8 +131,10 @@ def _at_each_scale(model: dict[str, Any], scales: list[str]) -> list[Problem]:
     found: dict[str, list[Problem]] = {}
     for scale in scales:
         checks = RowChecks({**model, "scale": scale})
-        found[scale] = [Problem(message, layer) for layer, message in checks.run()]
-        found[scale] += [Problem(message, layer) for layer, message in check_sizes(checks)]
+        found[scale] = []
+        for layer, message in [*checks.run(), *check_sizes(checks)]:
+            row = None if layer is None else checks.rows[layer]
+            found[scale].append(Problem(message, layer, row.section, row.position) if row else Problem(message))
     return _merged(found)
 
 
