@@ -4,7 +4,7 @@
 One environment suffices. Each release's wheel is downloaded and unpacked without its dependencies, and put first on the
 path of a pytest run. Packages that only older releases need, and the older NumPy that those before 8.3.200 pin, are put
 beside the wheel, not into the environment. ``jobs=2`` checks two releases at a time; ``docs=FILE`` writes the table of
-results there.
+results there, where the rows of releases that are not named stay.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ and seed ran on these releases:
 |---|---|---|---|---|
 """
 FOOTER = """
-Made by `python scripts/check_upstream.py docs=docs/upstream.md`. Skipped are the run on two GPUs, and tests of
-features that a release does not have: restricted checkpoint loading before 8.4.100, and ONNX export before 8.3.253,
-which asks for `onnxscript` with this PyTorch. YOLO26 models are tested from 8.4.0 on, which brought them.
+Made by `python scripts/check_upstream.py [VERSION ...] docs=docs/upstream.md`. Skipped are the run on two GPUs, and
+tests of features that a release does not have: restricted checkpoint loading before 8.4.100, and ONNX export before
+8.3.253, which asks for `onnxscript` with this PyTorch. YOLO26 models are tested from 8.4.0 on, which brought them.
 """
 
 
@@ -76,6 +76,15 @@ def check(version: str, places: list[Path]) -> tuple[str, bool]:
     return row, done.returncode == 0
 
 
+def write_page(file: Path, rows: dict[str, str]) -> None:
+    """Write the table; rows of releases that were not checked this time stay as they are."""
+    written = file.read_text(encoding="utf-8") if file.exists() else ""
+    known = {line.split()[1]: line for line in written.splitlines() if re.match(r"\| \d+\.\d+\.\d+ \|", line)} | rows
+    ordered = sorted(known, key=lambda version: tuple(map(int, version.split("."))))
+    table = "\n".join(known[version] for version in ordered)
+    file.write_text(HEADER + table + "\n" + FOOTER, encoding="utf-8")
+
+
 def main() -> int:
     """Check each version named, or every one that the package is known to work with. 1 if any test failed."""
     settings = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
@@ -88,7 +97,7 @@ def main() -> int:
             well &= passed
             print(row, flush=True)
     if "docs" in settings:
-        Path(settings["docs"]).write_text(HEADER + "\n".join(rows) + "\n" + FOOTER, encoding="utf-8")
+        write_page(Path(settings["docs"]), dict(zip(versions, rows, strict=True)))
     return 0 if well else 1
 
 

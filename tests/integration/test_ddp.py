@@ -26,7 +26,7 @@ print("FILE", dist.generate_ddp_file(trainer))
 # Ultralytics runs several processes on accelerators only: on the CPU its trainer sets up no process group. The worker's
 # file is executed as written; around it, the trainer is told that there are two devices, both of them the CPU.
 WORKER = """
-import inspect, pathlib, runpy, sys
+import inspect, os, pathlib, runpy, sys
 import torch, torch.distributed as dist
 from ultralytics.engine.trainer import BaseTrainer
 
@@ -59,6 +59,8 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 if dist.is_initialized():  # older releases leave the group to the end of the process, where gloo may abort
     dist.barrier()
     dist.destroy_process_group()
+sys.stdout.flush()
+os._exit(0)  # past the interpreter's end, where a thread of gloo may abort a process that has done its work
 """
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from yolo_fine.errors import ModelYamlError, UnknownBlockError
 from yolo_fine.registry import BlockSpec, did_you_mean
 
+MOST_SHOWN = 300  # characters of a row in a message
+
 
 @dataclass(frozen=True)
 class Row:
@@ -62,7 +64,10 @@ class Row:
     @property
     def where(self) -> str:
         """``FILE: layer 14 (head[3]) [[-1, 6], 1, 'FINE', [1]]``."""
-        return f"{self.file}: layer {self.index} ({self.section}[{self.position}]) {self.raw}"
+        shown = str(self.raw)
+        if len(shown) > MOST_SHOWN:
+            shown = f"{shown[: MOST_SHOWN // 2]} ... {shown[-MOST_SHOWN // 2 :]}"
+        return f"{self.file}: layer {self.index} ({self.section}[{self.position}]) {shown}"
 
     def check(self, spec: BlockSpec | None = None) -> None:
         """Raise :class:`ModelYamlError` unless this row's sources lie above it. ``spec`` is the block that it names."""
@@ -72,7 +77,7 @@ class Row:
             raise self.error("'from' names no layer", spec)
         for source in self.sources:
             if not isinstance(source, int) or isinstance(source, bool):
-                raise self.error(f"'from' must be a layer index or a list of them, got {source!r}", spec)
+                raise self.error(f"'from' must be a layer index or a list of them, got {as_yaml_has_it(source)}", spec)
         for source, absolute in zip(self.sources, self.absolute_sources, strict=True):
             if self.index == 0 and source == -1:
                 continue  # the image
@@ -81,9 +86,9 @@ class Row:
             if absolute < 0:
                 raise self.error(f"'from' {source} lies before the first layer", spec)
         if not isinstance(self.raw[1], int) or isinstance(self.raw[1], bool) or self.raw[1] < 1:
-            raise self.error(f"repeats must be a whole number from 1, got {self.raw[1]!r}", spec)
+            raise self.error(f"repeats must be a whole number from 1, got {as_yaml_has_it(self.raw[1])}", spec)
         if not isinstance(self.raw[2], str):
-            raise self.error(f"the module must be a name, got {self.raw[2]!r}", spec)
+            raise self.error(f"the module must be a name, got {as_yaml_has_it(self.raw[2])}", spec)
         if not isinstance(self.raw[3], (list, tuple)):
             raise self.error(f"the arguments must be a list, got {self.raw[3]!r}", spec)
 
@@ -96,3 +101,20 @@ def read_rows(model: dict[str, Any]) -> Iterator[Row]:
         for position, raw in enumerate(model.get(section) or []):
             yield Row(index, section, position, raw, file)
             index += 1
+
+
+def as_yaml_has_it(value: Any) -> str:
+    """A value for a message; YAML's words for flags are explained where no flag can be meant."""
+    words = " (YAML reads yes, on and true as True, no, off and false as False)" if isinstance(value, bool) else ""
+    return f"{value!r}{words}"
+
+
+def variants(row: Row) -> Iterator[tuple[list[Any], str]]:
+    """Small changes of a row, and what to say if one of them is the right thing."""
+    source, repeats, *rest = row.raw
+    if repeats > 1:
+        yield [source, 1, *rest], "with repeats 1 it fits: repeats follow one another"
+    if row.is_single:
+        yield [[source], repeats, *rest], f"it reads a list of layers: write 'from' as [{source}, ...]"
+    else:
+        yield [source[0], repeats, *rest], f"it reads one layer: write 'from' as {source[0]}"

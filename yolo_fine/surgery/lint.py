@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ModelYamlError
-from yolo_fine.integration.model_files import has_place_for_scale, read_model_file
+from yolo_fine.integration.dry_run import DryRun
+from yolo_fine.integration.yaml_text import read_as_stock
 from yolo_fine.results import write_json
 from yolo_fine.surgery.key_checks import check_keys
+from yolo_fine.surgery.lint_keys import check_scale_letter, usable_keys
+from yolo_fine.surgery.lint_model import check_build, check_sizes
 from yolo_fine.surgery.row_checks import RowChecks
 
-MOST_PARAMETERS = 1_000_000_000
+MOST_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,13 @@ class Problem:
     Attributes:
         message: What is wrong, where, and what would be right.
         layer: Index of the layer, or None for what concerns the whole file.
+        section: ``backbone`` or ``head``, and ``position`` the row's index in it, where a layer is concerned.
     """
 
     message: str
     layer: int | None = None
+    section: str | None = None
+    position: int | None = None
 
 
 @dataclass
@@ -69,12 +75,12 @@ def lint(model: str, json: Path | None = None) -> bool:
     """
     report = find_problems(model)
     for problem in report.problems:
-        print(problem.message)
+        print(printable(problem.message))
     for note in report.notes:
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
     if report.clean:
         scales = f" at scale {', '.join(report.scales)}" if any(report.scales) else ""
-        print(f"{model}: clean, {report.layers} layers{scales}")
+        print(f"{model}: clean, {report.layers} layers{printable(scales)}")
     else:
         print(f"{model}: {len(report.problems)} problem{'s' * (len(report.problems) > 1)}")
     if json:
@@ -89,51 +95,64 @@ def find_problems(name: str) -> LintReport:
         MissingFileError: There is no such file.
         ModelYamlError: The file is no YAML of a model.
     """
-    _, model = read_model_file(name)
+    model = read_as_stock(name)
     for section in ("backbone", "head"):
         if not isinstance(model.get(section), list) or not model[section]:
             raise ModelYamlError(f"{name}: '{section}' must be a list of rows [from, repeats, module, args]")
     report = LintReport(name, layers=len(model["backbone"]) + len(model["head"]))
+    if report.layers > MOST_ROWS:
+        raise ModelYamlError(f"{name} is no model YAML: it has {report.layers:,} rows")
     report.problems += [Problem(f"{name}: {message}") for message in check_keys(model)]
-    if report.problems:  # the rows are checked all the same, with keys that can be used
-        usable = {"nc": 80, "kpt_shape": [17, 3], "scales": {"n": [0.5, 0.25, 1024]}, "scale": "n", "yaml_file": name}
-        model = {**usable, "backbone": model["backbone"], "head": model["head"]}
-    report.scales = _scales(model, report)
-    seen: set[int | None] = set()
-    for scale in report.scales:
-        checks = RowChecks({**model, "scale": scale})
-        found = [Problem(message, layer) for layer, message in checks.run()]
-        if checks.parameters > MOST_PARAMETERS:
-            found.append(Problem(f"{name}: {checks.parameters:,} parameters are more than {MOST_PARAMETERS:,}"))
-        new = [problem for problem in found if problem.layer not in seen]
-        seen |= {problem.layer for problem in new}
-        where = "" if scale == report.scales[0] else f" (at scale {scale})"
-        report.problems += [Problem(problem.message + where, problem.layer) for problem in new]
+    letters = check_scale_letter(model, name)
+    report.problems += [Problem(message) for message in letters.problems]
+    report.notes += letters.notes
+    report.scales = letters.scales
+    model = usable_keys(model)
+    try:
+        if model.get("activation"):
+            DryRun(model).activation()
+    except ModelYamlError as error:
+        report.problems.append(Problem(str(error)))
+        del model["activation"]
+    report.problems += _at_each_scale(model, report.scales)
+    if report.clean:
+        report.problems += [Problem(message) for message in check_build(model, report.scales[0])]
     report.problems.sort(key=lambda problem: -1 if problem.layer is None else problem.layer)
     return report
 
 
-def _scales(model: dict[str, Any], report: LintReport) -> list[str]:
-    """Scales to check; says where a letter is missing."""
-    known = [str(letter) for letter in model["scales"]] if isinstance(model.get("scales"), dict) else []
-    asked = str(model["scale"] or "")
-    if not known:
-        return [""]
-    if asked:
-        if asked not in known:
-            report.problems.append(Problem(f"{report.model}: there is no scale '{asked}', only {', '.join(known)}"))
-            return known
-        return [asked]
-    if len(known) > 1:
-        file = Path(report.model)
-        first = known[0]
-        if has_place_for_scale(file.name):
-            report.notes.append(f"{report.model} names no scale: Ultralytics takes the first, '{first}'")
-        else:
-            message = (
-                f"{report.model}: the file name has no place for a scale letter, so that Ultralytics always takes the "
-                f"first of {', '.join(known)}; rename it (yolo11-{file.stem}.yaml, used as "
-                f"yolo11{first}-{file.stem}.yaml) or keep one scale"
-            )
-            report.problems.append(Problem(message))
-    return known
+def printable(text: str) -> str:
+    """Text on one line: whatever a terminal would not show as a character is shown as its escape sequence."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def _at_each_scale(model: dict[str, Any], scales: list[str]) -> list[Problem]:
+    """Problems of the rows."""
+    found: dict[str, list[Problem]] = {}
+    for scale in scales:
+        checks = RowChecks({**model, "scale": scale})
+        found[scale] = []
+        for layer, message in [*checks.run(), *check_sizes(checks)]:
+            row = None if layer is None else checks.rows[layer]
+            found[scale].append(Problem(message, layer, row.section, row.position) if row else Problem(message))
+    return _merged(found)
+
+
+def _merged(found: dict[str, list[Problem]]) -> list[Problem]:
+    """Problems of all scales. What is wrong with a layer is said once, and where it is right at other scales."""
+    merged: list[Problem] = []
+    told: set[int | str] = set()
+    places = {scale: {_place(problem) for problem in problems} for scale, problems in found.items()}
+    for problems in found.values():
+        new = [problem for problem in problems if _place(problem) not in told]
+        told |= {_place(problem) for problem in new}
+        for problem in new:
+            others = [scale for scale in found if _place(problem) in places[scale]]
+            where = f" (at scale {', '.join(others)})" if len(others) < len(found) else ""
+            merged.append(replace(problem, message=problem.message + where))
+    return merged
+
+
+def _place(problem: Problem) -> int | str:
+    """What tells problems apart: the layer, or the message where there is none."""
+    return problem.message if problem.layer is None else problem.layer
