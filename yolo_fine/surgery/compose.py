@@ -22,7 +22,7 @@ from yolo_fine.surgery.insertion import insert, places
 from yolo_fine.surgery.requests import Request, read_levels, read_requests
 from yolo_fine.surgery.wording import HEADER, adapt_wording
 
-ORDER = ("context", "upsample", "fuse", "refine")  # a lateral map gets its context before FINE refines it
+ORDER = ("context", "upsample", "fuse", "conv", "refine")  # a lateral map gets its context before FINE refines it
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def compose(
     upsample: str | None = None,
     refine: str | None = None,
     context: str | None = None,
+    conv: str | None = None,
     head: str | None = None,
     at: str | int | None = None,
     out: Path | None = None,
@@ -60,6 +61,7 @@ def compose(
         upsample: Blocks of kind upsample in place of the top-down upsamplers.
         refine: Blocks of kind refine behind the maps that Detect reads.
         context: Blocks of kind context on the lateral maps, and behind the backbone.
+        conv: Blocks of kind conv behind the maps that Detect reads, in front of those of kind refine.
         head: ``p2`` adds detection at stride 4.
         at: Levels for all blocks that name none themselves, as ``p3,p4``; default: every place that there is.
         out: File to write. An existing file is replaced only if compose has made it.
@@ -104,7 +106,7 @@ def compose_text(
     if head not in (None, "p2"):
         raise ArgumentError(f"head={head} is not known; head=p2 adds detection at stride 4")
     if not asked and not head:
-        raise ArgumentError("nothing to do: name blocks (fuse=, upsample=, refine=, context=) or head=p2")
+        raise ArgumentError("nothing to do: name blocks (fuse=, upsample=, refine=, context=, conv=) or head=p2")
     default = read_levels(at) if at else None
     requests = {kind: read_requests(kind, text, default) for kind, text in asked.items()}
     if base.endswith(".pt"):

@@ -9,6 +9,7 @@ fuse        the top-down fusion: in Concat's stead, or in front of it on the lat
 upsample    the upsampler of the top-down step that produces the level
 context     the lateral map on its way to the top-down fusion; at the coarsest level the backbone's end
 refine      behind the map that Detect reads
+conv        the same
 ==========  ===========================================================================================
 """
 
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from yolo_fine.errors import ArgumentError
 from yolo_fine.registry import BlockSpec
 from yolo_fine.surgery.anatomy import Anatomy, Step
 from yolo_fine.surgery.document import Document, Layer
@@ -24,7 +24,7 @@ from yolo_fine.surgery.document import Document, Layer
 
 def places(spec: BlockSpec, anatomy: Anatomy) -> list[int]:
     """Levels, finest first, at which a block of this kind and with these inputs has a place."""
-    if spec.kind == "refine":
+    if spec.kind in ("refine", "conv"):
         return sorted(anatomy.outputs)
     if spec.kind == "context":
         return [*sorted(anatomy.steps), anatomy.coarsest]
@@ -38,20 +38,15 @@ def insert(document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any
 
     Returns:
         The row that names the block.
-
-    Raises:
-        ArgumentError: Blocks of this kind have no place in a neck.
     """
     row_args = args_at(spec, args, max(anatomy.coarsest - 1 - level, 0))
-    if spec.kind == "refine":
-        return _behind_output(document, anatomy, level, Layer([anatomy.outputs[level]], spec.name, row_args))
-    if spec.kind == "context":
-        return _context(document, anatomy, spec, row_args, level)
-    if spec.kind == "upsample":
-        return _upsample(document, anatomy.steps[level], spec, row_args)
     if spec.kind == "fuse":
         return _fuse(document, anatomy, spec, row_args, level)
-    raise ArgumentError(f"{spec.name} is a {spec.kind} block: those stand where a convolution does, not in a neck")
+    if spec.kind == "upsample":
+        return _upsample(document, anatomy.steps[level], spec, row_args)
+    if spec.kind == "context":
+        return _context(document, anatomy, spec, row_args, level)
+    return _behind_output(document, anatomy, level, Layer([anatomy.outputs[level]], spec.name, row_args))
 
 
 def args_at(spec: BlockSpec, args: list[Any], depth: int) -> list[Any]:
