@@ -14,6 +14,7 @@ from tests.blocks.golden import golden_names
 from tests.contract import BlockContract
 from yolo_fine.blocks import NCB, NTB
 from yolo_fine.blocks.nextvit import round_to_32
+from yolo_fine.registry import get_block
 
 
 class NextViTContract(BlockContract):
@@ -76,6 +77,13 @@ def test_widths_are_rounded_as_the_authors_do(width: int, rounded: int) -> None:
 def test_any_width_builds_and_runs(channels: int) -> None:
     assert NTB(channels, gain=None).eval()(torch.randn(1, channels, 3, 3)).shape == (1, channels, 3, 3)
     assert NCB(channels, gain=None).eval()(torch.randn(1, channels, 3, 3)).shape == (1, channels, 3, 3)
+
+
+@pytest.mark.parametrize(("depth", "window"), [(0, 1), (1, 4), (2, 16), (3, 64)])
+def test_pools_are_larger_on_finer_maps(depth: int, window: int) -> None:
+    arguments_at = get_block("NTB").arguments_at
+    assert arguments_at is not None
+    assert NTB(32, *arguments_at(depth)).window == window
 
 
 def test_the_last_tokens_are_one_more_mean() -> None:

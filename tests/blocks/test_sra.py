@@ -9,6 +9,7 @@ import torch
 
 from tests.contract import BlockContract
 from yolo_fine.blocks import SRA
+from yolo_fine.registry import get_block
 
 
 class TestSRA(BlockContract):
@@ -42,8 +43,6 @@ def test_every_pixel_reaches_every_other(sr: int) -> None:
 
 @pytest.mark.parametrize(("depth", "sr"), [(0, 1), (1, 2), (2, 4), (3, 8), (4, 8)])
 def test_keys_are_about_the_cells_of_the_coarsest_map(depth: int, sr: int) -> None:
-    from yolo_fine.registry import get_block
-
     arguments_at = get_block("SRA").arguments_at
     assert arguments_at is not None
     assert SRA(32, *arguments_at(depth)).sr == sr

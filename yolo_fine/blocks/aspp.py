@@ -30,7 +30,7 @@ class ASPPLite(nn.Module):
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(block(x) - x)``.
 
-    Cost: 42 592 parameters (+ C gains), 0.242 GMACs at 128@80x80.
+    Cost: 42 592 parameters (+ C gains), 0.241 GMACs at 128@80x80.
 
     Args:
         channels: Channels C, divisible by 4.

@@ -29,8 +29,8 @@ class HLG(nn.Module):
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(block(x) - x)``. The gain is ours.
 
-    Cost: 8(C²+C) + 4C parameters (+ C gains): 132 608 (+128) at C = 128. A cell attends to window² + H·W/window²
-    others: fit for fine maps.
+    Cost: 8(C²+C) + 4C parameters (+ C gains): 132 608 (+128) and 0.901 GMACs at 128@80x80. A cell attends to
+    window² + H·W/window² others: fit for fine maps.
 
     Args:
         channels: Channels C.
