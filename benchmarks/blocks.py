@@ -20,7 +20,18 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks import CARAFE, EMA, FADE, FINE, LDAAQU, DilatedContext, DilatedFusion, DySample, FINEConcat
+from yolo_fine.blocks import (
+    CARAFE,
+    EMA,
+    FADE,
+    FINE,
+    LDAAQU,
+    SAPA,
+    DilatedContext,
+    DilatedFusion,
+    DySample,
+    FINEConcat,
+)
 
 
 class PlainFINE(nn.Module):
@@ -154,6 +165,26 @@ class PlainFADE(nn.Module):
         return gate * shallow + (1 - gate) * plain_reassembly(deep, kernels)
 
 
+class PlainSAPA(nn.Module):
+    """SAPA written down step by step: keys and values unfolded."""
+
+    def __init__(self, c1: int) -> None:
+        super().__init__()
+        self.norm_deep, self.norm_shallow = nn.LayerNorm(c1), nn.LayerNorm(c1)
+        self.key, self.query = nn.Linear(c1, 64), nn.Linear(c1, 64)
+
+    def forward(self, x: list[Tensor]) -> Tensor:
+        """Return the upsampled map."""
+        deep, shallow = x
+        batch, _, height, width = deep.shape
+        key = self.key(self.norm_deep(deep.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
+        query = self.query(self.norm_shallow(shallow.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
+        windows = F.unfold(key, 5, padding=2).view(batch, 64, 25, -1)
+        queries = F.pixel_unshuffle(query, 2).view(batch, 64, 4, -1)
+        logits = torch.einsum("bcnl,bcsl->bnsl", windows, queries).reshape(batch, 100, height, width)
+        return plain_reassembly(deep, F.pixel_shuffle(logits, 2).softmax(1))
+
+
 def plain_reassembly(x: Tensor, kernels: Tensor) -> Tensor:
     """Sums of unfolded 5x5 windows of ``x`` under kernels (B, 25, 2H, 2W)."""
     batch, channels, height, width = x.shape
@@ -188,6 +219,8 @@ def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
         "CARAFE": (CARAFE(128), coarse),
         "FADE, plain": (PlainFADE(128), [coarse, low]),
         "FADE": (FADE(128, 128), [coarse, low]),
+        "SAPA, plain": (PlainSAPA(128), [coarse, low]),
+        "SAPA": (SAPA(128, 128), [coarse, low]),
     }
 
 

@@ -32,6 +32,7 @@ from yolo_fine.blocks.nextvit import NCB, NTB
 from yolo_fine.blocks.part_whole import PartWhole
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
+from yolo_fine.blocks.sapa import SAPA
 from yolo_fine.blocks.sda import SDA
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
@@ -64,6 +65,7 @@ __all__ = [
     "NTB",
     "PAM",
     "RFB",
+    "SAPA",
     "SDA",
     "SE",
     "SEM",

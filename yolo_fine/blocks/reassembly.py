@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -58,3 +59,21 @@ def fine_cells(x: Tensor, coarse: Tensor) -> Tensor:
     height, width = coarse.shape[2:]
     filled = F.pad(x, (0, 2 * width - x.shape[3], 0, 2 * height - x.shape[2]))
     return F.pixel_unshuffle(filled, 2).unflatten(1, (x.shape[1], 4))
+
+
+def similarities(queries: Tensor, keys: Tensor, kernel: int) -> Tensor:
+    """Inner products of each fine cell with the window of coarse cells around the one it lies in.
+
+    Args:
+        queries: (B, D, r², H, W), the r² fine cells of each coarse cell.
+        keys: (B, D, H, W); outside the map there are zeros.
+        kernel: Side k of the window, odd.
+
+    Returns:
+        (B, k², r², H, W), the window row-major.
+    """
+    height, width = keys.shape[2:]
+    border = kernel // 2
+    queries = F.pad(queries.contiguous(), (0, border)).flatten(3)
+    products = [(queries * view.unsqueeze(2)).sum(1) for view in shifted_views(keys, kernel)]
+    return torch.stack(products, 1).unflatten(3, (height, width + border))[..., :width]
