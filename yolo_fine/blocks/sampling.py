@@ -32,8 +32,8 @@ def sample(maps: Tensor, rows: Tensor, columns: Tensor, padding: Padding) -> Ten
 def weighted_sample(maps: Tensor, rows: Tensor, columns: Tensor, weights: Tensor, padding: Padding) -> Tensor:
     """``(weights · sample(...)).sum(2)`` without the samples, which would be P times as large as the output.
 
-    Every output cell is a weighted sum of 4P cells of the map: one bag of its rows. Exported graphs, for which that has
-    no operator, sample first.
+    Every output cell is a weighted sum of 4P cells of the map: one bag of its rows. Exported graphs have no
+    operator for that, and not every device has: they sample first.
 
     Args:
         maps: (N, C, H, W), float32.
@@ -45,7 +45,7 @@ def weighted_sample(maps: Tensor, rows: Tensor, columns: Tensor, weights: Tensor
     Returns:
         (N, C, h, w).
     """
-    if torch.jit.is_tracing():
+    if torch.jit.is_tracing() or maps.device.type not in ("cpu", "cuda"):
         return (sample(maps, rows, columns, padding) * weights.unsqueeze(1)).sum(2)
     count, channels, height, width = maps.shape
     (top, below), (left, right) = _two_cells(rows, height, padding), _two_cells(columns, width, padding)
