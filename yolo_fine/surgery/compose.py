@@ -71,10 +71,9 @@ def compose(
         ArgumentError: Something asked for can't be understood or has no place in this model.
         ModelYamlError: The base has no such shape, or the result can't be built.
     """
-    asked = {"fuse": fuse, "upsample": upsample, "refine": refine, "context": context}
-    composed = compose_text(
-        base, {kind: text for kind, text in asked.items() if text}, head, None if at is None else str(at), out
-    )
+    kinds = {"fuse": fuse, "upsample": upsample, "refine": refine, "context": context, "conv": conv}
+    asked = {kind: text for kind, text in kinds.items() if text}
+    composed = compose_text(base, asked, head, None if at is None else str(at), out)
     if out is None:
         print(composed.text, end="")
     else:
