@@ -41,9 +41,23 @@ def forward(module: Any, value: Any, channels: Any) -> Any:
 
 def is_plain_torch(module: Any) -> bool:
     """Whether a layer comes with PyTorch, to the last of its parts, and is small enough to be called with numbers."""
-    parameters = sum(parameter.numel() for parameter in module.parameters())
     own = all(type(part).__module__.startswith("torch.nn") for part in module.modules())
-    return own and parameters < MOST_REAL_PARAMETERS
+    return own and count_parameters(module) < MOST_REAL_PARAMETERS
+
+
+def count_parameters(module: Any) -> int:
+    """Number of a layer's parameters.
+
+    Raises:
+        RuntimeError: One of them has no values at all, as a kernel of size 0, or a buffer is too large.
+    """
+    sizes = [parameter.numel() for parameter in module.parameters()]
+    largest = max((buffer.numel() for buffer in module.buffers()), default=0)
+    if largest > MOST_VALUES:
+        raise RuntimeError(f"it keeps a tensor of {largest:,} values")
+    if 0 in sizes:
+        raise RuntimeError("it has a parameter without values: a size is 0")
+    return sum(sizes)
 
 
 def is_taken_at_its_word(name: str) -> bool:

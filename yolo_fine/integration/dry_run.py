@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from yolo_fine.errors import ModelYamlError, YoloFineError
-from yolo_fine.integration.dry_forward import forward, looks_at_numbers, reason, run_on_numbers
+from yolo_fine.integration.dry_forward import count_parameters, forward, looks_at_numbers, reason, run_on_numbers
 from yolo_fine.integration.limits import MOST_REPEATS, MOST_VALUES, Watch, too_large
 from yolo_fine.integration.maps import PICTURE, Map, shapes
 from yolo_fine.integration.parser import build_blocks, find_our_block, is_stock_name, known_names
@@ -132,10 +132,7 @@ class DryRun:
         takes_one_map = row.is_single or (spec is not None and spec.inputs == 1)
         value = sources[0].value if takes_one_map else [source.value for source in sources]
         try:
-            parameters = sum(parameter.numel() for parameter in module.parameters())
-            largest = max((buffer.numel() for buffer in module.buffers()), default=0)
-            if largest > MOST_VALUES:
-                raise RuntimeError(f"it keeps a tensor of {largest:,} values")
+            parameters = count_parameters(module)
             output = forward(module, value, channels) if device == "meta" else run_on_numbers(module, value)
             return Map(channels, output, parameters)
         except Exception as error:  # whatever a layer raises on inputs that do not fit it
