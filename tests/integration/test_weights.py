@@ -44,8 +44,11 @@ def test_every_tensor_arrives_and_the_first_outputs_are_the_old_ones(name):
     model = tasks.DetectionModel(f"{family}n-{variant}", verbose=False).eval()
     before = {key: value.clone() for key, value in source.state_dict().items()}
     model.load(source, verbose=False)
-    assert transfer_report(model).transferred == len(before)
+    mixes = variant == "aff.yaml"  # fewer channels than Concat's: the first convolution behind either does not fit
+    assert transfer_report(model).transferred == len(before) - 2 * mixes
     assert all(torch.equal(value, before[key]) for key, value in source.state_dict().items())
+    if mixes:
+        return
     if strides_of(model.model[-1]) != [8, 16, 32]:  # a P2 head has more outputs, and its neck another way down
         assert largest_difference(model, source) is None
         return
