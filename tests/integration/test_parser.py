@@ -102,9 +102,12 @@ def test_every_packaged_model_runs_and_learns(name):
     family, variant = name.split("-", 1)
     torch.manual_seed(0)  # by chance, all four hidden units of a small attention can be dead
     model = tasks.DetectionModel(f"{family}n-{variant}", verbose=False)
-    for key, parameter in model.named_parameters():
-        if key.endswith((".gain", ".gain.weight")):
-            nn.init.constant_(parameter, 0.5)
+    for layer in model.model:
+        for key, parameter in layer.named_parameters() if layer.type.startswith("yolo_fine.") else ():
+            if key.endswith(("gain", "gain.weight")):
+                nn.init.constant_(parameter, 0.5)
+            elif not parameter.any():  # zeros that make a block start as the identity keep others from learning
+                nn.init.normal_(parameter, std=0.1)
     maps = model.train()(torch.rand(2, 3, 128, 96))
     sum(tensor.square().mean() for tensor in _tensors(maps)).backward()
     missing = [

@@ -10,7 +10,6 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from yolo_fine.errors import BlockArgumentError
 from yolo_fine.registry import BlockSpec
 
 CHANNELS = 128
@@ -58,8 +57,9 @@ def block_facts(spec: BlockSpec, with_onnx: bool = False) -> BlockFacts:
     try:
         parameters, mmacs = cost(spec)
         start = starts_as(spec)
-    except BlockArgumentError as error:  # an optional package is missing
-        return BlockFacts(*about, parameters=None, mmacs=None, starts_as=f"not built: {error}", onnx=None)
+    except Exception as error:  # an optional package is missing, or a user's block does not take these inputs
+        reason = str(error).split("\n", maxsplit=1)[0] or type(error).__name__
+        return BlockFacts(*about, parameters=None, mmacs=None, starts_as=f"not built: {reason}", onnx=None)
     tried = exports(spec) if with_onnx and importlib.util.find_spec("onnx") else None
     return BlockFacts(*about, parameters=parameters, mmacs=mmacs, starts_as=start, onnx=tried)
 
@@ -69,12 +69,13 @@ def cost(spec: BlockSpec) -> tuple[int, float]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    with torch.device("meta"):
-        module, inputs = example(spec, CHANNELS, SIZE)
-        counter = FlopCounterMode(display=False)
-        with counter, torch.no_grad():
-            module(inputs)
-    return sum(parameter.numel() for parameter in module.parameters()), counter.get_total_flops() / 2e6
+    module, inputs = example(spec, CHANNELS, SIZE)
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    maps = inputs.to("meta") if torch.is_tensor(inputs) else [one.to("meta") for one in inputs]
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        module.to("meta")(maps)
+    return parameters, counter.get_total_flops() / 2e6
 
 
 def example(spec: BlockSpec, channels: int, size: int) -> tuple[Any, Any]:
