@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What an evaluation works on: the annotated objects of a set of pictures, and a detector's boxes on them.
+
+Both are columns (NumPy arrays) with one entry per box; ``picture`` is the index into :attr:`GroundTruth.names`. Readers of
+every file format end here, and every protocol starts here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from yolo_fine.errors import DataError
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """The annotated objects of a set of pictures.
+
+    Attributes:
+        names: Picture names without suffix, relative to the picture folder, in evaluation order; unique.
+        sizes: Width and height in pixels, shape (pictures, 2), int64.
+        classes: The evaluated categories, number -> name. Objects of other categories stay in the columns (VisDrone's
+            0 = ignored region and 11 = others), for protocols that give them a meaning.
+        picture: Index of the picture, shape (objects,), int64, ascending.
+        boxes: Left, top, width, height in pixels, shape (objects, 4), float64.
+        category: Category number, shape (objects,), int64.
+        area: Area in square pixels that decides the size bin, shape (objects,), float64: that of the box, or COCO's
+            ``area`` of the segmentation where the file states it.
+        crowd: Whether the object can take any number of detections and counts for none, shape (objects,), bool (COCO's
+            ``iscrowd``, VisDrone's score 0).
+        files: The pictures themselves, where they are at hand; in the order of ``names``.
+    """
+
+    names: tuple[str, ...]
+    sizes: np.ndarray
+    classes: dict[int, str]
+    picture: np.ndarray
+    boxes: np.ndarray
+    category: np.ndarray
+    area: np.ndarray
+    crowd: np.ndarray
+    files: tuple[Path, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the columns belong together.
+
+        Raises:
+            DataError: They don't.
+        """
+        check_columns("ground truth", self.picture, self.boxes, self.category, self.area, self.crowd)
+        if self.sizes.shape != (len(self.names), 2):
+            raise DataError(f"ground truth: {len(self.names)} pictures, but sizes of shape {self.sizes.shape}")
+        if len(set(self.names)) != len(self.names):
+            twice = next(name for name in self.names if self.names.count(name) > 1)
+            raise DataError(f"ground truth: two pictures are named '{twice}'")
+        if self.files is not None and len(self.files) != len(self.names):
+            raise DataError(f"ground truth: {len(self.names)} pictures, but {len(self.files)} files")
+
+    def __len__(self) -> int:
+        return len(self.picture)
+
+
+@dataclass(frozen=True)
+class Detections:
+    """A detector's boxes, in the order of its files (VisDrone's limit on detections keeps that order).
+
+    Attributes:
+        picture: Index into the ground truth's ``names``, shape (detections,), int64, ascending.
+        boxes: Left, top, width, height in pixels, shape (detections, 4), float64.
+        category: Category number as in the ground truth's ``classes``, shape (detections,), int64. Others may occur.
+        score: Confidence, shape (detections,), float64, finite.
+    """
+
+    picture: np.ndarray
+    boxes: np.ndarray
+    category: np.ndarray
+    score: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Check that the columns belong together.
+
+        Raises:
+            DataError: They don't.
+        """
+        check_columns("detections", self.picture, self.boxes, self.category, self.score)
+
+    def __len__(self) -> int:
+        return len(self.picture)
+
+
+def check_columns(what: str, picture: np.ndarray, boxes: np.ndarray, *others: np.ndarray) -> None:
+    """Check lengths, the shape of the boxes, and the order of pictures.
+
+    Raises:
+        DataError: Lengths differ, boxes are not (n, 4), or pictures are not in ascending order.
+    """
+    if boxes.shape != (len(picture), 4):
+        raise DataError(f"{what}: {len(picture)} rows, but boxes of shape {boxes.shape}; expected ({len(picture)}, 4)")
+    for column in others:
+        if column.shape != picture.shape:
+            raise DataError(f"{what}: columns of different lengths, {len(picture)} and {len(column)}")
+    if np.any(np.diff(picture) < 0):
+        raise DataError(f"{what}: rows are not in the order of the pictures")
