@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The manifest of an evaluation: what it takes to make it again, and to know whether two may be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yolo_fine.errors import ArgumentError
+from yolo_fine.evaluation.objects import GroundTruth
+
+PACKAGES = ("yolo-fine", "ultralytics", "torch", "torchvision", "hotcoco", "numpy", "opencv-python", "sahi")
+# What must be the same in two evaluations before their figures may be compared: path in the manifest -> how to say it.
+COMPARABLE = {
+    ("data", "fingerprint"): "the annotated objects",
+    ("protocols",): "the protocols",
+    ("max_det",): "max_det",
+    ("sizes",): "the size bins",
+}
+
+
+def build_manifest(
+    truth: GroundTruth, kind: str, model: str | None, protocols: list[str], arguments: dict[str, Any]
+) -> dict[str, Any]:
+    """Versions, the model's hash, the data's fingerprint and every argument.
+
+    Args:
+        truth: The annotated objects.
+        kind: The kind of file they come from: visdrone, coco or yolo.
+        model: The model file, or None when the boxes come from a file.
+        protocols: ``coco``, ``visdrone`` or both: those that were computed.
+        arguments: Every argument of the evaluation, as given or by default.
+    """
+    return {
+        "versions": {"python": platform.python_version(), **package_versions()},
+        "model": {"file": model, "sha256": file_hash(Path(model))} if model else None,
+        "data": {
+            "kind": kind,
+            "pictures": len(truth.names),
+            "objects": int(np.isin(truth.category, list(truth.classes)).sum()),
+            "classes": list(truth.classes.values()),
+            "fingerprint": truth_fingerprint(truth),
+        },
+        "protocols": protocols,
+        "max_det": arguments["max_det"],
+        "sizes": arguments["sizes"],
+        "arguments": {key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()},
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that have a say in the figures; those that aren't installed are left out."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def file_hash(file: Path) -> str | None:
+    """SHA-256 of a file, or of all files of a folder (an exported model may be one); None if it isn't there."""
+    files = sorted(path for path in file.rglob("*") if path.is_file()) if file.is_dir() else [file]
+    if not all(path.is_file() for path in files):
+        return None
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def truth_fingerprint(truth: GroundTruth) -> str:
+    """SHA-256 over names, classes and all objects: equal for the same annotations wherever they lie."""
+    digest = hashlib.sha256(repr((truth.names, sorted(truth.classes.items()))).encode())
+    for column in (truth.sizes, truth.picture, truth.boxes.round(3), truth.category, truth.crowd):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
+
+
+def check_comparable(ours: dict[str, Any], theirs: dict[str, Any], file: Path) -> None:
+    """Check that two evaluations measure the same thing.
+
+    Raises:
+        ArgumentError: They differ in data, protocol, size bins or maxDets; the message names every difference.
+    """
+    differences = []
+    for path, what in COMPARABLE.items():
+        mine, other = _at(ours, path), _at(theirs, path)
+        if mine != other:
+            differences.append(f"{what} ({mine} here, {other} there)")
+    if differences:
+        raise ArgumentError(f"compare={file} is another measurement and can't be compared: {'; '.join(differences)}")
+
+
+def _at(manifest: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = manifest
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

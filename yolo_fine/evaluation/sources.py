@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Where an evaluation's objects and boxes come from: a dataset YAML, annotation files, result files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from yolo_fine.errors import ArgumentError, DataError, MissingFileError
+from yolo_fine.evaluation.coco_files import read_instances, read_results
+from yolo_fine.evaluation.objects import Detections, GroundTruth
+from yolo_fine.evaluation.visdrone_files import read_annotations, read_detections
+from yolo_fine.evaluation.yolo_labels import read_split
+
+
+@dataclass(frozen=True)
+class Source:
+    """The annotated objects and the kind of file they come from; ``place`` names it in messages."""
+
+    truth: GroundTruth
+    kind: Literal["visdrone", "coco", "yolo"]
+    place: str
+
+
+def from_dataset(data: str, split: str) -> Source:
+    """The objects of one split of a dataset YAML.
+
+    Original annotations beside the pictures are preferred to YOLO labels, because they say more: VisDrone's
+    ``annotations/SPLIT/NAME.txt`` know ignored regions, COCO's ``annotations/instances_SPLIT.json`` the segmented area
+    and crowds. ``yolo-fine data visdrone`` and ``yolo-fine data coco`` keep them.
+
+    Raises:
+        DataError: The YAML, its pictures, labels or annotations can't be used.
+    """
+    labels = read_split(data, split)
+    if not labels.files:
+        raise DataError(f"data={data}: the split '{split}' has no pictures")
+    place = f"data={data} split={split}"
+    instances = instances_file(labels.files[0])
+    if instances is not None:
+        return Source(only_pictures(read_instances(instances), labels, str(instances)), "coco", place)
+    annotations = [annotation_file(picture) for picture in labels.files]
+    missing = [picture for picture, file in zip(labels.files, annotations, strict=True) if not file.is_file()]
+    folders = {file.parent for file in annotations}
+    if len(missing) == len(annotations) or len(folders) > 1:
+        return Source(labels, "yolo", place)
+    if missing:
+        raise DataError(
+            f"{place}: {len(missing)} of {len(annotations)} pictures have no file in {folders.pop()}, "
+            f"the first is {missing[0].name}; add them, or remove the folder to evaluate on the YOLO labels"
+        )
+    folder = folders.pop()
+    truth = read_annotations(folder, pictures=labels.files[0].parent)
+    return Source(only_pictures(truth, labels, str(folder)), "visdrone", place)
+
+
+def from_annotations(annotations: Path, sizes_file: Path | None = None, pictures: Path | None = None) -> Source:
+    """The objects of a VisDrone annotation folder or of a COCO ``instances.json``.
+
+    Picture sizes of a VisDrone folder come from ``sizes_file`` (lines ``name width height``), or from the pictures;
+    without either, ``sizes.txt`` and ``images`` beside the folder are looked at.
+
+    Raises:
+        MissingFileError: There is nothing of that name.
+        DataError: A file can't be used.
+    """
+    if annotations.is_dir():
+        beside_sizes, beside_pictures = annotations.parent / "sizes.txt", beside(annotations, "images")
+        if sizes_file is None and pictures is None and beside_sizes.is_file():
+            sizes_file = beside_sizes
+        if pictures is None and beside_pictures is not None and beside_pictures.is_dir():
+            pictures = beside_pictures
+        truth = read_annotations(annotations, sizes_file=sizes_file, pictures=pictures)
+        return Source(truth, "visdrone", f"annotations={annotations}")
+    if annotations.is_file():
+        return Source(read_instances(annotations, pictures=pictures), "coco", f"annotations={annotations}")
+    raise MissingFileError(
+        f"annotations={annotations}: no such file or folder; name a folder of VisDrone text files or a COCO JSON file"
+    )
+
+
+def from_results(detections: Path, truth: GroundTruth) -> Detections:
+    """The boxes of a VisDrone result folder or of a COCO results file.
+
+    Raises:
+        MissingFileError: There is nothing of that name.
+        DataError: A file can't be used, or does not fit the ground truth.
+    """
+    if detections.is_dir():
+        return read_detections(detections, truth)
+    if detections.is_file():
+        return read_results(detections, truth)
+    raise MissingFileError(
+        f"detections={detections}: no such file or folder; name a folder of VisDrone result files or a COCO results file"
+    )
+
+
+def check_sources(model: str | None, data: str | None, annotations: Path | None, detections: Path | None) -> None:
+    """Check that there is exactly one source of objects and one of boxes.
+
+    Raises:
+        ArgumentError: There is none, or there are two.
+    """
+    if (data is None) == (annotations is None):
+        found = "both are given" if data else "neither is given"
+        raise ArgumentError(f"objects come from data=FILE.yaml or from annotations=DIR|instances.json; {found}")
+    if (model is None) == (detections is None):
+        found = "both are given" if model else "neither is given"
+        raise ArgumentError(f"boxes come from model=best.pt or from detections=DIR|results.json; {found}")
+
+
+def annotation_file(picture: Path) -> Path:
+    """Where a picture's original VisDrone annotations lie: the last ``images`` of its path becomes ``annotations``."""
+    return (beside(picture, "annotations") or picture).with_suffix(".txt")
+
+
+def instances_file(picture: Path) -> Path | None:
+    """The COCO file of a picture's folder: ``images/val2017/x.jpg`` -> ``annotations/instances_val2017.json``."""
+    folder = beside(picture.parent, "annotations")
+    if folder is None:
+        return None
+    file = folder.with_name(f"instances_{folder.name}.json")
+    return file if file.is_file() else None
+
+
+def beside(path: Path, name: str) -> Path | None:
+    """The same path with its last ``images`` or ``annotations`` folder called ``name``; None if it has neither."""
+    parts = list(path.parts)
+    for index in range(len(parts) - 1, -1, -1):
+        if parts[index] in ("images", "annotations"):
+            parts[index] = name
+            return Path(*parts)
+    return None
+
+
+def only_pictures(truth: GroundTruth, wanted: GroundTruth, place: str) -> GroundTruth:
+    """``truth`` restricted to the pictures of ``wanted``, in its own order, with their files.
+
+    Raises:
+        DataError: A wanted picture is not annotated there.
+    """
+    by_stem = {name.rsplit("/", 1)[-1]: index for index, name in enumerate(truth.names)}
+    files = {file.stem: file for file in wanted.files or ()}
+    missing = sorted(files.keys() - by_stem.keys())
+    if missing:
+        raise DataError(f"{place} has no annotations of {len(missing)} pictures, the first is {missing[0]}")
+    kept = np.array(sorted(by_stem[stem] for stem in files), dtype=np.int64)
+    new_index = np.full(len(truth.names), -1, dtype=np.int64)
+    new_index[kept] = np.arange(len(kept))
+    rows = new_index[truth.picture] >= 0
+    return replace(
+        truth,
+        names=tuple(truth.names[index] for index in kept),
+        sizes=truth.sizes[kept],
+        picture=new_index[truth.picture[rows]],
+        boxes=truth.boxes[rows],
+        category=truth.category[rows],
+        area=truth.area[rows],
+        crowd=truth.crowd[rows],
+        files=tuple(files[truth.names[index].rsplit("/", 1)[-1]] for index in kept),
+    )
