@@ -53,8 +53,12 @@ def check_weights_file(file: Path) -> None:
     raise CheckpointError(f"{file}: {reason}")
 
 
-def read_weights(weights: str) -> Any:
-    """The pretrained model of a checkpoint in float32 and eval mode; official names are downloaded by Ultralytics.
+def open_checkpoint(weights: str, argument: str = "weights") -> Any:
+    """The :class:`ultralytics.YOLO` of a checkpoint; official names are downloaded by Ultralytics.
+
+    Args:
+        weights: File or official name.
+        argument: What the user calls it, for messages.
 
     Raises:
         MissingFileError: There is no such file.
@@ -68,17 +72,22 @@ def read_weights(weights: str) -> Any:
     known = any(place.is_file() for place in (file, SETTINGS["weights_dir"] / file))
     here = [neighbour.name for neighbour in file.parent.glob("*.pt")] if file.parent.is_dir() else []
     if not known and file.name not in GITHUB_ASSETS_NAMES and "://" not in weights:  # asking the network takes its time
-        raise MissingFileError(f"weights={weights} does not exist{did_you_mean(file.name, here)}")
+        raise MissingFileError(f"{argument}={weights} does not exist{did_you_mean(file.name, here)}")
     try:
-        source = YOLO(weights).model
+        return YOLO(weights)
     except CheckpointError:
         raise
     except OSError as error:
         raise MissingFileError(
-            f"weights={weights} are not here and can't be downloaded{did_you_mean(file.name, here)}"
+            f"{argument}={weights} are not here and can't be downloaded{did_you_mean(file.name, here)}"
         ) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{weights}: the file holds no Ultralytics model") from error
+
+
+def read_weights(weights: str) -> Any:
+    """The pretrained model of a checkpoint in float32 and eval mode: see :func:`open_checkpoint`."""
+    source = open_checkpoint(weights).model
     for parameter in source.parameters():  # convolutions round by the layout of their weights; files keep any layout
         parameter.data = parameter.data.contiguous()
     return source.float().eval()

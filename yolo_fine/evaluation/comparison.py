@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Compares two evaluations of the same pictures: paired differences, their intervals, and what they say in words.
+
+The pictures are drawn again with replacement, the same ones for both (a paired bootstrap): what makes a picture hard is
+common to both and cancels out. The interval covers the choice of pictures, not the luck of one training run.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.evaluation.coco_files import read_results
+from yolo_fine.evaluation.evaluation import SCHEMA
+from yolo_fine.evaluation.objects import Detections, GroundTruth
+
+DETECTIONS_FILE = "detections.json"
+
+
+def read_manifest(file: Path) -> dict[str, Any]:
+    """The manifest of an ``eval.json``.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: It is no ``eval.json``, or one of another version.
+    """
+    if file.is_dir():
+        file = file / "eval.json"
+    if not file.is_file():
+        raise MissingFileError(f"compare={file} does not exist; name the eval.json of another evaluation")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"compare={file} is not a JSON file: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("manifest"), dict):
+        raise DataError(f"compare={file} is not an eval.json: it has no manifest")
+    if content.get("schema") != SCHEMA:
+        raise DataError(f"compare={file} has the schema {content.get('schema')}, this version reads {SCHEMA}")
+    manifest: dict[str, Any] = content["manifest"]
+    return manifest
+
+
+def read_compared_detections(file: Path, truth: GroundTruth) -> Detections:
+    """The boxes of the other evaluation, which lie beside its ``eval.json``.
+
+    Raises:
+        MissingFileError: They don't.
+        DataError: They can't be read.
+    """
+    detections = (file if file.is_dir() else file.parent) / DETECTIONS_FILE
+    if not detections.is_file():
+        raise MissingFileError(f"compare={file}: {detections} is needed for a paired comparison and does not exist")
+    return read_results(detections, truth)
+
+
+def in_words(figure: str, difference: dict[str, float | None], scale: float, confidence: float) -> str:
+    """What a paired difference says, for a reader: ``AP_small rose by 1.2 points (0.4 to 2.0): beyond noise``.
+
+    Args:
+        figure: Name of the figure.
+        difference: ``difference``, ``low`` and ``high``.
+        scale: 100 for fractions, 1 for percent.
+        confidence: Of the interval.
+    """
+    value, low, high = difference["difference"], difference["low"], difference["high"]
+    if value is None or low is None or high is None:
+        return f"{figure}: not defined in both"
+    moved = "rose" if value > 0 else "fell" if value < 0 else "did not change"
+    by = f" by {abs(value) * scale:.2f} points" if value else ""
+    interval = f"{confidence:.0%} interval of the difference {low * scale:+.2f} to {high * scale:+.2f}"
+    return f"{figure} {moved}{by} ({interval}): {'beyond noise' if is_beyond_noise(difference) else 'within noise'}"
+
+
+def is_beyond_noise(difference: dict[str, float | None]) -> bool:
+    """Whether the interval leaves out zero."""
+    low, high = difference["low"], difference["high"]
+    return low is not None and high is not None and (low > 0 or high < 0)
