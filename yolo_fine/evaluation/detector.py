@@ -24,10 +24,7 @@ def open_detector(model: str) -> Any:
     file = Path(model)
     if file.suffix in (".yaml", ".yml"):
         raise ArgumentError(f"model={model} has no weights; train it first, or name a checkpoint such as best.pt")
-    if file.suffix == ".pt":
-        detector = open_checkpoint(model, argument="model")
-    else:
-        detector = open_exported(file)
+    detector = open_checkpoint(model, argument="model") if file.suffix == ".pt" else open_exported(file)
     if detector.task not in BOXES:
         raise ArgumentError(f"model={model} is for the task '{detector.task}'; evaluated are {', '.join(BOXES)}")
     return detector

@@ -2,7 +2,8 @@
 """The result of an evaluation, and its JSON form (``eval.json``).
 
 Figures under ``coco``, ``sizes`` and ``per_class`` are fractions of 1, those under ``visdrone`` are percent, as each
-protocol's own tool prints them. A figure that isn't defined (no object of that class and size) is None, ``null`` in JSON.
+protocol's own tool prints them. A figure that isn't defined (no object of that class and size) is None,
+``null`` in JSON.
 """
 
 from __future__ import annotations

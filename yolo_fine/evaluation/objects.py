@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What an evaluation works on: the annotated objects of a set of pictures, and a detector's boxes on them.
 
-Both are columns (NumPy arrays) with one entry per box; ``picture`` is the index into :attr:`GroundTruth.names`. Readers of
-every file format end here, and every protocol starts here.
+Both are columns (NumPy arrays) with one entry per box; ``picture`` is the index into :attr:`GroundTruth.names`. Readers
+of every file format end here, and every protocol starts here.
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ def from_results(detections: Path, truth: GroundTruth) -> Detections:
     if detections.is_file():
         return read_results(detections, truth)
     raise MissingFileError(
-        f"detections={detections}: no such file or folder; name a folder of VisDrone result files or a COCO results file"
+        f"detections={detections}: no such file or folder; "
+        "name a folder of VisDrone result files or a COCO results file"
     )
 
 
