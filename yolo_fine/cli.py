@@ -29,6 +29,10 @@ USAGE = """yolo-fine {version}: small-object blocks for stock Ultralytics YOLO
   yolo-fine compose base=yolo26n fuse=FINE refine=EMA head=p2 out=my.yaml   blocks put into a stock model YAML
   yolo-fine lint model=my.yaml          every problem of a model YAML at once
   yolo-fine seed model=my.yaml weights=yolo26n.pt   a checkpoint with every pretrained tensor in its place
+  yolo-fine eval model=best.pt data=VisDrone.yaml   AP by object size, the official VisDrone score, intervals, a report
+  yolo-fine eval annotations=DIR detections=DIR     the same for the files of any detector
+  yolo-fine data visdrone|coco source=DIR           an official download as a dataset to train and evaluate on
+  yolo-fine data check data=FILE.yaml   sizes, classes, broken labels and duplicates of a dataset
   yolo-fine models [scales=n] [json=FILE]   the packaged model YAMLs with parameters and GFLOPs
   yolo-fine doctor [json=FILE]          check this environment
 
@@ -157,6 +161,37 @@ def compose(words: Sequence[str]) -> int:
     return 0
 
 
+def data(words: Sequence[str]) -> int:
+    """``yolo-fine data visdrone|coco|check``: 1 if the check finds problems, else 0."""
+    from yolo_fine.data.coco_convert import convert_coco
+    from yolo_fine.data.dataset_check import check_dataset
+    from yolo_fine.data.visdrone_convert import convert_visdrone
+
+    commands: dict[str, Callable[..., Any]] = {
+        "check": check_dataset,
+        "coco": convert_coco,
+        "visdrone": convert_visdrone,
+    }
+    if not words or words[0] not in commands:
+        found = f"'{words[0]}' is not understood{did_you_mean(words[0], commands)}" if words else "what?"
+        raise ArgumentError(f"yolo-fine data: {found}; say yolo-fine data {'|'.join(commands)}")
+    return int(call(commands[words[0]], words[1:]) is False)
+
+
+def evaluate(words: Sequence[str]) -> int:
+    """``yolo-fine eval``."""
+    from yolo_fine.evaluation.run import evaluate as run
+    from yolo_fine.evaluation.run import free_folder
+    from yolo_fine.evaluation.terminal import format_evaluation
+
+    _, given = parse_words(words)
+    out = given.get("out") or free_folder()
+    result = call(run, [*(word for word in words if not word.startswith("out=")), f"out={out}"])
+    print(format_evaluation(result))
+    print(f"written: {out}/report.html, eval.json, detections.json")
+    return 0
+
+
 def lint(words: Sequence[str]) -> int:
     """``yolo-fine lint``: 0 if the YAML is clean, else 1."""
     from yolo_fine.surgery.lint import lint as run
@@ -182,8 +217,10 @@ def doctor(words: Sequence[str]) -> int:
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "blocks": blocks,
     "compose": compose,
+    "data": data,
     "demo": demo,
     "doctor": doctor,
+    "eval": evaluate,
     "lint": lint,
     "models": models,
     "seed": seed,

@@ -25,6 +25,23 @@ class Source:
     place: str
 
 
+def open_source(
+    data: str | None, split: str, annotations: Path | None, sizes_file: Path | None, pictures: Path | None
+) -> Source:
+    """The objects of a dataset YAML or of annotation files: exactly one of both.
+
+    Raises:
+        ArgumentError: Neither is given, or both are.
+        MissingFileError, DataError: See :func:`from_dataset` and :func:`from_annotations`.
+    """
+    if data is not None and annotations is None:
+        return from_dataset(data, split)
+    if annotations is not None and data is None:
+        return from_annotations(annotations, sizes_file, pictures)
+    found = "both are given" if data is not None else "neither is given"
+    raise ArgumentError(f"objects come from data=FILE.yaml or from annotations=DIR|instances.json; {found}")
+
+
 def from_dataset(data: str, split: str) -> Source:
     """The objects of one split of a dataset YAML.
 
@@ -99,15 +116,12 @@ def from_results(detections: Path, truth: GroundTruth) -> Detections:
     )
 
 
-def check_sources(model: str | None, data: str | None, annotations: Path | None, detections: Path | None) -> None:
-    """Check that there is exactly one source of objects and one of boxes.
+def check_boxes(model: str | None, detections: Path | None) -> None:
+    """Check that there is exactly one source of boxes.
 
     Raises:
         ArgumentError: There is none, or there are two.
     """
-    if (data is None) == (annotations is None):
-        found = "both are given" if data else "neither is given"
-        raise ArgumentError(f"objects come from data=FILE.yaml or from annotations=DIR|instances.json; {found}")
     if (model is None) == (detections is None):
         found = "both are given" if model else "neither is given"
         raise ArgumentError(f"boxes come from model=best.pt or from detections=DIR|results.json; {found}")

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From objects and boxes to figures: every protocol that was asked for, once, with what the intervals need later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from yolo_fine.evaluation.coco import CocoScore, evaluate_coco
+from yolo_fine.evaluation.coco_intervals import bootstrap_coco, compare_coco
+from yolo_fine.evaluation.comparison import in_words, is_beyond_noise
+from yolo_fine.evaluation.evaluation import Figure
+from yolo_fine.evaluation.objects import Detections, GroundTruth
+from yolo_fine.evaluation.sizes import Bin
+from yolo_fine.evaluation.visdrone import VisDroneScore, evaluate_visdrone
+from yolo_fine.evaluation.visdrone_intervals import bootstrap_visdrone, compare_visdrone
+
+Report = Callable[[str], None]  # told what is being worked on
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The figures of one detector. Those by size and class always follow COCO's rules, whatever was asked for."""
+
+    protocols: tuple[str, ...]
+    coco: CocoScore
+    visdrone: VisDroneScore | None
+
+    def figure(self, speed: dict[str, float | None]) -> Figure:
+        """The figures as the result shows them."""
+        per_class = dict(self.coco.per_class)
+        if self.visdrone is not None:
+            for name, figures in self.visdrone.per_class.items():
+                if name in per_class:
+                    per_class[name].visdrone = dict(figures)
+        return Figure(
+            coco=dict(self.coco.figures) if "coco" in self.protocols else None,
+            visdrone=dict(self.visdrone.figures) if self.visdrone is not None else None,
+            sizes=list(self.coco.sizes),
+            per_class=per_class,
+            speed=speed,
+        )
+
+
+def measure(
+    truth: GroundTruth, detections: Detections, protocols: Sequence[str], bins: Sequence[Bin], max_det: int
+) -> Measured:
+    """Evaluate under every protocol.
+
+    Args:
+        truth: The annotated objects.
+        detections: The detector's boxes.
+        protocols: ``coco``, ``visdrone`` or both.
+        bins: Size bins.
+        max_det: COCO's limit on detections per picture and class; VisDrone's is part of its protocol.
+    """
+    return Measured(
+        tuple(protocols),
+        evaluate_coco(truth, detections, list(bins), max_det=max_det),
+        evaluate_visdrone(truth, detections) if "visdrone" in protocols else None,
+    )
+
+
+def intervals(measured: Measured, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
+    """Bootstrap intervals of the headline figures, over pictures."""
+    settings: dict[str, Any] = {"resamples": resamples, "seed": seed, "confidence": confidence}
+    result: dict[str, Any] = dict(settings)
+    if "coco" in measured.protocols:
+        result["coco"] = bootstrap_coco(measured.coco, **settings)
+    if measured.visdrone is not None:
+        result["visdrone"] = bootstrap_visdrone(measured.visdrone, **settings)
+    return result
+
+
+def compare(ours: Measured, theirs: Measured, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
+    """Paired differences, ours minus theirs, with intervals and what they say in words."""
+    settings: dict[str, Any] = {"resamples": resamples, "seed": seed, "confidence": confidence}
+    result: dict[str, Any] = dict(settings)
+    words: list[str] = []
+    if "coco" in ours.protocols:
+        result["coco"] = _judged(compare_coco(theirs.coco, ours.coco, **settings))
+        words += [f"COCO {in_words(name, value, 100, confidence)}" for name, value in result["coco"].items()]
+    if ours.visdrone is not None and theirs.visdrone is not None:
+        result["visdrone"] = _judged(compare_visdrone(theirs.visdrone, ours.visdrone, **settings))
+        words += [f"VisDrone {in_words(name, value, 1, confidence)}" for name, value in result["visdrone"].items()]
+    result["words"] = words
+    return result
+
+
+def _judged(differences: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: {**value, "beyond_noise": is_beyond_noise(value)} for name, value in differences.items()}

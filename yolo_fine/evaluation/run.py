@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The evaluation of a detector, or of files that any detector made: :func:`evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.evaluation.coco_files import write_results
+from yolo_fine.evaluation.comparison import DETECTIONS_FILE, read_compared_detections, read_manifest
+from yolo_fine.evaluation.detector import open_detector
+from yolo_fine.evaluation.evaluation import Evaluation
+from yolo_fine.evaluation.manifest import build_manifest, check_comparable
+from yolo_fine.evaluation.measure import compare as compare_measured
+from yolo_fine.evaluation.measure import intervals, measure
+from yolo_fine.evaluation.predict import Predictions, predict_whole
+from yolo_fine.evaluation.report.page import write_report
+from yolo_fine.evaluation.sizes import parse_sizes
+from yolo_fine.evaluation.slicing import predict_sliced
+from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
+
+REPORT_FILES = ("eval.json", "report.html", DETECTIONS_FILE)
+
+
+def evaluate(
+    *,
+    model: str | None = None,
+    data: str | None = None,
+    split: str = "val",
+    annotations: Path | None = None,
+    detections: Path | None = None,
+    sizes_file: Path | None = None,
+    pictures: Path | None = None,
+    protocol: Literal["coco", "visdrone", "all"] = "all",
+    sizes: str | int = "coco",
+    slice: int | None = None,
+    overlap: float = 0.2,
+    whole: bool = False,
+    imgsz: int | None = None,
+    conf: float = 0.001,
+    iou: float = 0.7,
+    max_det: int = 500,
+    batch: int = 1,
+    device: str | int | None = None,
+    half: bool = False,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    compare: Path | None = None,
+    out: Path | None = None,
+    json: Path | None = None,
+) -> Evaluation:
+    """Evaluate a model on a dataset, or a file of detections on a file of annotations.
+
+    Objects come from ``data`` or ``annotations``, boxes from ``model`` or ``detections``.
+
+    Args:
+        model: Checkpoint (``best.pt``) or exported model.
+        data: Dataset YAML, as Ultralytics takes it.
+        split: Its split.
+        annotations: VisDrone annotation folder, or COCO ``instances.json``.
+        detections: VisDrone result folder, or COCO results file.
+        sizes_file: Picture sizes of an annotation folder without pictures: lines ``name width height``.
+        pictures: Picture folder of ``annotations``, if not beside them.
+        protocol: ``coco``, ``visdrone``, or ``all`` that the annotations allow.
+        sizes: Size bins: ``coco``, ``aitod``, or limits of the object's side in pixels such as ``8,16,32,96``.
+        slice: Predict on overlapping squares of this many pixels, and merge.
+        overlap: Share of a slice that the next one covers again.
+        whole: With ``slice``: evaluate the model on whole pictures too, and show both side by side.
+        imgsz: Input size of the model in pixels; by default that of its training (with ``slice``: the slice).
+        conf: Least confidence of a box.
+        iou: Threshold of the model's non-maximum suppression.
+        max_det: Most boxes of a picture, and COCO's maxDets. VisDrone's own limits are part of its protocol.
+        batch: Pictures, or slices, predicted at a time.
+        device: As Ultralytics takes it: ``cpu``, ``0``.
+        half: Predict in half precision.
+        resamples: Bootstrap samples for the intervals; 0 for none.
+        confidence: Of the intervals.
+        seed: Of the bootstrap.
+        compare: ``eval.json`` of another evaluation of the same data, with its ``detections.json`` beside it.
+        out: Folder for ``eval.json``, ``report.html`` and ``detections.json``; nothing is written without it.
+        json: Write the content of ``eval.json`` to this file too.
+
+    Raises:
+        ArgumentError: An argument can't be used, or ``compare`` is another measurement.
+        DataError: Annotations, detections or the dataset can't be used.
+        MissingFileError: A file is not there.
+        CheckpointError: The model file is damaged.
+    """
+    arguments = dict(locals())
+    check_boxes(model, detections)
+    _check_arguments(arguments)
+    bins = parse_sizes(str(sizes))
+    source = open_source(data, split, annotations, sizes_file, pictures)
+    truth, protocols = source.truth, _protocols(protocol, source)
+    manifest = build_manifest(truth, source.kind, model, protocols, arguments)
+    others = None
+    if compare is not None:
+        check_comparable(manifest, read_manifest(compare), compare)
+        others = read_compared_detections(compare, truth)
+    if out is not None:
+        _clear(out)
+
+    at_whole: Predictions | None = None
+    if detections is not None:
+        found = Predictions(from_results(detections, truth), speed={})
+    else:
+        found, at_whole = _predict(source, arguments)
+    measured = measure(truth, found.detections, protocols, bins, max_det)
+    result = Evaluation(**vars(measured.figure(found.speed)), manifest=manifest)
+    result.curves, result.confusion, result.errors = measured.coco.curves, measured.coco.confusion, measured.coco.errors
+    if at_whole is not None:
+        result.whole = measure(truth, at_whole.detections, protocols, bins, max_det).figure(at_whole.speed)
+    if resamples:
+        result.intervals = intervals(measured, resamples, seed, confidence)
+    if others is not None:
+        theirs = measure(truth, others, protocols, bins, max_det)
+        result.comparison = {"with": str(compare), **compare_measured(measured, theirs, resamples, seed, confidence)}
+
+    if out is not None:
+        write_results(out / DETECTIONS_FILE, truth, found.detections)
+        write_report(out / "report.html", result, truth, found.detections)
+        result.to_json(out / "eval.json")  # last: whoever finds it finds the rest
+    if json is not None:
+        result.to_json(json)
+    return result
+
+
+def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Predictions | None]:
+    """The model's boxes; with ``slice`` and ``whole`` those on whole pictures too."""
+    if source.truth.files is None:
+        raise DataError(f"{source.place} has no pictures to predict on; name their folder with pictures=DIR")
+    detector = open_detector(arguments["model"])
+    trained_at = detector.overrides.get("imgsz", 640)
+    settings = {key: arguments[key] for key in ("conf", "iou", "max_det", "batch", "device", "half")}
+    size = arguments["imgsz"]
+    if arguments["slice"] is None:
+        return predict_whole(detector, source.truth, imgsz=size or trained_at, **settings), None
+    sliced = predict_sliced(
+        detector,
+        source.truth,
+        slice_size=arguments["slice"],
+        overlap=arguments["overlap"],
+        imgsz=size or arguments["slice"],
+        **settings,
+    )
+    if not arguments["whole"]:
+        return sliced, None
+    return sliced, predict_whole(detector, source.truth, imgsz=size or trained_at, **settings)
+
+
+def _check_arguments(arguments: dict[str, Any]) -> None:
+    """Check what needs no file.
+
+    Raises:
+        ArgumentError: A value is out of its range, or needs another argument.
+    """
+    ranges = {"conf": (0.0, 1.0), "iou": (0.0, 1.0), "confidence": (0.5, 0.9999)}
+    for key, (low, high) in ranges.items():
+        if not low <= arguments[key] <= high:
+            raise ArgumentError(f"{key}={arguments[key]} must be from {low:g} to {high:g}")
+    least = {"max_det": 1, "batch": 1, "resamples": 0, "seed": 0, "slice": 32, "imgsz": 32}
+    for key, low in least.items():
+        if arguments[key] is not None and arguments[key] < low:
+            raise ArgumentError(f"{key}={arguments[key]} must be {low} or more")
+    if not 0 <= arguments["overlap"] < 1:
+        raise ArgumentError(f"overlap={arguments['overlap']} must be from 0 to below 1: a share of the slice")
+    if arguments["whole"] and arguments["slice"] is None:
+        raise ArgumentError("whole=True shows whole pictures beside slices; give slice=640 too")
+    if arguments["slice"] is not None and arguments["model"] is None:
+        raise ArgumentError(f"slice={arguments['slice']} needs a model=; detections from a file are taken as they are")
+    if arguments["compare"] is not None and not arguments["resamples"]:
+        raise ArgumentError("compare= needs resamples: without an interval a difference says nothing")
+
+
+def _protocols(protocol: str, source: Source) -> list[str]:
+    """The protocols to evaluate.
+
+    Raises:
+        ArgumentError: VisDrone's is asked for and the annotations are of another kind.
+    """
+    if protocol == "visdrone" and source.kind != "visdrone":
+        raise ArgumentError(
+            f"protocol=visdrone needs VisDrone's original annotations (ignored regions, others), and {source.place} has "
+            f"only {source.kind.upper()} ones; `yolo-fine data visdrone source=DIR` makes a dataset that keeps them"
+        )
+    possible = ["coco", "visdrone"] if source.kind == "visdrone" else ["coco"]
+    return possible if protocol == "all" else [protocol]
+
+
+def free_folder(first: Path = Path("runs/eval")) -> Path:
+    """The first of ``runs/eval``, ``runs/eval2``, ... that does not exist."""
+    folder, number = first, 1
+    while folder.exists():
+        number += 1
+        folder = first.with_name(f"{first.name}{number}")
+    return folder
+
+
+def _clear(out: Path) -> None:
+    """Make the folder, without the files of an earlier evaluation: an interrupted one must not look finished.
+
+    Raises:
+        ArgumentError: It can't be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in REPORT_FILES:
+            (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise ArgumentError(f"out={out} can't be used: {error.strerror or error}") from error
