@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Cuts what surrounds a miss out of its picture, as a small JPEG."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from yolo_fine.evaluation.report.misses import Miss
+
+CONTEXT = 3.0  # a crop is this many times as large as what it shows
+SMALLEST = (128.0, 96.0)  # width and height in pixels of the picture
+LARGEST_WIDTH = 400  # pixels of the JPEG
+LARGEST_BYTES = 45_000  # keeps a page of 60 crops below 4 MB
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of a picture: left, top, width, height in its pixels, and the JPEG as a data URI (None without picture)."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    jpeg: str | None
+
+
+def cut(miss: Miss, picture_size: Sequence[int], picture: np.ndarray | None) -> Crop:
+    """What surrounds a miss, 4:3 where the picture has room."""
+    boxes = [box for box in (miss.box, miss.partner_box) if box is not None]
+    low = np.min([box[:2] for box in boxes], axis=0)
+    high = np.max([box[:2] + box[2:] for box in boxes], axis=0)
+    width, height = np.maximum(CONTEXT * (high - low), SMALLEST)
+    width, height = max(width, height * 4 / 3), max(height, width * 3 / 4)
+    size = np.minimum(np.round([width, height]), picture_size)
+    start = np.clip(np.round((low + high - size) / 2), 0, np.asarray(picture_size) - size)
+    (left, top), (width, height) = start.tolist(), size.tolist()
+    jpeg = None
+    if picture is not None:
+        jpeg = _encode(picture[int(top) : int(top + height), int(left) : int(left + width)])
+    return Crop(left, top, width, height, jpeg)
+
+
+def read_picture(file: Path, size: Sequence[int]) -> np.ndarray | None:
+    """A picture as BGR, turned as the annotations have it (``size`` is their width and height); None if it can't be had."""
+    import cv2
+
+    try:
+        content = np.fromfile(file, np.uint8)
+    except OSError:
+        return None
+    for mode in (cv2.IMREAD_COLOR, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION):
+        picture = cv2.imdecode(content, mode) if content.size else None
+        if picture is not None and picture.shape[1::-1] == tuple(int(side) for side in size):
+            return np.asarray(picture)
+    return None
+
+
+def _encode(part: np.ndarray) -> str:
+    import cv2
+
+    height, width = part.shape[:2]
+    if width > LARGEST_WIDTH:
+        part = cv2.resize(
+            part, (LARGEST_WIDTH, max(1, round(height * LARGEST_WIDTH / width))), interpolation=cv2.INTER_AREA
+        )
+    for quality in (85, 70, 50, 30, 10):
+        _, jpeg = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if len(jpeg) <= LARGEST_BYTES:
+            break
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode('ascii')}"
