@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A predictor that gives a candidate box every class above ``conf``, as ``yolo val`` does, and not its best alone.
+
+``YOLO.predict(predictor=multi_label_predictor())`` uses it. Only non-maximum suppression differs; pictures are prepared
+and results are built by the stock predictor. End-to-end heads choose classes themselves and are not affected.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+
+@cache
+def multi_label_predictor() -> type:
+    """The predictor's class, made at first use because importing it imports torch."""
+    import torch
+    from ultralytics.models.yolo.detect import DetectionPredictor
+
+    try:
+        from ultralytics.utils.nms import non_max_suppression
+    except ImportError:  # releases before 8.3.200
+        from ultralytics.utils.ops import non_max_suppression
+
+    class MultiLabelPredictor(DetectionPredictor):  # type: ignore[misc]
+        def postprocess(self, preds: Any, img: Any, orig_imgs: Any, **kwargs: Any) -> Any:
+            raw = preds[0] if isinstance(preds, (list, tuple)) else preds
+            if raw.shape[-1] == 6 or getattr(self.model, "end2end", False):
+                return super().postprocess(preds, img, orig_imgs, **kwargs)
+            kept = non_max_suppression(
+                preds,
+                self.args.conf,
+                self.args.iou,
+                self.args.classes,
+                self.args.agnostic_nms,
+                multi_label=True,
+                max_det=self.args.max_det,
+            )
+            # The stock step takes rows of six, best first, for the output of an end-to-end head: it scales the boxes
+            # and builds the results. Padding has score 0, which is never above conf.
+            padded = torch.nn.utils.rnn.pad_sequence(kept, batch_first=True)
+            return super().postprocess(padded, img, orig_imgs, **kwargs)
+
+    return MultiLabelPredictor
