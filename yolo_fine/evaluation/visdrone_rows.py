@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The rows of VisDrone's text files: eight numbers a line, and one message that names file, line and value.
+
+What is accepted beyond plain rows: CRLF line ends, a comma at the end (an empty ninth field, as in the distributed
+files), blanks around numbers, blank lines. Anything else that is not a plain decimal number is refused, also what
+Python's ``float`` would read (``nan``, ``1_0``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from yolo_fine.errors import DataError
+
+COLUMNS = ("left", "top", "width", "height", "score", "category", "truncation", "occlusion")
+LARGEST = 1e9  # pixels; beyond it areas lose their precision, and no picture is that large
+
+_NUMBER = re.compile(rb"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*")
+_NUMBER_BYTES = b"0123456789+-.eE, \t\r\n"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of several files.
+
+    Attributes:
+        files: The files; ``picture`` is the index into them.
+        picture: Shape (rows,), int64, ascending.
+        line: Line number in the file, from 1, shape (rows,), int64.
+        values: One column for each of :data:`COLUMNS`, shape (rows, 8), float64, finite.
+    """
+
+    files: Sequence[Path]
+    picture: np.ndarray
+    line: np.ndarray
+    values: np.ndarray
+
+    def column(self, name: str) -> np.ndarray:
+        """One column, shape (rows,)."""
+        return self.values[:, COLUMNS.index(name)]
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """Left, top, width, height, shape (rows, 4)."""
+        return self.values[:, :4]
+
+    def refuse(self, wrong: np.ndarray, name: str, rule: str) -> None:
+        """Raise :class:`DataError` for the first row in which column ``name`` is ``wrong`` (shape (rows,), bool)."""
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            where = f"{self.files[self.picture[row]]}, line {self.line[row]}"
+            raise DataError(f"{where}: {name} is {self.column(name)[row]:.15g}; {rule}")
+
+
+def read_rows(files: Sequence[Path]) -> Rows:
+    """Read the files, with the checks that annotations and detections have in common.
+
+    Raises:
+        DataError: A file can't be read, a row has not eight numbers, a number is not finite, a size is negative, a
+            coordinate is beyond any picture, or a category is not a whole number.
+    """
+    picture: list[int] = []
+    lines: list[int] = []
+    values: list[list[float]] = []
+    for index, file in enumerate(files):
+        for number, row in _parse(file):
+            picture.append(index)
+            lines.append(number)
+            values.append(row)
+    table = np.array(values, dtype=np.float64).reshape(len(values), len(COLUMNS))
+    rows = Rows(files, np.array(picture, dtype=np.int64), np.array(lines, dtype=np.int64), table)
+    for name in COLUMNS:
+        rows.refuse(~np.isfinite(rows.column(name)), name, "it must be finite")
+    for name in ("left", "top", "width", "height"):
+        rows.refuse(np.abs(rows.column(name)) > LARGEST, name, f"it must be a number of pixels within {LARGEST:g}")
+    for name in ("width", "height"):
+        rows.refuse(rows.column(name) < 0, name, "it must not be negative")
+    category = rows.column("category")
+    rows.refuse(
+        (category != np.floor(category)) | (np.abs(category) > LARGEST), "category", "it must be a whole number"
+    )
+    return rows
+
+
+def _parse(file: Path) -> list[tuple[int, list[float]]]:
+    """Line number and eight numbers of every row."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file} can't be read: {error.strerror or error}") from error
+    plain = not content.translate(None, _NUMBER_BYTES)  # if so, whatever float() reads is a plain number
+    rows = []
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip(b" \t"):
+            continue
+        fields = line.split(b",")
+        if len(fields) == len(COLUMNS) + 1 and not fields[-1].strip(b" \t"):
+            fields.pop()
+        if len(fields) != len(COLUMNS):
+            raise DataError(
+                f"{file}, line {number}: {len(fields)} fields in '{_text(line)}'; expected {len(COLUMNS)} numbers "
+                f"separated by commas: {','.join(COLUMNS)}"
+            )
+        row = _numbers(fields, plain)
+        if row is None:
+            raise _not_a_number(file, number, fields)
+        rows.append((number, row))
+    return rows
+
+
+def _numbers(fields: list[bytes], plain: bool) -> list[float] | None:
+    """The numbers of a row, or None if a field is none."""
+    if not plain and not all(_NUMBER.fullmatch(field) for field in fields):
+        return None
+    try:
+        return [float(field) for field in fields]
+    except ValueError:
+        return None
+
+
+def _not_a_number(file: Path, number: int, fields: list[bytes]) -> DataError:
+    """What is wrong with a row of which :func:`_numbers` makes nothing."""
+    name, field = next(pair for pair in zip(COLUMNS, fields, strict=True) if not _NUMBER.fullmatch(pair[1]))
+    return DataError(f"{file}, line {number}: {name} is '{_text(field)}'; it must be a number")
+
+
+def _text(content: bytes, longest: int = 80) -> str:
+    """What a message shows of a file's bytes, on one line."""
+    text = content[:longest].decode("utf-8", errors="backslashreplace")
+    return text.encode("unicode_escape").decode("ascii")
