@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The files of a download, whether it is an unpacked folder or still a zip archive."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from yolo_fine.errors import DataError
+
+
+class FileTree:
+    """Files below a place, by path relative to it. Hidden files and those that macOS adds are left out.
+
+    Attributes:
+        place: The folder or archive.
+        sizes: Relative path -> size in bytes.
+    """
+
+    def __init__(self, place: Path, sizes: dict[PurePosixPath, int]):
+        self.place = place
+        self.sizes = {name: size for name, size in sorted(sizes.items()) if not _is_hidden(name)}
+
+    def where(self, name: PurePosixPath) -> str:
+        """How messages call a file."""
+        return str(self.place / name)
+
+    def read(self, name: PurePosixPath) -> bytes:
+        """The content of a file.
+
+        Raises:
+            DataError: It can't be read.
+        """
+        raise NotImplementedError
+
+    def put(self, name: PurePosixPath, target: Path) -> None:
+        """Make ``target`` have the content of a file.
+
+        Raises:
+            DataError: It can't be read.
+        """
+        raise NotImplementedError
+
+    def bytes_to_write(self, folder: Path) -> int:
+        """Disk space that putting every file into ``folder`` takes."""
+        return sum(self.sizes.values())
+
+
+class FolderTree(FileTree):
+    """Files of a folder. Putting one makes a hard link where the file system can, else a copy.
+
+    Args:
+        place: The folder; one that doesn't exist has no files.
+        deep: Also files of folders below it.
+    """
+
+    def __init__(self, place: Path, deep: bool = True):
+        walk = os.walk(place, followlinks=True)
+        folders = walk if deep else itertools.islice(walk, 1)
+        files = [Path(folder, name) for folder, _, names in folders for name in names]
+        super().__init__(place, {PurePosixPath(file.relative_to(place).as_posix()): _size(file) for file in files})
+
+    def read(self, name: PurePosixPath) -> bytes:
+        """See :meth:`FileTree.read`."""
+        try:
+            return (self.place / name).read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.where(name)} can't be read: {error.strerror or error}") from error
+
+    def put(self, name: PurePosixPath, target: Path) -> None:
+        """See :meth:`FileTree.put`."""
+        link_or_copy(self.place / name, target)
+
+    def bytes_to_write(self, folder: Path) -> int:
+        """See :meth:`FileTree.bytes_to_write`: links take none."""
+        return 0 if self.place.stat().st_dev == folder.stat().st_dev else super().bytes_to_write(folder)
+
+
+class ZipTree(FileTree):
+    """Files of a zip archive."""
+
+    def __init__(self, place: Path):
+        try:
+            self.archive = zipfile.ZipFile(place)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise DataError(f"{place} is no whole zip archive ({error}); download it again") from error
+        self.members = {PurePosixPath(entry.filename): entry for entry in self.archive.infolist() if not entry.is_dir()}
+        super().__init__(place, {name: entry.file_size for name, entry in self.members.items()})
+
+    def read(self, name: PurePosixPath) -> bytes:
+        """See :meth:`FileTree.read`."""
+        try:
+            return self.archive.read(self.members[name])
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            raise DataError(f"{self.where(name)} can't be unpacked ({error}); download the archive again") from error
+
+    def put(self, name: PurePosixPath, target: Path) -> None:
+        """See :meth:`FileTree.put`."""
+        target.write_bytes(self.read(name))
+
+
+def open_tree(place: Path) -> FileTree:
+    """The files of a folder or of a zip archive.
+
+    Raises:
+        DataError: It is neither.
+    """
+    return FolderTree(place) if place.is_dir() else ZipTree(place)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Hard-link a file, or copy it where links can't be made (another file system)."""
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _is_hidden(name: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+
+
+def _size(file: Path) -> int:
+    """Size in bytes; 0 for a link that leads nowhere, which fails with its name when it is read."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
