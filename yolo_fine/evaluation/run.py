@@ -182,7 +182,7 @@ def _protocols(protocol: str, source: Source) -> list[str]:
     """
     if protocol == "visdrone" and source.kind != "visdrone":
         raise ArgumentError(
-            f"protocol=visdrone needs VisDrone's original annotations (ignored regions, others), and {source.place} has "
+            f"protocol=visdrone needs VisDrone's original annotations (ignored regions, others); {source.place} has "
             f"only {source.kind.upper()} ones; `yolo-fine data visdrone source=DIR` makes a dataset that keeps them"
         )
     possible = ["coco", "visdrone"] if source.kind == "visdrone" else ["coco"]
