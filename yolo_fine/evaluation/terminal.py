@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from yolo_fine.evaluation.evaluation import Evaluation, Figure, SizeBin
 from yolo_fine.evaluation.report.wording import (
     NONE,
-    comparison_sentences,
     count,
     interval,
     intervals_text,
@@ -33,8 +32,8 @@ def format_evaluation(evaluation: Evaluation) -> str:
     if evaluation.whole is not None:
         sections.append(_whole_and_sliced(evaluation, evaluation.whole))
     if evaluation.comparison:
-        lines = [line for sentence in comparison_sentences(evaluation.comparison) for line in _wrap(sentence)]
-        sections.append("\n".join(["Compared", *lines]))
+        lines = [line for sentence in evaluation.comparison["words"] for line in _wrap(sentence)]
+        sections.append("\n".join([f"Compared with {evaluation.comparison['with']}", *lines]))
     if speed := speed_text(evaluation.speed):
         sections.append("\n".join(["Speed", *_wrap(speed)]))
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -140,10 +139,7 @@ def _whole_and_sliced(sliced: Evaluation, whole: Figure) -> str:
 
 
 def _pair(name: str, whole: float | None, sliced: float | None, scale: float) -> list[str]:
-    if whole is None or sliced is None:
-        difference = NONE
-    else:
-        difference = f"{scale * (sliced - whole):+.2f}"
+    difference = NONE if whole is None or sliced is None else f"{scale * (sliced - whole):+.2f}"
     return [name, *(points(None if value is None else scale * value) for value in (whole, sliced)), difference]
 
 

@@ -20,7 +20,7 @@ LARGEST_BYTES = 45_000  # keeps a page of 60 crops below 4 MB
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture: left, top, width, height in its pixels, and the JPEG as a data URI (None without picture)."""
+    """A part of a picture: left, top, width, height in its pixels; the JPEG is a data URI, None without a picture."""
 
     left: float
     top: float
@@ -46,7 +46,7 @@ def cut(miss: Miss, picture_size: Sequence[int], picture: np.ndarray | None) -> 
 
 
 def read_picture(file: Path, size: Sequence[int]) -> np.ndarray | None:
-    """A picture as BGR, turned as the annotations have it (``size`` is their width and height); None if it can't be had."""
+    """A picture as BGR, turned to be of ``size`` (width, height), as the annotations have it; None if it can't be had."""
     import cv2
 
     try:

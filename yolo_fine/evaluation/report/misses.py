@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a detector got wrong, object by object, and the worst of it to look at.
+"""What a detector got wrong at one confidence, object by object, and the worst of it to look at.
 
-This judges at one operating point (one confidence, IoU 0.50), to find examples; it is no evaluator, and no figure of an
-evaluation comes from here. Detections are matched as in COCO: by falling confidence, each takes the free object of its
-class that it overlaps most. The kinds follow TIDE (Bolya et al., ECCV 2020), named for a reader.
-
-What lies half or more inside a region that no class covers (VisDrone's ignored regions and "others"), and detections on
-a crowd of their own class, is not judged.
+The kinds follow TIDE (Bolya et al., ECCV 2020), named for a reader.
 """
 
 from __future__ import annotations
@@ -19,16 +14,21 @@ import numpy as np
 
 from yolo_fine.evaluation.evaluation import SizeBin
 from yolo_fine.evaluation.objects import Detections, GroundTruth
-from yolo_fine.evaluation.report.overlaps import covered, intersections, iou
+from yolo_fine.evaluation.report.matching import (
+    MATCH_IOU,
+    JudgedPicture,
+    best_f1_confidence,
+    judged_pictures,
+    match_objects,
+)
 
-MATCH_IOU = 0.5  # from here on, a box is on the object
 NEAR_IOU = 0.1  # below, a box has nothing to do with the object
 
 KINDS = {
     "missed": "no detection on an annotated object",
-    "false positive": "a detection where nothing of its class is annotated",
+    "false positive": "a detection where nothing of its class is left to find",
     "wrong class": "a detection on an object of another class",
-    "badly located": "a detection of the right class that overlaps an object too little, and nothing else found it",
+    "badly located": "a detection that overlaps an object of its class too little to find it",
     "duplicate": "one more detection on an object that is found already",
 }
 
@@ -42,30 +42,28 @@ class Miss:
         picture: Index into the ground truth's names.
         category: Class of the missed object, or of the wrong detection.
         box: That object or detection: left, top, width, height in pixels.
-        partner: Index of the other side: the detection nearest to a missed object, or the object nearest to a wrong
-            detection; None if nothing overlaps it by IoU 0.1.
-        partner_box: Its box.
-        partner_category: Its class.
-        score: Confidence of the detection; None for a missed object with no detection near.
-        iou: Overlap of box and partner; 0 without one.
-        side: Square root of the area of the object (of the detection, for a false positive), pixels.
+        side: Square root of the object's area, pixels; of the detection's for a false positive.
         size: Name of the size bin, "" if none fits.
-        badness: 0 to 1, for order within a kind: the confidence of a wrong detection; for a missed object, the share
-            of annotated objects that are smaller.
+        badness: 0 to 1, for the order within a kind: the confidence of a wrong detection; for a missed object, the
+            share of annotated objects that are smaller.
+        partner_box: The other side: the detection nearest to a missed object (of any confidence), the object nearest to
+            a wrong detection. None if nothing overlaps it by IoU 0.1; then the next two are None and 0.
+        partner_category: Its class.
+        iou: How far the two overlap.
+        score: Confidence of the detection among the two; None for a missed object with no detection near.
     """
 
     kind: str
     picture: int
     category: int
     box: np.ndarray
-    partner: int | None
-    partner_box: np.ndarray | None
-    partner_category: int | None
-    score: float | None
-    iou: float
     side: float
     size: str
     badness: float
+    partner_box: np.ndarray | None
+    partner_category: int | None
+    iou: float
+    score: float | None
 
 
 @dataclass
@@ -74,38 +72,30 @@ class Misses:
 
     Attributes:
         confidence: Detections below it were left aside.
-        objects: Judged objects. ``found`` of them were matched.
-        detections: Judged detections at that confidence.
+        objects: Number of judged objects.
+        detections: Number of judged detections at that confidence.
+        found: Number of objects that a detection found.
         counts: Kind -> size bin -> number of mistakes.
-        worst: In turn over kinds and size bins, worst first, so that every kind and size is represented.
+        worst: In turn over sizes and kinds, worst first, so that every size and kind is represented.
     """
 
     confidence: float
     objects: int
-    found: int
     detections: int
+    found: int
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     worst: list[Miss] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """What is judged in one picture: row numbers of objects and detections, and their overlaps."""
-
-    index: int
-    objects: np.ndarray
-    detections: np.ndarray
-    iou: np.ndarray  # (detections, objects)
 
 
 def find_misses(
     truth: GroundTruth,
     detections: Detections,
     bins: Sequence[SizeBin],
+    *,
     confidence: float | None = None,
     limit: int = 60,
 ) -> Misses:
-    """Find the mistakes of a detector.
+    """Find the mistakes of a detector at IoU 0.50.
 
     Args:
         truth: The annotated objects.
@@ -114,151 +104,121 @@ def find_misses(
         confidence: Detections below it are left aside; None takes the confidence of the best F1 over all classes.
         limit: How many to return in ``worst``.
     """
-    pictures = list(_judged_pictures(truth, detections))
-    match = np.full(len(detections), -1)  # detection -> object
-    for picture in pictures:
-        _match(picture, truth, detections, match)
-    rows = np.concatenate([p.detections for p in pictures]) if pictures else np.zeros(0, int)
-    judged_objects = sum(len(picture.objects) for picture in pictures)
+    pictures = judged_pictures(truth, detections)
+    match = match_objects(pictures, truth, detections)
+    rows = np.concatenate([np.zeros(0, np.int64), *(picture.detections for picture in pictures)])
+    objects = sum(len(picture.objects) for picture in pictures)
     if confidence is None:
-        confidence = best_f1(detections.score[rows], match[rows] >= 0, judged_objects)
-    counted = rows[detections.score[rows] >= confidence]
+        confidence = best_f1_confidence(detections.score[rows], match[rows] >= 0, objects)
     match[detections.score < confidence] = -1
-    result = Misses(confidence, judged_objects, int(np.sum(match[counted] >= 0)), len(counted))
-    ranked_areas = np.sort(truth.area[np.isin(truth.category, list(truth.classes)) & ~truth.crowd])
+    counted = rows[detections.score[rows] >= confidence]
+    result = Misses(confidence, objects, len(counted), int(np.sum(match[counted] >= 0)))
+
+    finder = _Finder(truth, detections, bins, match, confidence)
     groups: dict[tuple[str, str], list[Miss]] = {}
     for picture in pictures:
-        for miss in _misses_of(picture, truth, detections, match, confidence, bins, ranked_areas):
-            groups.setdefault((miss.kind, miss.size), []).append(miss)
-    names = [size.name for size in bins]
+        for miss in finder.misses_of(picture):
+            groups.setdefault((miss.size, miss.kind), []).append(miss)
+    sizes = [*(size.name for size in bins), ""]
     for kind in KINDS:
-        sizes = [size for size in (*names, "") if (kind, size) in groups]
-        result.counts[kind] = {size: len(groups[kind, size]) for size in sizes}
-    result.worst = _in_turn(groups, names)[:limit]
+        result.counts[kind] = {size: len(groups[size, kind]) for size in sizes if (size, kind) in groups}
+    ranked = [
+        sorted(groups[size, kind], key=lambda miss: -miss.badness)
+        for size in sizes
+        for kind in KINDS
+        if (size, kind) in groups
+    ]
+    in_turn = [miss for turn in zip_longest(*ranked) for miss in turn if miss is not None]
+    result.worst = in_turn[:limit]
     return result
 
 
-def best_f1(score: np.ndarray, correct: np.ndarray, objects: int) -> float:
-    """The confidence with the best F1 = 2 TP / (detections + objects); 0.0 without detections."""
-    if not len(score):
-        return 0.0
-    order = np.argsort(-score, kind="stable")
-    ranked = score[order]
-    f1 = 2 * np.cumsum(correct[order]) / (np.arange(1, len(score) + 1) + objects)
-    last_of_its_score = np.append(ranked[1:] != ranked[:-1], True)
-    return float(ranked[np.argmax(np.where(last_of_its_score, f1, -1.0))])
+class _Finder:
+    """Goes through pictures, given which detection found which object."""
 
+    def __init__(
+        self,
+        truth: GroundTruth,
+        detections: Detections,
+        bins: Sequence[SizeBin],
+        match: np.ndarray,
+        confidence: float,
+    ) -> None:
+        self.truth, self.detections, self.bins = truth, detections, bins
+        self.match, self.confidence = match, confidence
+        self.areas = np.sort(truth.area[np.isin(truth.category, list(truth.classes)) & ~truth.crowd])
 
-def _judged_pictures(truth: GroundTruth, detections: Detections) -> Iterator[_Picture]:
-    classes = list(truth.classes)
-    object_known, detection_known = np.isin(truth.category, classes), np.isin(detections.category, classes)
-    edges = np.arange(len(truth.names) + 1)
-    object_at, detection_at = np.searchsorted(truth.picture, edges), np.searchsorted(detections.picture, edges)
-    for index in range(len(truth.names)):
-        objects = np.arange(object_at[index], object_at[index + 1])
-        found = np.arange(detection_at[index], detection_at[index + 1])
-        regions = truth.boxes[objects[truth.crowd[objects] & ~object_known[objects]]]
-        crowds = objects[truth.crowd[objects] & object_known[objects]]
-        objects = objects[object_known[objects] & ~truth.crowd[objects]]
-        found = found[detection_known[found]]
-        objects = objects[covered(truth.boxes[objects], regions) < 0.5]
-        found = found[covered(detections.boxes[found], regions) < 0.5]
-        if len(crowds):
-            found = found[~_on_own_crowd(truth, detections, crowds, found)]
-        yield _Picture(index, objects, found, iou(detections.boxes[found], truth.boxes[objects]))
+    def misses_of(self, picture: JudgedPicture) -> Iterator[Miss]:
+        """Wrong detections, then the objects that neither a right nor one of those wrong detections tells of."""
+        told = set(self.match[picture.detections].tolist())
+        scores, matches = self.detections.score[picture.detections], self.match[picture.detections]
+        is_found = np.isin(picture.objects, matches)
+        for at in np.flatnonzero((scores >= self.confidence) & (matches < 0)).tolist():
+            row = int(picture.detections[at])
+            same = self.truth.category[picture.objects] == self.detections.category[row]
+            kind, nearest = kind_of(picture.iou[at], same, is_found)
+            target = None if nearest is None else int(picture.objects[nearest])
+            if kind in ("wrong class", "badly located"):
+                told.add(target)
+            yield self._wrong(kind, picture, row, target, 0.0 if nearest is None else float(picture.iou[at, nearest]))
+        for at, target in enumerate(picture.objects.tolist()):
+            if target not in told:
+                yield self._missed(picture, target, picture.iou[:, at])
 
-
-def _on_own_crowd(truth: GroundTruth, detections: Detections, crowds: np.ndarray, found: np.ndarray) -> np.ndarray:
-    shared = intersections(detections.boxes[found], truth.boxes[crowds])
-    area = np.maximum(detections.boxes[found, 2] * detections.boxes[found, 3], 1e-9)
-    same = detections.category[found][:, None] == truth.category[crowds][None, :]
-    return ((shared / area[:, None] >= MATCH_IOU) & same).any(1)
-
-
-def _match(picture: _Picture, truth: GroundTruth, detections: Detections, match: np.ndarray) -> None:
-    """Fill in ``match``. Detections below any confidence change nothing above it, so this holds for every confidence."""
-    same = detections.category[picture.detections][:, None] == truth.category[picture.objects][None, :]
-    detection, thing = np.nonzero(same & (picture.iou >= MATCH_IOU))
-    score = detections.score[picture.detections][detection]
-    taken: set[int] = set()
-    for pair in np.lexsort((-picture.iou[detection, thing], detection, -score)):
-        row, target = int(picture.detections[detection[pair]]), int(picture.objects[thing[pair]])
-        if match[row] < 0 and target not in taken:
-            match[row] = target
-            taken.add(target)
-
-
-def _misses_of(
-    picture: _Picture,
-    truth: GroundTruth,
-    detections: Detections,
-    match: np.ndarray,
-    confidence: float,
-    bins: Sequence[SizeBin],
-    ranked_areas: np.ndarray,
-) -> Iterator[Miss]:
-    objects, rows, overlap = picture.objects, picture.detections, picture.iou
-    explained = set(match[rows].tolist())
-    is_found = np.isin(objects, match[rows])
-    for at in np.flatnonzero((match[rows] < 0) & (detections.score[rows] >= confidence)):
-        category = int(detections.category[rows[at]])
-        same = truth.category[objects] == category
-        kind, partner = _kind_of(overlap[at], same, is_found)
-        target = int(objects[partner]) if partner is not None else None
-        box = detections.boxes[rows[at]]
+    def _wrong(self, kind: str, picture: JudgedPicture, row: int, target: int | None, overlap: float) -> Miss:
+        box, score = self.detections.boxes[row], float(self.detections.score[row])
         own_size = kind == "false positive" or target is None
-        side = float(np.sqrt(box[2] * box[3] if own_size else truth.area[target]))
-        if kind in ("wrong class", "badly located"):
-            explained.add(target)
-        yield Miss(
+        side = float(np.sqrt(box[2] * box[3] if own_size else self.truth.area[target]))
+        return Miss(
             kind=kind,
             picture=picture.index,
-            category=category,
+            category=int(self.detections.category[row]),
             box=box,
-            partner=target,
-            partner_box=None if target is None else truth.boxes[target],
-            partner_category=None if target is None else int(truth.category[target]),
-            score=float(detections.score[rows[at]]),
-            iou=0.0 if partner is None else float(overlap[at, partner]),
             side=side,
-            size=size_name(side, bins),
-            badness=float(detections.score[rows[at]]),
+            size=size_name(side, self.bins),
+            badness=score,
+            partner_box=None if target is None else self.truth.boxes[target],
+            partner_category=None if target is None else int(self.truth.category[target]),
+            iou=overlap,
+            score=score,
         )
-    for at, target in enumerate(objects.tolist()):
-        if target in explained:
-            continue
-        nearest = int(np.argmax(overlap[:, at])) if len(rows) else None
-        if nearest is not None and overlap[nearest, at] < NEAR_IOU:
-            nearest = None
-        row = None if nearest is None else int(rows[nearest])
-        side = float(np.sqrt(truth.area[target]))
-        yield Miss(
+
+    def _missed(self, picture: JudgedPicture, target: int, overlaps: np.ndarray) -> Miss:
+        nearest = int(np.argmax(overlaps)) if len(overlaps) and overlaps.max() >= NEAR_IOU else None
+        row = None if nearest is None else int(picture.detections[nearest])
+        side = float(np.sqrt(self.truth.area[target]))
+        return Miss(
             kind="missed",
             picture=picture.index,
-            category=int(truth.category[target]),
-            box=truth.boxes[target],
-            partner=row,
-            partner_box=None if row is None else detections.boxes[row],
-            partner_category=None if row is None else int(detections.category[row]),
-            score=None if row is None else float(detections.score[row]),
-            iou=0.0 if nearest is None else float(overlap[nearest, at]),
+            category=int(self.truth.category[target]),
+            box=self.truth.boxes[target],
             side=side,
-            size=size_name(side, bins),
-            badness=float(np.searchsorted(ranked_areas, truth.area[target]) / max(1, len(ranked_areas))),
+            size=size_name(side, self.bins),
+            badness=float(np.searchsorted(self.areas, self.truth.area[target]) / len(self.areas)),
+            partner_box=None if row is None else self.detections.boxes[row],
+            partner_category=None if row is None else int(self.detections.category[row]),
+            iou=0.0 if nearest is None else float(overlaps[nearest]),
+            score=None if row is None else float(self.detections.score[row]),
         )
 
 
-def _kind_of(overlap: np.ndarray, same: np.ndarray, is_found: np.ndarray) -> tuple[str, int | None]:
-    """The kind of an unmatched detection, from its overlaps with the objects, their class and whether they are found."""
-    if not len(overlap):
+def kind_of(overlaps: np.ndarray, same: np.ndarray, is_found: np.ndarray) -> tuple[str, int | None]:
+    """The kind of a detection that found nothing, and the object that it has to do with.
+
+    Args:
+        overlaps: Its IoU with every object of the picture.
+        same: Whether they are of its class.
+        is_found: Whether another detection found them.
+    """
+    if not len(overlaps):
         return "false positive", None
-    nearest = int(np.argmax(overlap))
-    if overlap[nearest] >= MATCH_IOU:
-        return ("duplicate" if same[nearest] else "wrong class"), nearest
-    own = np.where(same & ~is_found, overlap, 0.0)
+    nearest = int(np.argmax(overlaps))
+    if overlaps[nearest] >= MATCH_IOU:
+        return "duplicate" if same[nearest] else "wrong class", nearest
+    own = np.where(same & ~is_found, overlaps, 0.0)
     if own.max() >= NEAR_IOU:
         return "badly located", int(np.argmax(own))
-    return "false positive", nearest if overlap[nearest] >= NEAR_IOU else None
+    return "false positive", nearest if overlaps[nearest] >= NEAR_IOU else None
 
 
 def size_name(side: float, bins: Sequence[SizeBin]) -> str:
@@ -267,10 +227,3 @@ def size_name(side: float, bins: Sequence[SizeBin]) -> str:
         if side >= size.min_side and (size.max_side is None or side < size.max_side):
             return size.name
     return ""
-
-
-def _in_turn(groups: dict[tuple[str, str], list[Miss]], sizes: Sequence[str]) -> list[Miss]:
-    """The worst of every group, then the second worst of every group, and so on."""
-    order = [groups[kind, size] for size in (*sizes, "") for kind in KINDS if (kind, size) in groups]
-    ranked = [sorted(group, key=lambda miss: -miss.badness) for group in order]
-    return [miss for turn in zip_longest(*ranked) for miss in turn if miss is not None]

@@ -77,14 +77,8 @@ def intervals_text(evaluation: Evaluation) -> str:
 
 def plain_figures(figures: dict[str, Any] | None, sizes: Iterable[SizeBin] = ()) -> list[str]:
     """Names of the figures that are numbers, without those of size bins (which have a table of their own)."""
-    names = {f"{kind}_{size.name}" for size in sizes for kind in ("AP", "AR")}
+    names = {f"{kind}_{size.name}" for size in sizes for kind in ("AP", "AP50", "AR")}
     return [name for name, value in (figures or {}).items() if name not in names and not isinstance(value, dict)]
-
-
-def comparison_sentences(comparison: dict[str, Any]) -> list[str]:
-    """What a comparison says in words, one sentence a figure."""
-    words = comparison.get("words") or []
-    return [words] if isinstance(words, str) else [str(sentence) for sentence in words]
 
 
 def speed_text(speed: dict[str, float | None]) -> str:

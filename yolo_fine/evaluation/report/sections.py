@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The sections of the page, each from its part of an evaluation; an empty text where there is nothing to show."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from yolo_fine.evaluation.evaluation import Evaluation
+from yolo_fine.evaluation.report import charts, headline, tables
+from yolo_fine.evaluation.report.wording import intervals_text, percent, speed_text
+
+
+def figures(evaluation: Evaluation) -> str:
+    """Both protocols."""
+    parts = []
+    if evaluation.coco:
+        note = "Mean over IoU 0.50 to 0.95, 101 recall points; every class counts once."
+        parts.append(f"<div><h3>COCO</h3>{headline.protocol_table(evaluation, 'coco')}{note_of(note)}</div>")
+    if evaluation.visdrone:
+        note = (
+            "Official: each class weighted by the number of pictures that contain it, as the official tool prints it. "
+            "Class mean: every class counts once. Objects and detections in ignored regions are left out."
+        )
+        parts.append(
+            f"<div><h3>VisDrone-DET</h3>{headline.protocol_table(evaluation, 'visdrone')}{note_of(note)}</div>"
+        )
+    notes = ["All figures are percent.", intervals_text(evaluation)]
+    if speed := speed_text(evaluation.speed):
+        notes.append(f"Speed: {speed}.")
+    return f'<div class="pair">{"".join(parts)}</div>{note_of(" ".join(note for note in notes if note))}'
+
+
+def sizes(evaluation: Evaluation) -> str:
+    """AP and AR by size of the object."""
+    if not evaluation.sizes:
+        return ""
+    keys = [("ap", "AP"), ("ar", "AR")] + ([("whole", "the same on whole pictures")] if evaluation.whole else [])
+    note = "COCO protocol. The size of an object is the square root of its area."
+    chart = f"<div>{charts.size_bars(evaluation)}{keys_of(keys)}</div>"
+    return f'<div class="pair">{chart}<div>{headline.size_table(evaluation)}{note_of(note)}</div></div>'
+
+
+def sliced(evaluation: Evaluation) -> str:
+    """Whole pictures and slices side by side."""
+    if evaluation.whole is None:
+        return ""
+    keys = keys_of([("ring", "whole pictures"), ("dot", "slices")])
+    chart = charts.whole_and_sliced(evaluation.whole, evaluation)
+    table = headline.whole_and_sliced(evaluation.whole, evaluation)
+    return f'<div class="pair"><div>{chart}{keys}</div><div>{table}</div></div>'
+
+
+def comparison(evaluation: Evaluation) -> str:
+    """Differences from another evaluation, in figures and in words."""
+    if not evaluation.comparison:
+        return ""
+    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in evaluation.comparison["words"])
+    note = (
+        f"Differences from {evaluation.comparison['with']}, in points. The same pictures are drawn again for both, so "
+        "what makes a picture hard cancels out. Beyond noise: the interval leaves out zero. That is a statement about "
+        "these two sets of detections, not about what another training run would give."
+    )
+    table = headline.comparison_table(evaluation.comparison)
+    return f"{table}<details><summary>In words</summary><ul>{sentences}</ul></details>{note_of(note)}"
+
+
+def curves(evaluation: Evaluation) -> str:
+    """Precision over recall, with a legend that shows and hides classes."""
+    names = [name for name in evaluation.per_class if name in evaluation.curves]
+    if not names:
+        return ""
+    mean = _toggle(-1, "mean", "mean of the classes", percent((evaluation.coco or {}).get("AP50"), 1))
+    toggles = [
+        _toggle(index, charts.style(index), name, percent(evaluation.per_class[name].AP50, 1))
+        for index, name in enumerate(names)
+    ]
+    legend = (
+        f'<fieldset class="legend"><legend>Curves, with AP50 in percent</legend>{mean}{"".join(toggles)}</fieldset>'
+        '<p class="buttons"><button data-curves="all">all</button> '
+        '<button data-curves="mean">only the mean</button></p>'
+    )
+    note = "At IoU 0.50, COCO protocol: precision is the highest that is reached at this recall or beyond."
+    chart = f"<div>{charts.pr_curves(evaluation.curves, names)}{note_of(note)}</div>"
+    return f'<div class="pair">{chart}<div>{legend}</div></div>'
+
+
+def _toggle(index: int, style: str, name: str, value: str) -> str:
+    return (
+        f'<label><input type="checkbox" data-curve="{index}" checked><svg class="curve {style}" viewBox="0 0 26 8" '
+        f'width="26" height="8" aria-hidden="true"><path d="M0 4H26"/></svg><span class="text">{escape(name)}</span>'
+        f'<span class="value">{value}</span></label>'
+    )
+
+
+def classes(evaluation: Evaluation) -> str:
+    """Bars and the sortable table of classes."""
+    if not evaluation.per_class:
+        return ""
+    note = "COCO protocol, but for columns that say VisDrone. Small figures: annotated objects. A heading sorts."
+    bars = f'<div class="measure tall">{charts.class_bars(evaluation.per_class)}</div>'
+    keys = keys_of([("ap", "AP"), ("ap50", "AP50")])
+    return f"{bars}{keys}{tables.classes_by_size(evaluation)}{note_of(note)}"
+
+
+def confusion(evaluation: Evaluation) -> str:
+    """The confusion matrix, as shares of the row or as counts."""
+    content = evaluation.confusion
+    if not content.get("matrix"):
+        return ""
+    switch = (
+        '<p class="buttons" role="group" aria-label="Cells show">'
+        '<button data-cells="share" aria-pressed="true">percent of row</button> '
+        '<button data-cells="number" aria-pressed="false">counts</button></p>'
+    )
+    note = (
+        f"Detections at confidence {content['score']:g} and above, matched to objects at IoU {content['iou']:g} "
+        "whatever their class. The colour of a cell is its share of the row."
+    )
+    return f"{switch}{tables.confusion(content['names'], content['matrix'])}{note_of(note)}"
+
+
+def errors(evaluation: Evaluation) -> str:
+    """Error types and what they cost."""
+    if not evaluation.errors.get("delta_ap"):
+        return ""
+    note = (
+        "What AP50 would gain if all errors of one type were repaired, after TIDE (Bolya et al., ECCV 2020). The gains "
+        "don't add up: repairing one type changes what the others cost."
+    )
+    return f'<div class="measure">{charts.error_bars(evaluation.errors)}</div>{note_of(note)}'
+
+
+def manifest(evaluation: Evaluation) -> str:
+    """What it takes to make the evaluation again."""
+    if not evaluation.manifest:
+        return ""
+    raw = escape(json.dumps(evaluation.manifest, indent=2, default=str))
+    return (
+        "<details><summary>Versions, model, data and every argument</summary>"
+        f'<div class="tree">{tables.manifest(evaluation.manifest)}</div></details>'
+        f"<details><summary>The same as JSON</summary><pre>{raw}</pre></details>"
+    )
+
+
+def keys_of(pairs: list[tuple[str, str]]) -> str:
+    """What the colours of a chart mean."""
+    return f'<p class="keys">{"".join(f"""<span><i class="{kind}"></i>{text}</span>""" for kind, text in pairs)}</p>'
+
+
+def note_of(text: str) -> str:
+    """A remark under a table or chart."""
+    return f'<p class="note">{escape(text)}</p>'
