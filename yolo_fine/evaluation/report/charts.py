@@ -42,7 +42,7 @@ def style(index: int) -> str:
 def size_bars(evaluation: Evaluation) -> str:
     """AP and AR of every size bin, with intervals where there are any, and what whole pictures gave."""
     left, right, top, bottom = 44, 450, 12, 250
-    end = svg.ceiling([value for size in evaluation.sizes for value in (size.AP, size.AR)])
+    end = _end_of_sizes(evaluation)
     parts = [svg.horizontal_grid(left, right, top, bottom, svg.ticks(end)), svg.upright_label(131, "percent")]
     step = (right - left) / len(evaluation.sizes)
     wide = min(34.0, step * 0.34)
@@ -61,7 +61,9 @@ def size_bars(evaluation: Evaluation) -> str:
             drawn = [svg.bar(kind.lower(), start, y, wide, bottom - y)]
             if limits:
                 cap = f"M{centre - 4:.1f} {{:.1f}}h8"
-                drawn.append(svg.line("whisker", f"M{centre:.1f} {marks[0]:.1f}V{marks[1]:.1f}"))
+                drawn += [
+                    svg.line(layer, f"M{centre:.1f} {marks[0]:.1f}V{marks[1]:.1f}") for layer in ("halo", "whisker")
+                ]
                 drawn.append(svg.line("whisker", *(cap.format(mark) for mark in marks[:2])))
             if other is not None:
                 drawn.append(svg.line("whole", f"M{start - 3:.1f} {marks[-1]:.1f}h{wide + 6:.1f}"))
@@ -70,6 +72,16 @@ def size_bars(evaluation: Evaluation) -> str:
         for row, words in enumerate((svg.shorten(size.name, 14), pixels(size), f"{count(size.objects)} obj.")):
             parts.append(svg.text(f"tick l{row}", middle, bottom + 18 + 16 * row, words))
     return svg.chart("AP and AR by object size", bottom + 58, parts)
+
+
+def _end_of_sizes(evaluation: Evaluation) -> float:
+    """The end of the axis that holds every bar, interval and mark of :func:`size_bars`."""
+    sizes = [*evaluation.sizes, *(evaluation.whole.sizes if evaluation.whole else [])]
+    values = [value for size in sizes for value in (size.AP, size.AR)]
+    for size in evaluation.sizes:
+        for kind in ("AP", "AR"):
+            values += [limit / 100 for limit in interval(evaluation, "coco", f"{kind}_{size.name}") or ()]
+    return svg.ceiling(values)
 
 
 def _size_in_words(kind: str, size: SizeBin, limits: tuple[float, float] | None, whole: float | None) -> str:

@@ -46,7 +46,7 @@ def cut(miss: Miss, picture_size: Sequence[int], picture: np.ndarray | None) -> 
 
 
 def read_picture(file: Path, size: Sequence[int]) -> np.ndarray | None:
-    """A picture as BGR, turned to be of ``size`` (width, height), as the annotations have it; None if it can't be had."""
+    """A picture as BGR, turned to be of ``size`` (width, height) as the annotations are; None if it can't be had."""
     import cv2
 
     try:

@@ -29,12 +29,12 @@ def protocol_table(evaluation: Evaluation, protocol: str) -> str:
     scale = 100 if protocol == "coco" else 1
     class_mean = figures.get("class_mean") or {}
     names = plain_figures(figures, evaluation.sizes)
+    end = _end_of_strips(evaluation)
     with_interval = any(interval(evaluation, protocol, name) for name in names)
-    head = ["", "official" if protocol == "visdrone" else "percent"]
-    head += [f"{confidence_text(evaluation)} interval", ""] if with_interval else []
+    head: list[str | None] = ["", "official" if protocol == "visdrone" else "percent"]
+    head += [f"{confidence_text(evaluation)} interval", None] if with_interval else []
     head += ["class mean"] if class_mean else []
     values = {name: None if figures[name] is None else scale * figures[name] for name in names}
-    end = ceiling([None if value is None else value / 100 for value in values.values()])
     rows = []
     for name, value in values.items():
         cells = [header(name), f'<td class="figure">{points(value)}</td>']
@@ -46,6 +46,18 @@ def protocol_table(evaluation: Evaluation, protocol: str) -> str:
             cells.append(f"<td>{points(class_mean.get(name))}</td>")
         rows.append("".join(cells))
     return table(head, rows)
+
+
+def _end_of_strips(evaluation: Evaluation) -> float:
+    """The end of the scale that both protocols share, percent."""
+    values = [(evaluation.coco or {})[name] for name in plain_figures(evaluation.coco, evaluation.sizes)]
+    for name in plain_figures(evaluation.visdrone):
+        value = (evaluation.visdrone or {})[name]
+        values.append(None if value is None else value / 100)
+    for protocol in ("coco", "visdrone"):
+        for name in plain_figures(getattr(evaluation, protocol), evaluation.sizes):
+            values += [limit / 100 for limit in interval(evaluation, protocol, name) or ()]
+    return ceiling(values)
 
 
 def size_table(evaluation: Evaluation) -> str:
@@ -89,7 +101,9 @@ def comparison_table(comparison: dict[str, Any]) -> str:
                 found.append((f"{title} {name}", scale * figure["difference"], limits))
     if not found:
         return ""
-    reach = max(abs(number) for _, value, limits in found for number in (value, *(limits or ()))) or 1.0
+    numbers = [number for _, value, limits in found for number in (value, *(limits or ()))]
+    margin = 0.05 * (max(*numbers, 0) - min(*numbers, 0)) or 1.0
+    start, end = min(*numbers, 0) - margin, max(*numbers, 0) + margin  # zero is always on the scale
     rows = []
     for title, value, limits in found:
         verdict, ends = "", ""
@@ -98,15 +112,17 @@ def comparison_table(comparison: dict[str, Any]) -> str:
             ends = f"{limits[0]:+.2f} to {limits[1]:+.2f}"
         rows.append(
             f'{header(title)}<td class="figure">{value:+.2f}</td><td>{ends}</td>'
-            f'<td class="drawn">{strip(value, limits, -reach, reach)}</td><td class="words">{verdict}</td>'
+            f'<td class="drawn">{strip(value, limits, start, end)}</td><td class="words">{verdict}</td>'
         )
     share = comparison.get("confidence")
-    return table(["", "difference", f"{100 * share:g} % interval" if share else "interval", "", ""], rows)
+    return table(["", "difference", f"{100 * share:g} % interval" if share else "interval", None, ""], rows)
 
 
-def table(head: Sequence[str], rows: Sequence[str]) -> str:
-    """A table of finished rows under escaped headings, which scrolls sideways where it must."""
-    columns = "".join(f'<th scope="col">{escape(words)}</th>' for words in head)
+def table(head: Sequence[str | None], rows: Sequence[str]) -> str:
+    """A table of finished rows under escaped headings (None: a column of drawings); it scrolls sideways where it must."""
+    columns = "".join(
+        '<td class="drawn"></td>' if words is None else f'<th scope="col">{escape(words)}</th>' for words in head
+    )
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>'
 
