@@ -37,7 +37,7 @@ def find_instances(source: Path) -> list[CocoSource]:
     """Find every instances file of ``source``, in the order train, val, test.
 
     Args:
-        source: Folder with ``annotations/instances_NAME.json``, ``instances.json`` or an archive of them, and the pictures
+        source: Folder with ``annotations/instances_NAME.json``, ``instances.json`` or an archive of them, and pictures
             in ``NAME/``, ``images/NAME/``, ``NAME.zip`` or, for a plain ``instances.json``, ``images/``.
 
     Raises:

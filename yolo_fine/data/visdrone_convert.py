@@ -90,7 +90,7 @@ def convert_visdrone(source: Path, out: Path | None = None, json: Path | None = 
         check_space(out, needed)
         with finished_folder(out) as part:
             for split in sources:
-                _write_split(part, split, tables[split.split][1])
+                _write_split(part, split, *tables[split.split])
             comment = f"VisDrone2019-DET, converted by `yolo-fine data visdrone`; {_in_words(splits)}"
             yaml = dataset_yaml({name: f"images/{name}" for name in splits}, CLASSES, comment)
             (part / YAML_FILE).write_text(yaml, encoding="utf-8")
@@ -151,7 +151,7 @@ def _is_there(out: Path, splits: dict[str, ConvertedSplit]) -> bool:
     return True
 
 
-def _write_split(part: Path, source: SplitSource, rows: dict[str, np.ndarray]) -> None:
+def _write_split(part: Path, source: SplitSource, contents: dict[str, bytes], rows: dict[str, np.ndarray]) -> None:
     """Pictures, labels and original annotations of one split."""
     images, labels, annotations = (part / kind / source.split for kind in ("images", "labels", "annotations"))
     for folder in (images, labels, annotations):
@@ -161,7 +161,7 @@ def _write_split(part: Path, source: SplitSource, rows: dict[str, np.ndarray]) -
         source.tree.put(file, picture)
         text = label_text(rows[name], *picture_size(picture, source.tree.where(file)))
         (labels / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
-        (annotations / f"{name}.txt").write_bytes(source.tree.read(source.annotations[name]))
+        (annotations / f"{name}.txt").write_bytes(contents[name])
 
 
 def _in_words(splits: dict[str, ConvertedSplit]) -> str:
