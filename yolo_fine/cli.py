@@ -180,8 +180,8 @@ def data(words: Sequence[str]) -> int:
 
 def evaluate(words: Sequence[str]) -> int:
     """``yolo-fine eval``."""
+    from yolo_fine.evaluation.folder import free_folder
     from yolo_fine.evaluation.run import evaluate as run
-    from yolo_fine.evaluation.run import free_folder
     from yolo_fine.evaluation.terminal import format_evaluation
 
     _, given = parse_words(words)

@@ -14,9 +14,8 @@ from typing import Any
 from yolo_fine.errors import DataError, MissingFileError
 from yolo_fine.evaluation.coco_files import read_results
 from yolo_fine.evaluation.evaluation import SCHEMA
+from yolo_fine.evaluation.folder import DETECTIONS, EVALUATION
 from yolo_fine.evaluation.objects import Detections, GroundTruth
-
-DETECTIONS_FILE = "detections.json"
 
 
 def read_manifest(file: Path) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def read_manifest(file: Path) -> dict[str, Any]:
         DataError: It is no ``eval.json``, or one of another version.
     """
     if file.is_dir():
-        file = file / "eval.json"
+        file = file / EVALUATION
     if not file.is_file():
         raise MissingFileError(f"compare={file} does not exist; name the eval.json of another evaluation")
     try:
@@ -49,7 +48,7 @@ def read_compared_detections(file: Path, truth: GroundTruth) -> Detections:
         MissingFileError: They don't.
         DataError: They can't be read.
     """
-    detections = (file if file.is_dir() else file.parent) / DETECTIONS_FILE
+    detections = (file if file.is_dir() else file.parent) / DETECTIONS
     if not detections.is_file():
         raise MissingFileError(f"compare={file}: {detections} is needed for a paired comparison and does not exist")
     return read_results(detections, truth)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,7 @@ from yolo_fine.evaluation.objects import Detections, GroundTruth
 from yolo_fine.evaluation.sizes import Bin
 from yolo_fine.evaluation.visdrone import VisDroneScore, evaluate_visdrone
 from yolo_fine.evaluation.visdrone_intervals import bootstrap_visdrone, compare_visdrone
-
-Report = Callable[[str], None]  # told what is being worked on
+from yolo_fine.progress import progress_line
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Measured:
     coco: CocoScore
     visdrone: VisDroneScore | None
 
-    def figure(self, speed: dict[str, float | None]) -> Figure:
+    def figure(self, speed: Mapping[str, float]) -> Figure:
         """The figures as the result shows them."""
         per_class = dict(self.coco.per_class)
         if self.visdrone is not None:
@@ -39,7 +38,7 @@ class Measured:
             visdrone=dict(self.visdrone.figures) if self.visdrone is not None else None,
             sizes=list(self.coco.sizes),
             per_class=per_class,
-            speed=speed,
+            speed=dict(speed),
         )
 
 
@@ -69,7 +68,8 @@ def intervals(measured: Measured, resamples: int, seed: int, confidence: float) 
     if "coco" in measured.protocols:
         result["coco"] = bootstrap_coco(measured.coco, **settings)
     if measured.visdrone is not None:
-        result["visdrone"] = bootstrap_visdrone(measured.visdrone, **settings)
+        with progress_line("resamples of the VisDrone score") as progress:
+            result["visdrone"] = bootstrap_visdrone(measured.visdrone, **settings, progress=progress)
     return result
 
 
@@ -82,7 +82,9 @@ def compare(ours: Measured, theirs: Measured, resamples: int, seed: int, confide
         result["coco"] = _judged(compare_coco(theirs.coco, ours.coco, **settings))
         words += [f"COCO {in_words(name, value, 100, confidence)}" for name, value in result["coco"].items()]
     if ours.visdrone is not None and theirs.visdrone is not None:
-        result["visdrone"] = _judged(compare_visdrone(theirs.visdrone, ours.visdrone, **settings))
+        with progress_line("resamples of the VisDrone score") as progress:
+            differences = compare_visdrone(theirs.visdrone, ours.visdrone, **settings, progress=progress)
+        result["visdrone"] = _judged(differences)
         words += [f"VisDrone {in_words(name, value, 1, confidence)}" for name, value in result["visdrone"].items()]
     result["words"] = words
     return result

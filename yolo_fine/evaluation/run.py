@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.coco_files import write_results
-from yolo_fine.evaluation.comparison import DETECTIONS_FILE, read_compared_detections, read_manifest
+from yolo_fine.evaluation.comparison import read_compared_detections, read_manifest
 from yolo_fine.evaluation.detector import open_detector
 from yolo_fine.evaluation.evaluation import Evaluation
+from yolo_fine.evaluation.folder import DETECTIONS, EVALUATION, REPORT, fresh_folder
 from yolo_fine.evaluation.manifest import build_manifest, check_comparable
 from yolo_fine.evaluation.measure import compare as compare_measured
 from yolo_fine.evaluation.measure import intervals, measure
@@ -19,8 +20,7 @@ from yolo_fine.evaluation.report.page import write_report
 from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.evaluation.slicing import predict_sliced
 from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
-
-REPORT_FILES = ("eval.json", "report.html", DETECTIONS_FILE)
+from yolo_fine.progress import progress_line
 
 
 def evaluate(
@@ -36,11 +36,14 @@ def evaluate(
     sizes: str | int = "coco",
     slice: int | None = None,
     overlap: float = 0.2,
+    full_pass: bool = True,
     whole: bool = False,
     imgsz: int | None = None,
     conf: float = 0.001,
     iou: float = 0.7,
     max_det: int = 500,
+    multi_label: bool = False,
+    allow_missing: bool = False,
     batch: int = 1,
     device: str | int | None = None,
     half: bool = False,
@@ -67,11 +70,14 @@ def evaluate(
         sizes: Size bins: ``coco``, ``aitod``, or limits of the object's side in pixels such as ``8,16,32,96``.
         slice: Predict on overlapping squares of this many pixels, and merge.
         overlap: Share of a slice that the next one covers again.
+        full_pass: With ``slice``: merge the boxes of the whole picture in, for objects that no slice holds.
         whole: With ``slice``: evaluate the model on whole pictures too, and show both side by side.
         imgsz: Input size of the model in pixels; by default that of its training (with ``slice``: the slice).
         conf: Least confidence of a box.
         iou: Threshold of the model's non-maximum suppression.
         max_det: Most boxes of a picture, and COCO's maxDets. VisDrone's own limits are part of its protocol.
+        multi_label: A candidate box may have several classes, as in ``yolo val``; in ``yolo predict`` it has one.
+        allow_missing: Accept classes of the dataset that the model doesn't know; they count, without boxes.
         batch: Pictures, or slices, predicted at a time.
         device: As Ultralytics takes it: ``cpu``, ``0``.
         half: Predict in half precision.
@@ -99,29 +105,33 @@ def evaluate(
     if compare is not None:
         check_comparable(manifest, read_manifest(compare), compare)
         others = read_compared_detections(compare, truth)
-    if out is not None:
-        _clear(out)
-
-    at_whole: Predictions | None = None
-    if detections is not None:
-        found = Predictions(from_results(detections, truth), speed={})
-    else:
-        found, at_whole = _predict(source, arguments)
-    measured = measure(truth, found.detections, protocols, bins, max_det)
-    result = Evaluation(**vars(measured.figure(found.speed)), manifest=manifest)
-    result.curves, result.confusion, result.errors = measured.coco.curves, measured.coco.confusion, measured.coco.errors
-    if at_whole is not None:
-        result.whole = measure(truth, at_whole.detections, protocols, bins, max_det).figure(at_whole.speed)
-    if resamples:
-        result.intervals = intervals(measured, resamples, seed, confidence)
-    if others is not None:
-        theirs = measure(truth, others, protocols, bins, max_det)
-        result.comparison = {"with": str(compare), **compare_measured(measured, theirs, resamples, seed, confidence)}
-
-    if out is not None:
-        write_results(out / DETECTIONS_FILE, truth, found.detections)
-        write_report(out / "report.html", result, truth, found.detections)
-        result.to_json(out / "eval.json")  # last: whoever finds it finds the rest
+    with fresh_folder(out):
+        at_whole: Predictions | None = None
+        if detections is not None:
+            found = Predictions(from_results(detections, truth), speed={})
+        else:
+            found, at_whole = _predict(source, arguments)
+        measured = measure(truth, found.detections, protocols, bins, max_det)
+        score = measured.coco
+        result = Evaluation(
+            **vars(measured.figure(found.speed)),
+            manifest={**manifest, "notes": list(found.notes)},
+            curves=score.curves,
+            confusion=score.confusion,
+            errors=score.errors,
+        )
+        if at_whole is not None:
+            result.whole = measure(truth, at_whole.detections, protocols, bins, max_det).figure(at_whole.speed)
+        if resamples:
+            result.intervals = intervals(measured, resamples, seed, confidence)
+        if others is not None:
+            theirs = measure(truth, others, protocols, bins, max_det)
+            compared = compare_measured(measured, theirs, resamples, seed, confidence)
+            result.comparison = {"with": str(compare), **compared}
+        if out is not None:
+            write_results(out / DETECTIONS, truth, found.detections)
+            write_report(out / REPORT, result, truth, found.detections)
+            result.to_json(out / EVALUATION)  # last: whoever finds it finds the rest
     if json is not None:
         result.to_json(json)
     return result
@@ -133,21 +143,22 @@ def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Pr
         raise DataError(f"{source.place} has no pictures to predict on; name their folder with pictures=DIR")
     detector = open_detector(arguments["model"])
     trained_at = detector.overrides.get("imgsz", 640)
-    settings = {key: arguments[key] for key in ("conf", "iou", "max_det", "batch", "device", "half")}
+    settings = {key: arguments[key] for key in ("conf", "iou", "max_det", "multi_label", "allow_missing")}
+    settings |= {key: arguments[key] for key in ("batch", "device", "half")}
     size = arguments["imgsz"]
+
+    def on_whole_pictures() -> Predictions:
+        with progress_line("pictures") as progress:
+            return predict_whole(detector, source.truth, imgsz=size or trained_at, **settings, progress=progress)
+
     if arguments["slice"] is None:
-        return predict_whole(detector, source.truth, imgsz=size or trained_at, **settings), None
-    sliced = predict_sliced(
-        detector,
-        source.truth,
-        slice_size=arguments["slice"],
-        overlap=arguments["overlap"],
-        imgsz=size or arguments["slice"],
-        **settings,
-    )
-    if not arguments["whole"]:
-        return sliced, None
-    return sliced, predict_whole(detector, source.truth, imgsz=size or trained_at, **settings)
+        return on_whole_pictures(), None
+    slicing = {"slice_size": arguments["slice"], "overlap": arguments["overlap"], "imgsz": size}
+    with progress_line("sliced pictures") as progress:
+        sliced = predict_sliced(
+            detector, source.truth, **slicing, whole_picture=arguments["full_pass"], **settings, progress=progress
+        )
+    return sliced, on_whole_pictures() if arguments["whole"] else None
 
 
 def _check_arguments(arguments: dict[str, Any]) -> None:
@@ -187,26 +198,3 @@ def _protocols(protocol: str, source: Source) -> list[str]:
         )
     possible = ["coco", "visdrone"] if source.kind == "visdrone" else ["coco"]
     return possible if protocol == "all" else [protocol]
-
-
-def free_folder(first: Path = Path("runs/eval")) -> Path:
-    """The first of ``runs/eval``, ``runs/eval2``, ... that does not exist."""
-    folder, number = first, 1
-    while folder.exists():
-        number += 1
-        folder = first.with_name(f"{first.name}{number}")
-    return folder
-
-
-def _clear(out: Path) -> None:
-    """Make the folder, without the files of an earlier evaluation: an interrupted one must not look finished.
-
-    Raises:
-        ArgumentError: It can't be made.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in REPORT_FILES:
-            (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise ArgumentError(f"out={out} can't be used: {error.strerror or error}") from error

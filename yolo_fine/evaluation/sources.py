@@ -160,7 +160,7 @@ def only_pictures(truth: GroundTruth, wanted: GroundTruth, place: str) -> Ground
     by_stem = {name.rsplit("/", 1)[-1]: index for index, name in enumerate(truth.names)}
     files = {file.stem: file for file in wanted.files or ()}
     if len(files) < len(wanted.names):
-        raise DataError(f"{place}: two of the pictures have one name, in different folders; annotations know only names")
+        raise DataError(f"{place}: two pictures in different folders have one name, and annotations know only names")
     missing = sorted(files.keys() - by_stem.keys())
     if missing:
         raise DataError(f"{place} has no annotations of {len(missing)} pictures, the first is {missing[0]}")

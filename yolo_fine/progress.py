@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How far a long piece of work has come: one line of the error stream, if that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+INTERVAL = 0.2  # seconds between two updates
+
+
+@contextmanager
+def progress_line(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that takes how much is done, and of how much; the line is gone when the work is."""
+    started = shown = time.monotonic()
+    live = sys.stderr.isatty()
+
+    def update(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if live and now - shown > INTERVAL:
+            shown = now
+            left = (now - started) / max(done, 1) * (total - done)
+            print(f"\r{what}: {done} of {total}, {left:.0f} s left\x1b[K", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield update
+    finally:
+        if live and shown > started:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
