@@ -19,7 +19,7 @@ class TestTimmAttn(BlockContract):
     channels = (32,)
     published = {"gain": None}
     parameters = [((128,), {}, 5 + 128), ((128,), {"gain": None}, 5)]
-    wrong = [((32,), {"name": "ecaa"}, "timm"), ((32,), {"gain": "x"}, "gain")]
+    wrong = [((32,), {"name": "ecaa"}, "timm"), ((32,), {"name": 5}, "name"), ((32,), {"gain": "x"}, "gain")]
 
 
 LAYERS = ["se", "ese", "eca", "ceca", "gc", "cbam", "GlobalContext", "SqueezeExcite", "EffectiveSqueezeExcite"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_positive, require_positive_number
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -47,16 +47,14 @@ class A2N(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 4, temperature: float = 30.0, gain: float | None = 0.0) -> None:
         super().__init__()
-        require(type(reduction) is int and reduction > 0, "A2N", "reduction", reduction, "a positive integer")
-        number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
-        require(number and temperature > 0, "A2N", "temperature", temperature, "a positive number")
+        require_positive("A2N", "reduction", reduction)
+        require_positive_number("A2N", "temperature", temperature)
         require_gain("A2N", gain)
         hidden = max(1, channels // reduction)
         self.temperature = temperature
         self.first = nn.Conv2d(channels, channels, 1, bias=False)
-        self.read = nn.Conv2d(
-            channels, 3 * channels, 3, padding=1, bias=False
-        )  # what is gated, its gate, the plain one
+        # Three convolutions of one map as one: what is gated, its gate, and the branch without attention.
+        self.read = nn.Conv2d(channels, 3 * channels, 3, padding=1, bias=False)
         self.gate = nn.Conv2d(channels, channels, 1)
         self.attend = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.squeeze = nn.Linear(channels, hidden, bias=False)

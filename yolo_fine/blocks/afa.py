@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import require
+from yolo_fine.blocks.checks import require_positive
 from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
-from yolo_fine.blocks.ms_cam import PooledConv
+from yolo_fine.blocks.pooled_conv import PooledConv
 from yolo_fine.registry import block
 
 
@@ -48,7 +49,7 @@ class AFA(nn.Module):
 
     def __init__(self, c_high: int, c_low: int, reduction: int = 16) -> None:
         super().__init__()
-        require(type(reduction) is int and reduction > 0, "AFA", "reduction", reduction, "a positive integer")
+        require_positive("AFA", "reduction", reduction)
         hidden = max(1, c_low // reduction)
         self.project = projection(c_high, c_low)
         self.spatial = nn.Sequential(
@@ -56,9 +57,7 @@ class AFA(nn.Module):
             Conv(c_low, c_low, 3, act=nn.ReLU()),
             nn.Conv2d(c_low, 1, 1, bias=False),
         )
-        self.channel = nn.Sequential(
-            PooledConv(c_low, hidden, nn.ReLU(), bias=False), nn.Conv2d(hidden, c_low, 1, bias=False)
-        )
+        self.channel = nn.Sequential(PooledConv(c_low, hidden, nn.ReLU()), nn.Conv2d(hidden, c_low, 1, bias=False))
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Take from each map what the attentions say."""
@@ -67,4 +66,4 @@ class AFA(nn.Module):
         a = self.spatial(low).sigmoid().to(low.dtype)
         peak = self.channel(high.amax((2, 3), keepdim=True))
         m = (peak + self.channel(high.mean((2, 3), keepdim=True))).sigmoid().to(low.dtype)
-        return a * ((1 - m) * low) + (1 - a) * (m * high)
+        return torch.lerp(m * high, (1 - m) * low, a)

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require
+from yolo_fine.blocks.checks import require_positive, require_positive_number
 from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
 from yolo_fine.blocks.ms_cam import MultiScaleChannelAttention
 from yolo_fine.registry import block
@@ -48,9 +47,8 @@ class AFF(nn.Module):
 
     def __init__(self, c_high: int, c_low: int, reduction: int = 4, scale: float = 2.0) -> None:
         super().__init__()
-        require_reduction("AFF", reduction)
-        number = isinstance(scale, (int, float)) and not isinstance(scale, bool)
-        require(number and scale > 0, "AFF", "scale", scale, "a positive number")
+        require_positive("AFF", "reduction", reduction)
+        require_positive_number("AFF", "scale", scale)
         self.scale = float(scale)
         self.project = projection(c_high, c_low)
         self.attention = MultiScaleChannelAttention(c_low, reduction)
@@ -91,7 +89,7 @@ class iAFF(nn.Module):
 
     def __init__(self, c_high: int, c_low: int, reduction: int = 4) -> None:
         super().__init__()
-        require_reduction("iAFF", reduction)
+        require_positive("iAFF", "reduction", reduction)
         self.project = projection(c_high, c_low)
         self.first = MultiScaleChannelAttention(c_low, reduction)
         self.second = MultiScaleChannelAttention(c_low, reduction)
@@ -102,8 +100,3 @@ class iAFF(nn.Module):
         high, low = self.project(x[0]).to(x[1].dtype), x[1]
         mixed = torch.lerp(high, low, self.first(low + high))
         return torch.lerp(high, low, self.second(mixed))
-
-
-def require_reduction(owner: str, reduction: Any) -> None:
-    """Raise :class:`BlockArgumentError` unless ``reduction`` is a positive integer."""
-    require(type(reduction) is int and reduction > 0, owner, "reduction", reduction, "a positive integer")

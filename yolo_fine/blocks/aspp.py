@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require, require_gain, require_rates
 from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.pooled_conv import PooledConv
 from yolo_fine.registry import block
 
 
@@ -52,7 +52,7 @@ class ASPPLite(nn.Module):
         hidden = channels // 4
         self.entry = Conv(channels, hidden * (1 + len(dilations)), 1)
         self.branches = nn.ModuleList(Conv(hidden, hidden, 3, g=hidden, d=rate) for rate in dilations)
-        self.pooled = MeanConv(channels, hidden, 1)
+        self.pooled = PooledConv(channels, hidden)
         self.merge = Conv(hidden * (2 + len(dilations)), channels, 1)
         self.gain = None if gain is None else ResidualGain(channels, gain)
 
@@ -63,21 +63,3 @@ class ASPPLite(nn.Module):
         whole = self.pooled(x.mean((2, 3), keepdim=True)).expand_as(near)
         y = self.merge(torch.cat([near, *far, whole], dim=1))
         return y if self.gain is None else self.gain(x, y)
-
-
-class MeanConv(Conv):
-    """Conv of the mean over a map; a single one, which has no statistics, is normed by the running ones."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve means (B, c1, 1, 1)."""
-        if not (self.training and x.shape[0] == 1):
-            return super().forward(x)
-        norm = self.bn
-        y = F.batch_norm(self.conv(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
-        return self.act(y)
-
-
-def require_rates(owner: str, dilations: object) -> None:
-    """Raise :class:`BlockArgumentError` unless ``dilations`` is a list of positive integers."""
-    rates = isinstance(dilations, (list, tuple)) and all(type(rate) is int and rate > 0 for rate in dilations)
-    require(rates and bool(dilations), owner, "dilations", dilations, "a list of positive integers")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_odd, require_positive, require_scale
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.reassembly import reassemble
 from yolo_fine.registry import block
@@ -49,10 +49,9 @@ class CARAFE(nn.Module):
         self, channels: int, scale: int = 2, kernel: int = 5, hidden: int = 64, *, gain: float | None = None
     ) -> None:
         super().__init__()
-        require(type(scale) is int and scale >= 2, "CARAFE", "scale", scale, "a whole number from 2")
-        odd = type(kernel) is int and kernel >= 3 and kernel % 2 == 1
-        require(odd, "CARAFE", "kernel", kernel, "an odd number from 3")
-        require(type(hidden) is int and hidden > 0, "CARAFE", "hidden", hidden, "a positive whole number")
+        require_scale("CARAFE", scale)
+        require_odd("CARAFE", "kernel", kernel)
+        require_positive("CARAFE", "hidden", hidden)
         require_gain("CARAFE", gain)
         self.scale, self.kernel = scale, kernel
         self.compress = nn.Conv2d(channels, hidden, 1)

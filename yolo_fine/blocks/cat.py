@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_positive
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -17,9 +17,10 @@ from yolo_fine.registry import block
 class CAT(nn.Module):
     """CAT attention: ``x·(e1·A_c + e2·A_s)``, gates of channels and positions that learn how much each counts.
 
-    RECONSTRUCTION. CAT (IET Computer Vision 2023, arXiv 2212.06335) published no code and its text could not be read.
-    Known are the three poolings (mean, maximum and entropy), the shared MLP, and the trained factors that weigh the
-    poolings (inside) and the two attentions (outside). The rest is ours:
+    RECONSTRUCTION. "CAT: Learning to Collaborate Channel and Spatial Attention from Multi-Information Fusion" (IET
+    Computer Vision 2023, arXiv 2212.06335) published no code and its text could not be read. Known are the three
+    poolings (mean, maximum and entropy), the shared MLP, and the trained factors that weigh the poolings (inside) and
+    the two attentions (outside). The rest is ours:
 
     * Entropy of n values: that of their softmax, divided by log n, so that it lies between 0 and 1.
     * ``A_c = σ(Σ_j a_j·MLP(pool_j))`` over the three pools of each channel.
@@ -46,7 +47,7 @@ class CAT(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 16, gain: float | None = 0.0) -> None:
         super().__init__()
-        require(type(reduction) is int and reduction > 0, "CAT", "reduction", reduction, "a positive integer")
+        require_positive("CAT", "reduction", reduction)
         require_gain("CAT", gain)
         hidden = max(1, channels // reduction)
         self.largest = math.log(max(2, channels))  # entropy across channels

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_positive
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -42,7 +42,7 @@ class CBAM(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 16, gain: float | None = 0.0) -> None:
         super().__init__()
-        require(type(reduction) is int and reduction > 0, "CBAM", "reduction", reduction, "a positive integer")
+        require_positive("CBAM", "reduction", reduction)
         require_gain("CBAM", gain)
         hidden = max(1, channels // reduction)
         self.mlp = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))

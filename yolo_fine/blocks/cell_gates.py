@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_positive
 
 
 class ChannelGate(nn.Module):
@@ -63,6 +63,6 @@ class PositionGate(nn.Module):
 
 def check_gates(owner: str, cells: Any, reduction: Any, gain: Any) -> None:
     """Raise :class:`BlockArgumentError` for an argument that no block with these gates takes."""
-    require(type(cells) is int and cells > 0, owner, "cells", cells, "a positive integer")
-    require(type(reduction) is int and reduction > 0, owner, "reduction", reduction, "a positive integer")
+    require_positive(owner, "cells", cells)
+    require_positive(owner, "reduction", reduction)
     require_gain(owner, gain)

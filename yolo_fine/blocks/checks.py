@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,10 +31,42 @@ def require_divisor(owner: str, argument: str, value: Any, channels: int) -> Non
     require(whole and channels % value == 0, owner, argument, value, f"a divisor of the {channels} channels")
 
 
+def require_positive(owner: str, argument: str, value: Any) -> None:
+    """Raise :class:`BlockArgumentError` unless ``value`` is a positive integer (True is none)."""
+    require(type(value) is int and value > 0, owner, argument, value, "a positive integer")
+
+
+def require_scale(owner: str, scale: Any) -> None:
+    """Raise :class:`BlockArgumentError` unless ``scale`` is an integer from 2."""
+    require(type(scale) is int and scale >= 2, owner, "scale", scale, "a whole number from 2")
+
+
+def require_odd(owner: str, argument: str, value: Any, least: int = 3) -> None:
+    """Raise :class:`BlockArgumentError` unless ``value`` is an odd integer from ``least``."""
+    odd = type(value) is int and value >= least and value % 2 == 1
+    require(odd, owner, argument, value, f"an odd number from {least}")
+
+
+def require_rates(owner: str, dilations: Any) -> None:
+    """Raise :class:`BlockArgumentError` unless ``dilations`` is a list of positive integers, not empty."""
+    rates = isinstance(dilations, (list, tuple)) and all(type(rate) is int and rate > 0 for rate in dilations)
+    require(rates and len(dilations) > 0, owner, "dilations", dilations, "a list of positive integers")
+
+
+def require_positive_number(owner: str, argument: str, value: Any) -> None:
+    """Raise :class:`BlockArgumentError` unless ``value`` is a finite number above 0."""
+    require(is_number(value) and value > 0, owner, argument, value, "a positive number")
+
+
 def require_gain(owner: str, gain: Any, optional: bool = True) -> None:
-    """Raise :class:`BlockArgumentError` unless ``gain`` is a number, or None where that is ``optional``."""
-    number = isinstance(gain, (int, float)) and not isinstance(gain, bool)
-    require(number or (optional and gain is None), owner, "gain", gain, "a number or None" if optional else "a number")
+    """Raise :class:`BlockArgumentError` unless ``gain`` is a finite number, or None where that is ``optional``."""
+    accepted = is_number(gain) or (optional and gain is None)
+    require(accepted, owner, "gain", gain, "a number or None" if optional else "a number")
+
+
+def is_number(value: Any) -> bool:
+    """Whether ``value`` is a finite number (True is none)."""
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def largest_divisor(channels: int, limit: int) -> int:

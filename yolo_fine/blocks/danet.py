@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_positive
 from yolo_fine.registry import block
 
 PAPER = "https://arxiv.org/abs/1809.02983"
@@ -39,7 +39,7 @@ class PAM(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 8, gain: float = 0.0) -> None:
         super().__init__()
-        require(type(reduction) is int and reduction > 0, "PAM", "reduction", reduction, "a positive integer")
+        require_positive("PAM", "reduction", reduction)
         require_gain("PAM", gain, optional=False)
         narrow = max(1, channels // reduction)
         self.widths = [narrow, narrow, channels]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain
+from yolo_fine.blocks.checks import largest_divisor, require_divisor, require_gain, require_odd
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -17,9 +17,9 @@ from yolo_fine.registry import block
 class DCDC(nn.Module):
     """Sum of a convolution that varies with the position and one that varies with the picture.
 
-    RECONSTRUCTION. DCDC (arXiv 2211.06163) published no code and its text could not be read. Known is the sum of two
-    branches with predicted kernels: LSA, a kernel for each position, and GSI, one kernel for each picture, the same at
-    all positions. Their forms are ours, both depthwise:
+    RECONSTRUCTION. "Dual Complementary Dynamic Convolution for Image Recognition" (arXiv 2211.06163) published no code
+    and its text could not be read. Known is the sum of two branches with predicted kernels: LSA, a kernel for each
+    position, and GSI, one kernel for each picture, the same at all positions. Their forms are ours, both depthwise:
 
     * LSA is an involution: 1x1 convolution to C/4, batch norm, ReLU, 1x1 convolution to k² weights for each group of
       channels, at each position.
@@ -50,8 +50,7 @@ class DCDC(nn.Module):
     def __init__(self, channels: int, kernel: int = 3, groups: int | None = None, gain: float | None = 0.0) -> None:
         super().__init__()
         groups = largest_divisor(channels, channels // 16) if groups is None else groups
-        odd = type(kernel) is int and kernel >= 3 and kernel % 2 == 1
-        require(odd, "DCDC", "kernel", kernel, "an odd number from 3")
+        require_odd("DCDC", "kernel", kernel)
         require_divisor("DCDC", "groups", groups, channels)
         require_gain("DCDC", gain)
         hidden = max(1, channels // 4)
@@ -71,6 +70,6 @@ class DCDC(nn.Module):
         for tap in range(taps):
             row, column = divmod(tap, self.kernel)
             view = padded[..., row : row + height, column : column + width]
-            y = y + view * (local[:, :, :, tap] + shared[:, :, :, tap])
+            y = torch.addcmul(y, view, local[:, :, :, tap] + shared[:, :, :, tap])
         y = y.flatten(1, 2)
         return y if self.gain is None else self.gain(x, y)

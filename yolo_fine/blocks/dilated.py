@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
 from yolo_fine.blocks.cbam import CBAM
-from yolo_fine.blocks.checks import halves, require, require_gain, require_sizes
+from yolo_fine.blocks.checks import doubles, halves, require, require_gain, require_rates, require_sizes
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -22,8 +22,9 @@ PAPER = "https://arxiv.org/abs/2212.02809"
 class DilatedContext(nn.Module):
     """DCM: parallel dilated convolutions with Mish, for context without loss of resolution.
 
-    RECONSTRUCTION. The paper (arXiv 2212.02809) published no code and only its abstract could be read: it names a
-    "dilated convolutions mish" module that fuses maps of different receptive fields. Rates, widths and wiring are ours:
+    RECONSTRUCTION. "An advanced YOLOv3 method for small object detection" (arXiv 2212.02809) published no code and only
+    its abstract could be read: it names a "dilated convolutions mish" module that fuses maps of different receptive
+    fields. Rates, widths and wiring are ours:
     ``y = CBM1x1(x; C to C/4)``, ``CBM3x3(y; dilation r)`` for each rate r, ``block = Mish(x + CB1x1(concat; to C))``
     (C convolution, B batch norm, M Mish).
 
@@ -46,8 +47,7 @@ class DilatedContext(nn.Module):
     def __init__(self, channels: int, dilations: tuple[int, ...] = (1, 2, 3, 5), gain: float | None = 0.0) -> None:
         super().__init__()
         require(channels % 4 == 0, "DilatedContext", "channels", channels, "divisible by 4")
-        rates = isinstance(dilations, (list, tuple)) and all(type(r) is int and r > 0 for r in dilations)
-        require(rates and len(dilations) > 0, "DilatedContext", "dilations", dilations, "a list of positive integers")
+        require_rates("DilatedContext", dilations)
         require_gain("DilatedContext", gain)
         hidden = channels // 4
         self.reduce = Conv(channels, hidden, 1, act=nn.Mish())
@@ -74,10 +74,10 @@ class DilatedContext(nn.Module):
 class DilatedFusion(nn.Module):
     """DCMFuse: a map fused with its coarser and its finer neighbour, the finer one filtered by attention.
 
-    RECONSTRUCTION. The paper (arXiv 2212.02809) published no code and only its abstract could be read: CBAM on the
-    shallow maps against noise, and a multi-scale fusion module. The wiring is ours: ``d = up2(CB1x1 deep)``,
-    ``m = CB1x1 mid``, ``s = CBAM(CB3x3/2 shallow)``, ``block = CB1x1(concat[d, m, s]; to c_mid)`` (C convolution,
-    B batch norm, no activation).
+    RECONSTRUCTION. "An advanced YOLOv3 method for small object detection" (arXiv 2212.02809) published no code and only
+    its abstract could be read: CBAM on the shallow maps against noise, and a multi-scale fusion module. The wiring is
+    ours: ``d = up2(CB1x1 deep)``, ``m = CB1x1 mid``, ``s = CBAM(CB3x3/2 shallow)``,
+    ``block = CB1x1(concat[d, m, s]; to c_mid)`` (C convolution, B batch norm, no activation).
 
     At init: with ``gain=0.0`` the output equals ``mid`` to the bit: ``mid + g·(block - mid)``.
 
@@ -113,9 +113,9 @@ class DilatedFusion(nn.Module):
         require_sizes(
             self, halves(deep, mid), "'deep' must have half the height and width of 'mid'", deep=deep, mid=mid
         )
-        filtered = self.filter(self.shallow(shallow))
-        fits = torch.jit.is_tracing() or filtered.shape[2:] == mid.shape[2:]
+        fits = doubles(mid, shallow)
         require_sizes(self, fits, "'shallow' must have twice the height and width of 'mid'", shallow=shallow, mid=mid)
+        filtered = self.filter(self.shallow(shallow))
         above = F.interpolate(self.deep(deep), size=mid.shape[2:], mode="nearest")
         y = self.merge(torch.cat([above, self.mid(mid), filtered], dim=1))
         return y if self.gain is None else self.gain(mid, y)

@@ -16,8 +16,9 @@ from yolo_fine.registry import block
 class DWR(nn.Module):
     """Dilation-wise residual, in the form that YOLO forks use.
 
-    RECONSTRUCTION after "DWRSeg" (arXiv 2212.01173); no code of the authors was found. This is the form that
-    independent ports share: ``r = Conv3x3(x; to C/2)``; 3x3 convolutions of r with dilation 1 (to C), 3 and 5 (to C/2
+    RECONSTRUCTION after "DWRSeg: Rethinking Efficient Acquisition of Multi-scale Contextual Information for Real-time
+    Semantic Segmentation" (arXiv 2212.01173); no code of the authors was found. This is the form that independent ports
+    share: ``r = Conv3x3(x; to C/2)``; 3x3 convolutions of r with dilation 1 (to C), 3 and 5 (to C/2
     each); ``block = x + Conv1x1(concat; to C)``; batch norm and the model's activation after each convolution. The
     paper itself, as far as is known, has depthwise dilated convolutions there.
 

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import largest_divisor, require, require_choice, require_divisor, require_gain
+from yolo_fine.blocks.checks import (
+    largest_divisor,
+    require,
+    require_choice,
+    require_divisor,
+    require_gain,
+    require_scale,
+)
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -60,8 +67,7 @@ class DySample(nn.Module):
     ) -> None:
         super().__init__()
         groups = largest_divisor(channels, 4) if groups is None else groups
-        whole = isinstance(scale, int) and not isinstance(scale, bool)
-        require(whole and scale >= 2, "DySample", "scale", scale, "a whole number from 2")
+        require_scale("DySample", scale)
         require_choice("DySample", "style", style, ("lp", "pl"))
         require_divisor("DySample", "groups", groups, channels)
         shuffles = style == "lp" or channels % scale**2 == 0

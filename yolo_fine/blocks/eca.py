@@ -7,7 +7,7 @@ import math
 
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_odd
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.gates import gated
 from yolo_fine.registry import block
@@ -41,8 +41,7 @@ class ECA(nn.Module):
     def __init__(self, channels: int, kernel: int | None = None, gain: float | None = 0.0) -> None:
         super().__init__()
         kernel = eca_kernel(channels) if kernel is None else kernel
-        odd = type(kernel) is int and kernel > 0 and kernel % 2 == 1
-        require(odd, "ECA", "kernel", kernel, "an odd positive integer")
+        require_odd("ECA", "kernel", kernel, least=1)
         require_gain("ECA", gain)
         self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
         self.gain = None if gain is None else ResidualGain(channels, gain)

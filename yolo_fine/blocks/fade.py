@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import doubles, require, require_gain, require_sizes
+from yolo_fine.blocks.checks import doubles, require_gain, require_odd, require_positive, require_sizes
+from yolo_fine.blocks.equal_maps import projection
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.reassembly import fine_cells, reassemble
 from yolo_fine.registry import block
@@ -59,12 +59,11 @@ class FADE(nn.Module):
         self, c_deep: int, c_shallow: int, kernel: int = 5, hidden: int = 64, *, gain: float | None = 0.0
     ) -> None:
         super().__init__()
-        odd = type(kernel) is int and kernel >= 3 and kernel % 2 == 1
-        require(odd, "FADE", "kernel", kernel, "an odd number from 3")
-        require(type(hidden) is int and hidden > 0, "FADE", "hidden", hidden, "a positive whole number")
+        require_odd("FADE", "kernel", kernel)
+        require_positive("FADE", "hidden", hidden)
         require_gain("FADE", gain)
         self.kernel = kernel
-        self.project = nn.Identity() if c_deep == c_shallow else Conv(c_deep, c_shallow, 1, act=False)
+        self.project = projection(c_deep, c_shallow)
         self.deep = nn.Conv2d(c_shallow, hidden, 1, bias=False)
         self.shallow = nn.Conv2d(c_shallow, hidden, 1)
         self.encode = nn.Conv2d(hidden, kernel**2, 3, padding=1)

@@ -13,6 +13,7 @@ from ultralytics.nn.modules import Conv
 
 from yolo_fine.blocks.checks import (
     halves,
+    is_number,
     largest_divisor,
     require,
     require_choice,
@@ -117,7 +118,8 @@ class FINE(nn.Module):
         require_choice("FINE", "qk_norm", qk_norm, ("mean", "sum"))
         require_choice("FINE", "attn_norm", attn_norm, ("rms", "layer"))
         require_gain("FINE", gain, optional=False)
-        require(mlp_ratio * c_low >= 1, "FINE", "mlp_ratio", mlp_ratio, "positive")
+        wide = is_number(mlp_ratio) and mlp_ratio * c_low >= 1
+        require(wide, "FINE", "mlp_ratio", mlp_ratio, f"a number from 1/{c_low}")
         require(not (cosformer and attn == "softmax"), "FINE", "cosformer", cosformer, "False with attn='softmax'")
         require(embed or c_high == c_low, "FINE", "embed", embed, f"True where {c_high} channels meet {c_low}")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_odd, require_positive
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.norms import ChannelLayerNorm
 from yolo_fine.registry import block
@@ -44,9 +44,8 @@ class FocalModulation(nn.Module):
 
     def __init__(self, channels: int, levels: int = 2, window: int = 3, gain: float | None = 0.0) -> None:
         super().__init__()
-        require(type(levels) is int and levels > 0, "FocalModulation", "levels", levels, "a positive integer")
-        odd = type(window) is int and window > 0 and window % 2 == 1
-        require(odd, "FocalModulation", "window", window, "an odd number")
+        require_positive("FocalModulation", "levels", levels)
+        require_odd("FocalModulation", "window", window, least=1)
         require_gain("FocalModulation", gain)
         self.widths = [channels, channels, levels + 1]
         self.entry = nn.Conv2d(channels, sum(self.widths), 1)
@@ -71,6 +70,6 @@ class FocalModulation(nn.Module):
         gathered = torch.zeros_like(query)
         for level, gate in zip(self.levels, near, strict=True):
             context = F.gelu(level(context))
-            gathered = gathered + context * gate
-        gathered = gathered + F.gelu(context.mean((2, 3), keepdim=True)) * far
+            gathered = torch.addcmul(gathered, context, gate)
+        gathered = torch.addcmul(gathered, F.gelu(context.mean((2, 3), keepdim=True)), far)
         return self.exit(query * self.modulator(gathered))

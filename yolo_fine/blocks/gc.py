@@ -6,7 +6,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import is_number, require, require_gain
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -43,8 +43,7 @@ class GC(nn.Module):
         self, channels: int, ratio: float = 0.25, multiply: bool = False, *, gain: float | None = None
     ) -> None:
         super().__init__()
-        number = isinstance(ratio, (int, float)) and not isinstance(ratio, bool)
-        require(number and channels * ratio >= 1, "GC", "ratio", ratio, f"at least 1/{channels}")
+        require(is_number(ratio) and channels * ratio >= 1, "GC", "ratio", ratio, f"at least 1/{channels}")
         require_gain("GC", gain)
         hidden = int(channels * ratio)
         self.mask = nn.Conv2d(channels, 1, 1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain
+from yolo_fine.blocks.checks import largest_divisor, require_divisor, require_gain, require_positive
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.token_attention import TokenAttention
 from yolo_fine.blocks.windows import from_windows, pad_to_multiple, real_cells, to_windows
@@ -48,7 +48,7 @@ class HLG(nn.Module):
     def __init__(self, channels: int, window: int = 8, heads: int | None = None, gain: float | None = 0.0) -> None:
         super().__init__()
         heads = largest_divisor(channels, channels // 32) if heads is None else heads
-        require(type(window) is int and window > 0, "HLG", "window", window, "a positive integer")
+        require_positive("HLG", "window", window)
         require_divisor("HLG", "heads", heads, channels)
         require_gain("HLG", gain)
         self.window, self.heads = window, heads

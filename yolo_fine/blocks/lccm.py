@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
 from yolo_fine.blocks.cell_gates import ChannelGate, PositionGate, check_gates
-from yolo_fine.blocks.checks import require_sizes
+from yolo_fine.blocks.checks import doubles, require_sizes
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.pooling import pool_to_grid
 from yolo_fine.registry import block
@@ -20,9 +19,10 @@ PAPER = "https://arxiv.org/abs/2209.13933"
 
 @block(inputs=("high", "low"), out="low", kind="fuse", paper=PAPER, strides=(2, 1))
 class LCCM(nn.Module):
-    """Top-down LCCM of DPNet (arXiv 2209.13933): ``low·(c + s + 1)``, gates made with the coarser map.
+    """Top-down LCCM of DPNet: ``low·(c + s + 1)``, gates made with the coarser map.
 
-    The paper's text could not be read; the steps are those of the authors' code (its class
+    "DPNet: Dual-Path Network for Real-time Object Detection with Lightweight Attention" (arXiv 2209.13933). The paper's
+    text could not be read; the steps are those of the authors' code (its class
     LCAM_Pyramid2_avgpool_TD). Both maps are pooled to p² cells (see :class:`LSCM`); 1x1 convolutions make values and
     keys (m = c_low/r numbers each) of the coarse cells and a query (one number) of the fine ones.
     ``c = σ(LayerNorm(W(Σ_cells value·query)))`` per channel, ``s = σ(Σ_cells w·⟨key, V low⟩ + b)`` per position.
@@ -66,15 +66,16 @@ class LCCM(nn.Module):
         high, low = x
         value, key = self.value_key(pool_to_grid(high, self.cells)).flatten(2).chunk(2, dim=1)
         channel = self.channel(value, self.query(pool_to_grid(low, self.cells)).flatten(2))
-        y = low * (channel.to(low.dtype) + self.position(low, key).to(low.dtype) + 1)
+        y = low * (channel.to(low.dtype) + 1 + self.position(low, key).to(low.dtype))
         return y if self.gain is None else self.gain(low, y)
 
 
 @block(inputs=("high", "low"), out="high", kind="fuse", paper=PAPER, strides=(1, 0.5))
 class LCCMBottomUp(nn.Module):
-    """Bottom-up LCCM of DPNet (arXiv 2209.13933): ``high·(c + s + 1)``, gates made with the finer map.
+    """Bottom-up LCCM of DPNet: ``high·(c + s + 1)``, gates made with the finer map.
 
-    The paper's text could not be read; the steps are those of the authors' code (its class
+    "DPNet: Dual-Path Network for Real-time Object Detection with Lightweight Attention" (arXiv 2209.13933). The paper's
+    text could not be read; the steps are those of the authors' code (its class
     LCAM_Pyramid2_avgpool_BU). As :class:`LCCM`, but the coarse map is gated. The products of all keys with every fine
     position are p² maps, which a 5x5 convolution of stride 2 (batch norm, SiLU) makes one of the coarse
     size before its sigmoid.
@@ -116,11 +117,11 @@ class LCCMBottomUp(nn.Module):
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Gate ``high``, the first of the two maps."""
         high, low = x
+        fits = doubles(high, low)
+        require_sizes(self, fits, "'low' must have twice the height and width of 'high'", high=high, low=low)
         value, key = self.value_key(pool_to_grid(high, self.cells)).flatten(2).chunk(2, dim=1)
         channel = self.channel(value, self.query(pool_to_grid(low, self.cells)).flatten(2))
         logits = key.transpose(1, 2) @ self.pixel(low).flatten(2)
         position = self.down(logits.reshape(low.shape[0], -1, low.shape[2], low.shape[3]))
-        fits = torch.jit.is_tracing() or position.shape[2:] == high.shape[2:]
-        require_sizes(self, fits, "'low' must have twice the height and width of 'high'", high=high, low=low)
-        y = high * (channel.to(high.dtype) + position.sigmoid().to(high.dtype) + 1)
+        y = high * (channel.to(high.dtype) + 1 + position.sigmoid().to(high.dtype))
         return y if self.gain is None else self.gain(high, y)

@@ -9,8 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require, require_choice, require_divisor, require_gain
+from yolo_fine.blocks.checks import (
+    require_choice,
+    require_divisor,
+    require_gain,
+    require_odd,
+    require_positive_number,
+    require_scale,
+)
 from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.norms import ChannelLayerNorm
 from yolo_fine.blocks.sampling import sample, weighted_sample
 from yolo_fine.registry import block
 
@@ -68,20 +76,19 @@ class LDAAQU(nn.Module):
         gain: float | None = None,
     ) -> None:
         super().__init__()
-        require(type(scale) is int and scale >= 2, "LDAAQU", "scale", scale, "a whole number from 2")
-        odd = type(kernel) is int and kernel >= 3 and kernel % 2 == 1
-        require(odd, "LDAAQU", "kernel", kernel, "an odd number from 3")
+        require_scale("LDAAQU", scale)
+        require_odd("LDAAQU", "kernel", kernel)
         require_divisor("LDAAQU", "reduction", reduction, channels)
         require_divisor("LDAAQU", "groups", groups, channels // reduction)
-        require(type(reach) in (int, float) and reach > 0, "LDAAQU", "reach", reach, "a positive number")
+        require_positive_number("LDAAQU", "reach", reach)
         require_choice("LDAAQU", "padding", padding, ("border", "zeros"))
         require_gain("LDAAQU", gain)
         self.scale, self.kernel, self.groups, self.reach, self.padding = scale, kernel, groups, reach, padding
         narrow, each = channels // reduction, channels // reduction // groups
-        self.norm = nn.LayerNorm(channels)
+        self.norm = ChannelLayerNorm(channels)
         self.query_key = nn.Conv2d(channels, 2 * narrow, 1, bias=False)  # both read the same map: one product
         self.offset_depthwise = nn.Conv2d(each, each, 3, padding=1, groups=each, bias=False)
-        self.offset_norm = nn.LayerNorm(each)
+        self.offset_norm = ChannelLayerNorm(each)
         self.offset = nn.Conv2d(each, 2 * kernel**2, 3, padding=1)
         self.position = nn.Parameter(nn.init.trunc_normal_(torch.empty(kernel**2, narrow), std=0.02))
         for weight in (*self.query_key.weight.chunk(2), self.offset_depthwise.weight):
@@ -93,7 +100,7 @@ class LDAAQU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Upsample a map."""
         batch, _, height, width = x.shape
-        query, key = self.query_key(over_channels(self.norm, x)).chunk(2, dim=1)
+        query, key = self.query_key(self.norm(x)).chunk(2, dim=1)
         size = (self.scale * height, self.scale * width)
         query = F.interpolate(query, size=size, mode="bilinear", align_corners=True)
         rows, columns = self._points(query)
@@ -109,7 +116,7 @@ class LDAAQU(nn.Module):
         """Rows and columns of the points of each output cell, (B·groups, k², rH, rW), between -1 and 1 on the map."""
         batch, _, height, width = query.shape
         grouped = query.reshape(batch * self.groups, -1, height, width)
-        hidden = F.gelu(over_channels(self.offset_norm, self.offset_depthwise(grouped)))
+        hidden = F.gelu(self.offset_norm(self.offset_depthwise(grouped)))
         offsets = self.reach * self.offset(hidden).float().tanh().unflatten(1, (self.kernel**2, 2))
         steps = torch.arange(self.kernel, dtype=torch.float32, device=query.device) - self.kernel // 2
         down, across = steps.repeat_interleave(self.kernel).view(-1, 1, 1), steps.repeat(self.kernel).view(-1, 1, 1)
@@ -126,8 +133,3 @@ class LDAAQU(nn.Module):
         grouped = query.reshape(batch * self.groups, -1, 1, height, width)
         logits = (grouped * keys).sum(1).unflatten(0, (batch, self.groups)).sum(1)
         return (logits + F.conv2d(query, self.position.float()[:, :, None, None])).float().softmax(1)
-
-
-def over_channels(norm: nn.LayerNorm, x: Tensor) -> Tensor:
-    """Apply a LayerNorm to the channels of a map."""
-    return norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -13,9 +13,10 @@ from yolo_fine.registry import block
 
 @block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2209.13933")
 class LSCM(nn.Module):
-    """LSCM of DPNet (arXiv 2209.13933): ``x·c + x·s``, a gate c per channel and a gate s per position.
+    """LSCM of DPNet: ``x·c + x·s``, a gate c per channel and a gate s per position.
 
-    The paper's text could not be read; the steps are those of the authors' code (its class LSAM_Pyramid2).
+    "DPNet: Dual-Path Network for Real-time Object Detection with Lightweight Attention" (arXiv 2209.13933). The paper's
+    text could not be read; the steps are those of the authors' code (its class LSAM_Pyramid2).
 
     1. The map is pooled to p² cells; a 1x1 convolution makes of each a value (m = C/r numbers), a query (one number)
        and a key (m numbers).

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_positive
 from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.pooled_conv import PooledConv
 from yolo_fine.registry import block
 
 
@@ -18,22 +18,6 @@ class BiasedConv(Conv):
     def __init__(self, c1: int, c2: int, act: nn.Module | bool) -> None:
         super().__init__(c1, c2, 1, act=act)
         self.conv = nn.Conv2d(c1, c2, 1)
-
-
-class PooledConv(Conv):
-    """1x1 Conv for pooled maps: a single cell, which has no statistics, is normed by the running ones."""
-
-    def __init__(self, c1: int, c2: int, act: nn.Module | bool, bias: bool = True) -> None:
-        super().__init__(c1, c2, 1, act=act)
-        self.conv = nn.Conv2d(c1, c2, 1, bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve a pooled map (B, c1, 1, 1)."""
-        if not (self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1):
-            return super().forward(x)
-        norm = self.bn
-        y = F.batch_norm(self.conv(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
-        return self.act(y)
 
 
 class MultiScaleChannelAttention(nn.Module):
@@ -51,7 +35,9 @@ class MultiScaleChannelAttention(nn.Module):
         super().__init__()
         hidden = max(1, channels // reduction)
         self.local = nn.Sequential(BiasedConv(channels, hidden, nn.ReLU()), BiasedConv(hidden, channels, False))
-        self.pooled = nn.Sequential(PooledConv(channels, hidden, nn.ReLU()), PooledConv(hidden, channels, False))
+        self.pooled = nn.Sequential(
+            PooledConv(channels, hidden, nn.ReLU(), bias=True), PooledConv(hidden, channels, False, bias=True)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Make the gate of a map."""
@@ -85,7 +71,7 @@ class MSCAM(MultiScaleChannelAttention):
     """
 
     def __init__(self, channels: int, reduction: int = 4, gain: float | None = 0.0) -> None:
-        require(type(reduction) is int and reduction > 0, "MSCAM", "reduction", reduction, "a positive integer")
+        require_positive("MSCAM", "reduction", reduction)
         require_gain("MSCAM", gain)
         super().__init__(channels, reduction)
         self.gain = None if gain is None else ResidualGain(channels, gain)

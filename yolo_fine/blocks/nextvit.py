@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain
+from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain, require_positive
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.sra import cells_of_the_coarsest_map
 from yolo_fine.blocks.token_attention import TokenAttention
@@ -52,7 +52,7 @@ class NCB(nn.Module):
     ) -> None:
         super().__init__()
         head_dim = largest_divisor(channels, 32) if head_dim is None else head_dim
-        require(type(mlp_ratio) is int and mlp_ratio > 0, "NCB", "mlp_ratio", mlp_ratio, "a positive integer")
+        require_positive("NCB", "mlp_ratio", mlp_ratio)
         require_divisor("NCB", "head_dim", head_dim, channels)
         require_gain("NCB", gain)
         self.local = local_attention(channels, head_dim)
@@ -156,9 +156,9 @@ class NTB(HybridTransformer):
         *,
         gain: float | None = 0.0,
     ) -> None:
-        require(type(sr) is int and sr > 0, "NTB", "sr", sr, "a positive integer")
+        require_positive("NTB", "sr", sr)
         require(type(mix) in (int, float) and 0 < mix <= 1, "NTB", "mix", mix, "above 0 and up to 1")
-        require(type(mlp_ratio) is int and mlp_ratio > 0, "NTB", "mlp_ratio", mlp_ratio, "a positive integer")
+        require_positive("NTB", "mlp_ratio", mlp_ratio)
         require_gain("NTB", gain)
         super().__init__(channels, channels, sr=sr, mix=mix, mlp_ratio=mlp_ratio, head_dim=head_dim)
         self.gain = None if gain is None else ResidualGain(channels, gain)

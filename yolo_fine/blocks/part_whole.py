@@ -6,7 +6,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain
+from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain, require_positive
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.positions import sincos_2d
 from yolo_fine.blocks.token_attention import TokenAttention
@@ -59,8 +59,8 @@ class PartWhole(nn.Module):
         super().__init__()
         heads = largest_divisor(channels, channels // 32) if heads is None else heads
         require(channels % 4 == 0, "PartWhole", "channels", channels, "divisible by 4")
-        require(type(stride) is int and stride > 0, "PartWhole", "stride", stride, "a positive integer")
-        require(type(mlp_ratio) is int and mlp_ratio > 0, "PartWhole", "mlp_ratio", mlp_ratio, "a positive integer")
+        require_positive("PartWhole", "stride", stride)
+        require_positive("PartWhole", "mlp_ratio", mlp_ratio)
         require_divisor("PartWhole", "heads", heads, channels)
         require_gain("PartWhole", gain)
         self.stride = stride

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require, require_gain, require_positive, require_scale
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -45,8 +43,8 @@ class Res2Net(nn.Module):
 
     def __init__(self, channels: int, scale: int = 4, base_width: int = 26, gain: float | None = 0.0) -> None:
         super().__init__()
-        require(type(scale) is int and scale >= 2, "Res2Net", "scale", scale, "a whole number from 2")
-        require(positive(base_width), "Res2Net", "base_width", base_width, "a positive integer")
+        require_scale("Res2Net", scale)
+        require_positive("Res2Net", "base_width", base_width)
         require_gain("Res2Net", gain)
         self.width = channels // 4 * base_width // 64
         least = f"large enough for a channel a slice: {channels} channels give {self.width}"
@@ -65,8 +63,3 @@ class Res2Net(nn.Module):
             done.append(convolve(one + done[-1]))
         y = self.act(x + self.leave(torch.cat([*done, last], dim=1)))
         return y if self.gain is None else self.gain(x, y)
-
-
-def positive(value: Any) -> bool:
-    """Whether ``value`` is a positive integer (True is none)."""
-    return type(value) is int and value > 0

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import is_number, require, require_gain
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -46,8 +46,7 @@ class RFB(nn.Module):
     def __init__(self, channels: int, scale: float = 0.1, gain: float | None = 0.0) -> None:
         super().__init__()
         require(channels % 8 == 0, "RFB", "channels", channels, "divisible by 8")
-        number = isinstance(scale, (int, float)) and not isinstance(scale, bool)
-        require(number, "RFB", "scale", scale, "a number")
+        require(is_number(scale), "RFB", "scale", scale, "a number")
         require_gain("RFB", gain)
         i, relu = channels // 8, nn.ReLU()
         self.scale = float(scale)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import doubles, require, require_gain, require_sizes
+from yolo_fine.blocks.checks import doubles, require_gain, require_odd, require_positive, require_sizes
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.reassembly import fine_cells, reassemble, similarities
 from yolo_fine.registry import block
@@ -62,9 +62,8 @@ class SAPA(nn.Module):
         self, c_deep: int, c_shallow: int, kernel: int = 5, hidden: int = 64, *, gain: float | None = None
     ) -> None:
         super().__init__()
-        odd = type(kernel) is int and kernel >= 3 and kernel % 2 == 1
-        require(odd, "SAPA", "kernel", kernel, "an odd number from 3")
-        require(type(hidden) is int and hidden > 0, "SAPA", "hidden", hidden, "a positive whole number")
+        require_odd("SAPA", "kernel", kernel)
+        require_positive("SAPA", "hidden", hidden)
         require_gain("SAPA", gain)
         self.kernel = kernel
         self.norm_deep, self.norm_shallow = nn.LayerNorm(c_deep), nn.LayerNorm(c_shallow)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require
+from yolo_fine.blocks.checks import require_positive
 from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
-from yolo_fine.blocks.ms_cam import PooledConv
+from yolo_fine.blocks.pooled_conv import PooledConv
 from yolo_fine.registry import block
 
 
@@ -17,7 +18,8 @@ from yolo_fine.registry import block
 class SDA(nn.Module):
     """Selective depth attention: ``ReLU(Σ_i a_i·Z_i)``, where for each channel the weights a_i add up to 1.
 
-    SDA-xNet (arXiv 2209.10327), the authors' code, where the maps Z_i are the outputs of the blocks of a stage:
+    "SDA-xNet: Selective Depth Attention Networks for Adaptive Multi-scale Feature Representation" (arXiv 2209.10327),
+    the authors' code, where the maps Z_i are the outputs of the blocks of a stage:
 
     1. u is the mean over all positions of the sum of the maps.
     2. ``v = ReLU(BN(Conv1x1(u)))`` with ``max(C/r, smallest)`` numbers.
@@ -46,12 +48,12 @@ class SDA(nn.Module):
 
     def __init__(self, channels: Sequence[int], reduction: int = 16, smallest: int = 64) -> None:
         super().__init__()
-        require(type(reduction) is int and reduction > 0, "SDA", "reduction", reduction, "a positive integer")
-        require(type(smallest) is int and smallest > 0, "SDA", "smallest", smallest, "a positive integer")
+        require_positive("SDA", "reduction", reduction)
+        require_positive("SDA", "smallest", smallest)
         width = channels[0]
         hidden = max(width // reduction, smallest)
         self.projections = nn.ModuleList(projection(c, width) for c in channels)
-        self.squeeze = PooledConv(width, hidden, nn.ReLU(), bias=False)
+        self.squeeze = PooledConv(width, hidden, nn.ReLU())
         self.weigh = nn.Conv2d(hidden, len(channels) * width, 1)
         self.act = nn.ReLU()
 
@@ -64,5 +66,5 @@ class SDA(nn.Module):
         weights = logits.float().unflatten(1, (len(maps), -1)).softmax(1).to(x[0].dtype)
         y = maps[0] * weights[:, 0]
         for i, one in enumerate(maps[1:], start=1):
-            y = y + one * weights[:, i]
+            y = torch.addcmul(y, one, weights[:, i])
         return self.act(y)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_positive
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.gates import gated
 from yolo_fine.registry import block
@@ -38,7 +38,7 @@ class SE(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 16, gain: float | None = 0.0) -> None:
         super().__init__()
-        require(type(reduction) is int and reduction > 0, "SE", "reduction", reduction, "a positive integer")
+        require_positive("SE", "reduction", reduction)
         require_gain("SE", gain)
         hidden = max(1, channels // reduction)
         self.squeeze = nn.Linear(channels, hidden, bias=False)

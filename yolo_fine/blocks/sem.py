@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require_gain, require_positive
 from yolo_fine.blocks.eca import eca_kernel
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.gates import gated
@@ -16,11 +16,12 @@ from yolo_fine.registry import block
 
 @block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2209.05680")
 class SEM(nn.Module):
-    """Switchable excitation module (arXiv 2209.05680), the authors' code.
+    """Switchable excitation module: a gate per channel, the product of three.
 
-    From the means ``g`` of all channels: the switch ``w = σ(Linear(g))``, three numbers, and three operators ``o₁``
-    (two layers with C/r hidden values, as SE, but with biases), ``o₂`` (a filter over the channels, as ECA) and ``o₃``
-    (one weight and one bias a channel, which start at 0 and -1). The gate is the product ``Π σ(wᵢ oᵢ)``.
+    "Switchable Self-attention Module" (arXiv 2209.05680), the authors' code. From the means ``g`` of all channels: the
+    switch ``w = σ(Linear(g))``, three numbers, and three operators ``o₁`` (two layers with C/r hidden values, as SE,
+    but with biases), ``o₂`` (a filter over the channels, as ECA) and ``o₃`` (one weight and one bias a channel, which
+    start at 0 and -1). The gate is the product ``Π σ(wᵢ oᵢ)``.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(SEM(x) - x)``. ``gain=None`` is the
     paper's form without g (a product of three sigmoids, which scales features by about 0.1). The gain is ours.
@@ -41,7 +42,7 @@ class SEM(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 16, gain: float | None = 0.0) -> None:
         super().__init__()
-        require(type(reduction) is int and reduction > 0, "SEM", "reduction", reduction, "a positive integer")
+        require_positive("SEM", "reduction", reduction)
         require_gain("SEM", gain)
         hidden, kernel = max(1, channels // reduction), eca_kernel(channels)
         self.switch = nn.Linear(channels, 3)

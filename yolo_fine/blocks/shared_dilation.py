@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.aspp import require_rates
-from yolo_fine.blocks.checks import require, require_gain
+from yolo_fine.blocks.checks import require, require_gain, require_rates
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.registry import block
 
@@ -67,7 +66,7 @@ class SharedConv(Conv):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve with every dilation, norm all together, and average."""
         y = self.act(self.bn(torch.cat([self._convolve(x, rate) for rate in self.dilations])))
-        return sum(y.chunk(len(self.dilations))) / len(self.dilations)
+        return y.unflatten(0, (len(self.dilations), -1)).mean(0)
 
     def forward_fuse(self, x: Tensor) -> Tensor:
         """The same without the norm, which Ultralytics' fuse() has merged into the kernel."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain
+from yolo_fine.blocks.checks import largest_divisor, require_divisor, require_gain, require_positive
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.token_attention import TokenAttention
 from yolo_fine.blocks.windows import pad_to_multiple
@@ -55,7 +55,7 @@ class SRA(nn.Module):
     def __init__(self, channels: int, sr: int = 2, heads: int | None = None, gain: float | None = 0.0) -> None:
         super().__init__()
         heads = largest_divisor(channels, channels // 32) if heads is None else heads
-        require(type(sr) is int and sr > 0, "SRA", "sr", sr, "a positive integer")
+        require_positive("SRA", "sr", sr)
         require_divisor("SRA", "heads", heads, channels)
         require_gain("SRA", gain)
         self.sr = sr

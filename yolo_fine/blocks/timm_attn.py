@@ -8,7 +8,7 @@ import importlib.util
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require_gain
+from yolo_fine.blocks.checks import require, require_gain
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.errors import BlockArgumentError
 from yolo_fine.registry import block, did_you_mean
@@ -46,6 +46,7 @@ class TimmAttn(nn.Module):
 
     def __init__(self, c1: int, name: str = "eca", *, gain: float | None = 0.0) -> None:
         super().__init__()
+        require(isinstance(name, str), "TimmAttn", "name", name, "the name of a layer of timm")
         require_gain("TimmAttn", gain)
         self.name = name
         self.layer = timm_layer(name, c1)

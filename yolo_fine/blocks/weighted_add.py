@@ -59,5 +59,5 @@ class WeightedAdd(nn.Module):
         dtype = x[0].dtype
         y = x[0] * weights[0].to(dtype)
         for i, projected in enumerate(self.projections[1:], start=1):
-            y = y + projected(x[i]).to(dtype) * weights[i].to(dtype)
+            y = torch.addcmul(y, projected(x[i]).to(dtype), weights[i].to(dtype))
         return y
