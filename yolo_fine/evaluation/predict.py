@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A model's boxes on the pictures of a ground truth, by ``YOLO.predict``.
 
-By default these are the boxes that a user of the model gets, where a candidate box has one class, its best. ``yolo val``
-counts a candidate under every class above ``conf``, and gets a higher AP by it; ``multi_label=True`` does that too.
+By default these are the boxes that a user of the model gets, where a candidate box has one class, its best. ``yolo
+val`` counts a candidate under every class above ``conf``, and gets a higher AP by it; ``multi_label=True`` does so too.
 
 Pictures are letterboxed to the smallest rectangle of whole strides, as ``yolo predict`` does for one picture. Batches
 hold pictures of one size, so this is true for any ``batch``: the boxes don't depend on which pictures share a batch.
-``yolo val`` adds up to a stride of padding to its rectangles. With ``multi_label=True, rect=False`` the boxes are those of
-``yolo val rect=False``.
+``yolo val`` adds up to a stride of padding to its rectangles. With ``multi_label=True, rect=False`` the boxes are those
+of ``yolo val rect=False``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Collector:
         )
 
     def speed(self, warm_up: int) -> dict[str, float]:
-        """Mean milliseconds a picture by stage, and their sum, without the first ``warm_up`` pictures if more follow."""
+        """Mean milliseconds a picture by stage, and their sum; the first ``warm_up`` are left out if more follow."""
         times = self.times[warm_up:] or self.times
         means = {stage: float(np.mean([time[stage] for time in times])) for stage in times[0]} if times else {}
         return {**means, "total": sum(means.values())} if means else {}
@@ -121,7 +121,10 @@ def predict_whole(
     """
     check_arguments(model, conf=conf, iou=iou, imgsz=imgsz, max_det=max_det, batch=batch)
     categories = match_classes(model.names, truth.classes, allow_missing=allow_missing)
-    options = predict_options(model, categories, imgsz, conf, iou, max_det, device, half, multi_label, rect)
+    options = predict_options(
+        model, categories, imgsz=imgsz, conf=conf, iou=iou, max_det=max_det, device=device, half=half,
+        multi_label=multi_label, rect=rect,
+    )  # fmt: skip
     model.predictor = None  # one of an earlier call may suppress in another way
     collected = Collector(truth)
     for pictures in batches_of_one_size(truth, batch):
@@ -153,6 +156,7 @@ def check_arguments(model: YOLO, *, conf: float, iou: float, **counts: int) -> N
 def predict_options(
     model: YOLO,
     categories: dict[int, int],
+    *,
     imgsz: int,
     conf: float,
     iou: float,
