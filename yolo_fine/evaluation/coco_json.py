@@ -14,6 +14,7 @@ import numpy as np
 from yolo_fine.errors import DataError, MissingFileError
 from yolo_fine.registry import did_you_mean
 
+GREATEST_COORDINATE = 1e9  # pixels; areas stay finite
 GREATEST_NUMBER = 2**31 - 1  # of categories: the engine holds them in floats, and nobody needs more
 
 
@@ -127,6 +128,10 @@ class Table:
             if type(value) is not list or len(value) != 4 or any(type(side) not in (int, float) for side in value):
                 raise self.error(i, f"'{key}' must be four numbers [left, top, width, height], not {_short(value)}")
         boxes = self._finite(key, list(chain.from_iterable(values)), values).reshape(-1, 4)
+        beyond = np.flatnonzero((np.abs(boxes) > GREATEST_COORDINATE).any(axis=1))
+        if len(beyond):
+            i = int(beyond[0])
+            raise self.error(i, f"'{key}' is beyond any picture: {_short(values[i])}")
         negative = np.flatnonzero((boxes[:, 2:] < 0).any(axis=1))
         if len(negative):
             i = int(negative[0])

@@ -110,7 +110,8 @@ def _picture_size(file: Path) -> tuple[int, int]:
     try:
         with Image.open(file) as picture:
             width, height = exif_size(picture)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
+        # ImportError: Ultralytics' patch of PIL takes what it does not know for HEIF, and imports a reader for it
         raise DataError(f"{file} is not a readable picture: {error}") from error
     return width, height
 
