@@ -93,7 +93,7 @@ def _size_in_words(kind: str, size: SizeBin, limits: tuple[float, float] | None,
 def class_bars(per_class: Mapping[str, ClassFigures]) -> str:
     """AP within AP50 of every class, best first."""
     ranked = sorted(per_class.items(), key=lambda item: -1.0 if item[1].AP is None else item[1].AP, reverse=True)
-    left, right, row = 128, 375, 24
+    left, right, row = 136, 375, 24
     end = svg.ceiling([figures.AP50 for figures in per_class.values()])
     parts = []
     for index, (name, figures) in enumerate(ranked):
@@ -103,7 +103,7 @@ def class_bars(per_class: Mapping[str, ClassFigures]) -> str:
         parts.append(
             svg.group(
                 said,
-                svg.text("name", left - 8, y + 13, svg.shorten(name, 17)),
+                svg.text("name", left - 8, y + 13, svg.shorten(name, 15)),
                 svg.bar("ap50", left, y, widths[0], 18),
                 svg.bar("ap", left, y + 4, widths[1], 10),
                 svg.text(

@@ -119,7 +119,7 @@ def comparison_table(comparison: dict[str, Any]) -> str:
 
 
 def table(head: Sequence[str | None], rows: Sequence[str]) -> str:
-    """A table of finished rows under escaped headings (None: a column of drawings); it scrolls sideways where it must."""
+    """A table of finished rows under escaped headings (None: a column of drawings), which can scroll sideways."""
     columns = "".join(
         '<td class="drawn"></td>' if words is None else f'<th scope="col">{escape(words)}</th>' for words in head
     )

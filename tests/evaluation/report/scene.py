@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Hand-made detections with one mistake of every kind in each picture, under names that would break a careless page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from yolo_fine.evaluation.coco import evaluate_coco
+from yolo_fine.evaluation.evaluation import Evaluation, Figure, SizeBin
+from yolo_fine.evaluation.objects import Detections, GroundTruth
+from yolo_fine.evaluation.sizes import parse_sizes
+from yolo_fine.evaluation.visdrone import evaluate_visdrone
+
+CLASSES = {1: 'car & "van"', 2: "<script>document.title='broken'</script>", 3: "bus'><img src=x onerror=alert(1)>"}
+BINS = [SizeBin(0, None, None, None, "small", 0, 32), SizeBin(0, None, None, None, "large", 32, None)]
+SIZE = (640, 480)
+
+# left, top, width, height, category: as annotated in every picture. 0 is an ignored region, 11 "others".
+OBJECTS = [
+    (40, 40, 20, 20, 1),  # found
+    (100, 40, 24, 20, 1),  # found twice
+    (160, 40, 20, 20, 2),  # missed
+    (220, 40, 60, 60, 3),  # detected as 1
+    (320, 40, 40, 40, 2),  # badly located
+    (400, 40, 30, 30, 1),  # found, but only below the confidence
+    (460, 40, 20, 26, 2),  # found
+    (40, 300, 120, 100, 0),
+    (300, 300, 60, 60, 11),
+]
+# left, top, width, height, category, score
+BOXES = [
+    (40, 40, 20, 20, 1, 0.62),
+    (101, 40, 24, 20, 1, 0.60),
+    (460, 40, 20, 26, 2, 0.50),
+    (98, 40, 24, 20, 1, 0.55),  # duplicate
+    (220, 42, 60, 60, 1, 0.80),  # wrong class
+    (335, 55, 40, 40, 2, 0.70),  # badly located: IoU 0.24
+    (500, 200, 40, 40, 3, 0.65),  # false positive
+    (400, 41, 30, 30, 1, 0.05),
+    *[(20 + 40 * place, 430, 20, 20, 3, 0.06) for place in range(6)],  # of little confidence: F1 is best above
+    (60, 320, 30, 30, 1, 0.95),  # in the ignored region
+    (300, 300, 60, 60, 1, 0.95),  # on "others"
+]
+
+
+def make_truth(names: list[str], files: list[Path] | None = None) -> GroundTruth:
+    rows = np.array(OBJECTS * len(names), dtype=np.float64)
+    return GroundTruth(
+        names=tuple(names),
+        sizes=np.array([SIZE] * len(names)),
+        classes=dict(CLASSES),
+        picture=np.repeat(np.arange(len(names)), len(OBJECTS)),
+        boxes=rows[:, :4],
+        category=rows[:, 4].astype(np.int64),
+        area=rows[:, 2] * rows[:, 3],
+        crowd=np.isin(rows[:, 4], (0, 11)),
+        files=None if files is None else tuple(files),
+    )
+
+
+def make_detections(pictures: int) -> Detections:
+    """Scores fall a little from picture to picture, so that there is one order by badness."""
+    rows = np.array(BOXES * pictures, dtype=np.float64)
+    picture = np.repeat(np.arange(pictures), len(BOXES))
+    return Detections(picture, rows[:, :4], rows[:, 4].astype(np.int64), rows[:, 5] - 0.001 * picture)
+
+
+def make_pictures(folder: Path, count: int, noise: bool = False) -> list[Path]:
+    import cv2
+
+    files = []
+    generator = np.random.default_rng(0)
+    for index in range(count):
+        picture = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+        if noise:
+            picture = generator.integers(0, 256, picture.shape, dtype=np.uint8)
+        for left, top, width, height, category in OBJECTS:
+            cv2.rectangle(picture, (left, top), (left + width, top + height), (40, 20 * category, 200), -1)
+        files.append(folder / f"{index}.png")
+        cv2.imwrite(str(files[-1]), picture)
+    return files
+
+
+def make_evaluation(truth: GroundTruth, detections: Detections, sizes: str = "coco") -> Evaluation:
+    """Measured figures, intervals and a comparison made up around them, and `whole` from the confident half."""
+    coco, visdrone = evaluate_coco(truth, detections, parse_sizes(sizes)), evaluate_visdrone(truth, detections)
+    evaluation = Evaluation(coco.figures, visdrone.figures, coco.sizes, coco.per_class, {"total": 12.5})
+    evaluation.curves, evaluation.confusion, evaluation.errors = coco.curves, coco.confusion, coco.errors
+    confident = detections.score > 0.5
+    columns = (detections.picture, detections.boxes, detections.category, detections.score)
+    whole = evaluate_coco(truth, Detections(*(column[confident] for column in columns)), parse_sizes(sizes))
+    evaluation.whole = Figure(whole.figures, None, whole.sizes, whole.per_class, {"total": 3.5})
+    evaluation.intervals = {
+        "confidence": 0.95,
+        "resamples": 1000,
+        "seed": 0,
+        "coco": {k: [0.9 * v, 1.1 * v] for k, v in coco.figures.items() if v is not None},
+        "visdrone": {k: [v - 1, v + 1] for k, v in visdrone.figures.items() if isinstance(v, float)},
+    }
+    evaluation.comparison = {
+        "with": "runs/<b>other</b>/eval.json",
+        "confidence": 0.95,
+        "coco": {
+            "AP": {"difference": 0.02, "low": 0.01, "high": 0.03},
+            "AP50": {"difference": 0.01, "low": -0.01, "high": 0.03},
+        },
+        "words": ["COCO AP rose by 2.00 points (95% interval of the difference +1.00 to +3.00): beyond noise"],
+    }
+    evaluation.manifest = {
+        "model": {"file": "runs/<i>best.pt", "sha256": "0" * 64},
+        "data": {"pictures": len(truth.names), "objects": 7 * len(truth.names), "classes": list(CLASSES.values())},
+        "max_det": 500,
+        "arguments": {"detections": None, "note": "</pre><script>document.title='broken'</script>"},
+    }
+    return evaluation
