@@ -64,16 +64,13 @@ def read_rows(files: Sequence[Path]) -> Rows:
         DataError: A file can't be read, a row has not eight numbers, a number is not finite, a size is negative, a
             coordinate is beyond any picture, or a category is not a whole number.
     """
-    picture: list[int] = []
-    lines: list[int] = []
-    values: list[list[float]] = []
-    for index, file in enumerate(files):
-        for number, row in _parse(file):
-            picture.append(index)
-            lines.append(number)
-            values.append(row)
-    table = np.array(values, dtype=np.float64).reshape(len(values), len(COLUMNS))
-    rows = Rows(files, np.array(picture, dtype=np.int64), np.array(lines, dtype=np.int64), table)
+    lines, values = [np.zeros(0, np.int64)], [np.zeros((0, len(COLUMNS)))]
+    for file in files:
+        numbers, table = _parse(file)
+        lines.append(numbers)
+        values.append(table)
+    picture = np.repeat(np.arange(len(files)), [len(table) for table in values[1:]])
+    rows = Rows(files, picture, np.concatenate(lines), np.concatenate(values))
     for name in COLUMNS:
         rows.refuse(~np.isfinite(rows.column(name)), name, "it must be finite")
     for name in ("left", "top", "width", "height"):
@@ -87,46 +84,44 @@ def read_rows(files: Sequence[Path]) -> Rows:
     return rows
 
 
-def _parse(file: Path) -> list[tuple[int, list[float]]]:
-    """Line number and eight numbers of every row."""
+def _parse(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Line numbers, shape (rows,), and values, shape (rows, 8)."""
     try:
         content = file.read_bytes()
     except OSError as error:
         raise DataError(f"{file} can't be read: {error.strerror or error}") from error
-    plain = not content.translate(None, _NUMBER_BYTES)  # if so, whatever float() reads is a plain number
-    rows = []
+    numbers: list[int] = []
+    fields: list[bytes] = []
     for number, line in enumerate(content.splitlines(), 1):
-        if not line.strip(b" \t"):
-            continue
-        fields = line.split(b",")
-        if len(fields) == len(COLUMNS) + 1 and not fields[-1].strip(b" \t"):
-            fields.pop()
-        if len(fields) != len(COLUMNS):
-            raise DataError(
-                f"{file}, line {number}: {len(fields)} fields in '{_text(line)}'; expected {len(COLUMNS)} numbers "
-                f"separated by commas: {','.join(COLUMNS)}"
-            )
-        row = _numbers(fields, plain)
-        if row is None:
-            raise _not_a_number(file, number, fields)
-        rows.append((number, row))
-    return rows
+        row = line.split(b",")
+        if len(row) != len(COLUMNS):
+            if not line.strip(b" \t"):
+                continue
+            if len(row) != len(COLUMNS) + 1 or row.pop().strip(b" \t"):
+                raise DataError(
+                    f"{file}, line {number}: '{_text(line)}' has {line.count(b',') + 1} fields; "
+                    f"expected {len(COLUMNS)} numbers separated by commas: {','.join(COLUMNS)}"
+                )
+        numbers.append(number)
+        fields += row
+    values = _floats(fields, plain=not content.translate(None, _NUMBER_BYTES))
+    if values is None:
+        wrong = next(index for index, field in enumerate(fields) if not _NUMBER.fullmatch(field))
+        row_index, column = divmod(wrong, len(COLUMNS))
+        raise DataError(
+            f"{file}, line {numbers[row_index]}: {COLUMNS[column]} is '{_text(fields[wrong])}'; it must be a number"
+        )
+    return np.array(numbers, dtype=np.int64), np.array(values).reshape(len(numbers), len(COLUMNS))
 
 
-def _numbers(fields: list[bytes], plain: bool) -> list[float] | None:
-    """The numbers of a row, or None if a field is none."""
+def _floats(fields: list[bytes], plain: bool) -> list[float] | None:
+    """The numbers, or None if a field is none; in ``plain`` content, whatever ``float`` reads is a plain number."""
     if not plain and not all(_NUMBER.fullmatch(field) for field in fields):
         return None
     try:
-        return [float(field) for field in fields]
+        return list(map(float, fields))
     except ValueError:
         return None
-
-
-def _not_a_number(file: Path, number: int, fields: list[bytes]) -> DataError:
-    """What is wrong with a row of which :func:`_numbers` makes nothing."""
-    name, field = next(pair for pair in zip(COLUMNS, fields, strict=True) if not _NUMBER.fullmatch(pair[1]))
-    return DataError(f"{file}, line {number}: {name} is '{_text(field)}'; it must be a number")
 
 
 def _text(content: bytes, longest: int = 80) -> str:

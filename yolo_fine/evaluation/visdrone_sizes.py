@@ -51,8 +51,9 @@ def picture_sizes(files: tuple[Path, ...]) -> np.ndarray:
         try:
             with Image.open(file) as picture:
                 sizes[index] = picture.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise DataError(f"{file} can't be read as a picture: {error}") from error
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, ImportError) as error:
+            # ImportError: Ultralytics makes PIL look for a reader of HEIF files when a file is no picture.
+            raise DataError(f"{file} can't be read as a picture") from error
     return sizes
 
 

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Equal to the official tool within 1e-9 percentage points: figures, tables, counts."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from tests.evaluation.visdrone.cases import load, packaged_cases, real_cases
+from yolo_fine.evaluation.visdrone import FIGURES, evaluate_visdrone
+
+NEAR = {"rtol": 0, "atol": 1e-9}
+
+
+def check(case):
+    score = evaluate_visdrone(*load(case))
+    expected = json.loads((case / "expected_official.json").read_text())
+    np.testing.assert_allclose([score.figures[name] for name in FIGURES], [expected[name] for name in FIGURES], **NEAR)
+    np.testing.assert_allclose(score.tables.ap, expected["AP_table"], **NEAR)
+    for index, limit in enumerate((1, 10, 100, 500)):
+        np.testing.assert_allclose(score.tables.ar[:, :, index], expected[f"AR_table_maxdets_{limit}"], **NEAR)
+    assert score.tables.pictures.tolist() == expected["images_per_class"]
+    assert (score.objects_left, score.detections_left) == (expected["gt_left"], expected["det_left"])
+
+
+def test_cases_are_there():
+    names = [case.name for case in packaged_cases()]
+    assert sum(name.startswith("edge_") for name in names) == 10
+    assert sum(name.startswith("fuzz_") for name in names) == 20
+
+
+@pytest.mark.parametrize("case", packaged_cases(), ids=lambda case: case.name)
+def test_synthetic_case(case):
+    check(case)
+
+
+@pytest.mark.skipif(not real_cases(), reason="YOLO_FINE_VISDRONE_CASES names no folder of cases made from VisDrone")
+@pytest.mark.parametrize("case", real_cases(), ids=lambda case: case.name)
+def test_real_case(case):
+    check(case)
+
+
+@pytest.mark.skipif(
+    not any(case.name == "real_val548_yolov5" for case in real_cases()),
+    reason="YOLO_FINE_VISDRONE_CASES names no folder with real_val548_yolov5",
+)
+def test_whole_val_split_takes_less_than_five_seconds_of_a_core():
+    (case,) = (case for case in real_cases() if case.name == "real_val548_yolov5")
+    start = time.process_time()
+    evaluate_visdrone(*load(case))
+    assert time.process_time() - start < 5
+
+
+def test_both_class_means():
+    (case,) = (case for case in packaged_cases() if case.name == "edge_unmatched_class_in_one_image")
+    score = evaluate_visdrone(*load(case))
+    tricycle, awning = score.per_class["tricycle"], score.per_class["awning-tricycle"]
+    assert score.per_class["pedestrian"] == dict.fromkeys(FIGURES)  # no object, no figure
+    for name in FIGURES:
+        assert score.figures[name] == pytest.approx((2 * tricycle[name] + awning[name]) / 3)  # two pictures and one
+        assert score.figures["class_mean"][name] == pytest.approx((tricycle[name] + awning[name]) / 2)
+    assert score.figures["AP"] != pytest.approx(score.figures["class_mean"]["AP"])
