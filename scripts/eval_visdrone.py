@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Both scores on VisDrone, for whole pictures and for slices: ``python scripts/eval_visdrone.py weights=best.pt``.
+
+A recipe to copy and edit: every step is one call. ``yolo-fine eval`` does the same with intervals and a report.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yolo_fine.evaluation.coco import evaluate_coco
+from yolo_fine.evaluation.detector import open_detector
+from yolo_fine.evaluation.predict import predict_whole
+from yolo_fine.evaluation.sizes import parse_sizes
+from yolo_fine.evaluation.slicing import predict_sliced
+from yolo_fine.evaluation.visdrone import evaluate_visdrone
+from yolo_fine.evaluation.visdrone_files import read_annotations, write_detections
+from yolo_fine.results import write_json
+from yolo_fine.training import run_script
+
+
+def evaluate(
+    *,
+    weights: str = "best.pt",
+    folder: Path = Path("VisDrone2019-DET-val"),
+    imgsz: int = 640,
+    slice: int = 640,
+    overlap: float = 0.2,
+    device: str | int | None = None,
+    detections: Path | None = None,
+    json: Path | None = None,
+) -> None:
+    """Print COCO and VisDrone figures for whole pictures and for slices.
+
+    Args:
+        weights: The checkpoint.
+        folder: A VisDrone split with ``images`` and ``annotations``, as downloaded.
+        imgsz: Longer side of the network's input.
+        slice: Side of a slice in pixels.
+        overlap: Share of a slice that the next one covers again.
+        device: As in Ultralytics: ``cpu``, ``0``.
+        detections: Write the whole-picture detections into this folder, in the official format.
+        json: Write the figures to this file.
+    """
+    truth = read_annotations(folder / "annotations", pictures=folder / "images")
+    model = open_detector(weights)
+    settings = {"conf": 0.001, "iou": 0.7, "max_det": 500, "device": device}
+    predictions = {
+        "whole": predict_whole(model, truth, imgsz=imgsz, **settings),
+        f"slices of {slice}": predict_sliced(model, truth, slice_size=slice, overlap=overlap, imgsz=imgsz, **settings),
+    }
+
+    print(f"{len(truth.names)} pictures      VisDrone: AP    AP50   AR500      COCO: AP   AP_small       ms/picture")
+    results = {}
+    for title, found in predictions.items():
+        official = evaluate_visdrone(truth, found.detections).figures  # percent
+        coco = evaluate_coco(truth, found.detections, parse_sizes("coco"), max_det=500).figures  # fractions
+        results[title] = {"visdrone": official, "coco": coco, "speed": found.speed}
+        print(
+            f"{title:<22} {official['AP']:9.2f} {official['AP50']:7.2f} {official['AR500']:7.2f} "
+            f"{100 * coco['AP']:13.2f} {100 * coco['AP_small']:10.2f} {found.speed['total']:16.0f}"
+        )
+    if detections is not None:
+        write_detections(detections, truth, predictions["whole"].detections)
+    if json is not None:
+        write_json(json, results)
+
+
+if __name__ == "__main__":
+    run_script(evaluate)
