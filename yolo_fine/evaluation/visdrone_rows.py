@@ -99,7 +99,7 @@ def _parse(file: Path) -> tuple[np.ndarray, np.ndarray]:
                 continue
             if len(row) != len(COLUMNS) + 1 or row.pop().strip(b" \t"):
                 raise DataError(
-                    f"{file}, line {number}: '{_text(line)}' has {line.count(b',') + 1} fields; "
+                    f"{file}, line {number}: '{shown_text(line)}' has {line.count(b',') + 1} fields; "
                     f"expected {len(COLUMNS)} numbers separated by commas: {','.join(COLUMNS)}"
                 )
         numbers.append(number)
@@ -109,7 +109,7 @@ def _parse(file: Path) -> tuple[np.ndarray, np.ndarray]:
         wrong = next(index for index, field in enumerate(fields) if not _NUMBER.fullmatch(field))
         row_index, column = divmod(wrong, len(COLUMNS))
         raise DataError(
-            f"{file}, line {numbers[row_index]}: {COLUMNS[column]} is '{_text(fields[wrong])}'; it must be a number"
+            f"{file}, line {numbers[row_index]}: {COLUMNS[column]} is '{shown_text(fields[wrong])}'; it must be a number"
         )
     return np.array(numbers, dtype=np.int64), np.array(values).reshape(len(numbers), len(COLUMNS))
 
@@ -124,7 +124,7 @@ def _floats(fields: list[bytes], plain: bool) -> list[float] | None:
         return None
 
 
-def _text(content: bytes, longest: int = 80) -> str:
+def shown_text(content: bytes, longest: int = 80) -> str:
     """What a message shows of a file's bytes, on one line."""
     text = content[:longest].decode("utf-8", errors="backslashreplace")
     return text.encode("unicode_escape").decode("ascii")

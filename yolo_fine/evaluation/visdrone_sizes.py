@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.evaluation.visdrone_rows import shown_text
 from yolo_fine.registry import did_you_mean
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -79,18 +80,20 @@ def listed_sizes(file: Path, names: tuple[str, ...]) -> np.ndarray:
     if not file.is_file():
         raise MissingFileError(f"sizes: there is no file {file}")
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} can't be read as text: {error}") from error
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file} can't be read: {error.strerror or error}") from error
     sizes: dict[str, tuple[int, int]] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(content.splitlines(), 1):
         if not line.strip():
             continue
         fields = line.rsplit(maxsplit=2)
-        whole = [field for field in fields[1:] if field.isascii() and field.isdigit() and 0 < int(field) < 1e6]
-        if len(whole) != 2:
-            raise DataError(f"{file}, line {number}: '{line}'; expected 'name width height' in whole pixels")
-        name, size = fields[0].strip(), (int(whole[0]), int(whole[1]))
+        sides = [field for field in fields[1:] if len(field) < 7 and field.isdigit() and int(field) > 0]
+        if len(sides) != 2:
+            raise DataError(
+                f"{file}, line {number}: '{shown_text(line)}'; expected 'name width height' in whole pixels"
+            )
+        name, size = fields[0].strip().decode("utf-8", errors="replace"), (int(sides[0]), int(sides[1]))
         if sizes.setdefault(name, size) != size:
             raise DataError(f"{file}, line {number}: '{name}' has the sizes {sizes[name]} and {size}")
     missing = [name for name in names if name not in sizes]

@@ -135,7 +135,8 @@ def test_damaged_sizes(tmp_path):
             refused += 1
             continue
         for name, size in zip(again.names, again.sizes, strict=True):
-            line = rb"(?:^|[\r\n])[ \t]*" + name.encode() + rb"[ \t]+([0-9]+)[ \t]+([0-9]+)[ \t]*(?=[\r\n]|$)"
-            stated = re.findall(line, content)
+            blank = rb"[ \t\x0b\x0c]"
+            line = rb"(?:^|[\r\n])%b*%b%b+([0-9]+)%b+([0-9]+)%b*(?=[\r\n]|$)"
+            stated = re.findall(line % (blank, name.encode(), blank, blank, blank), content)
             assert {(int(w), int(h)) for w, h in stated} == {tuple(size.tolist())}, content
     assert COUNT / 10 < refused < COUNT
