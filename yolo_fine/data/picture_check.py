@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from yolo_fine.data.picture_size import open_picture
+from yolo_fine.errors import DataError
 
 HASH_SIDE = 16  # the perceptual hash has 16 x 16 bits
 FLAT = 2.0  # standard deviation, in grey levels, below which a picture shows nothing to tell it by
@@ -34,16 +36,14 @@ class PictureCheck:
 
 def check_picture(file: Path) -> PictureCheck:
     """Decode a picture (a JPEG at an eighth of its size, which still reads the whole file) and hash it."""
-    from PIL import Image
-
     try:
         content = file.read_bytes()
-        with Image.open(io.BytesIO(content)) as picture:
+        with open_picture(file, content) as picture:
             size = picture.size
             picture.draft("L", (4 * HASH_SIDE, 4 * HASH_SIDE))
             grey = np.asarray(picture.convert("L"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return PictureCheck(fault=f"{file}: {str(error).split(' <_io')[0]}")
+    except (OSError, DataError) as error:
+        return PictureCheck(fault=str(error))
     return PictureCheck(size, hashlib.blake2b(content, digest_size=16).digest(), difference_hash(grey))
 
 
