@@ -104,7 +104,7 @@ def _findings_by_split(dataset: Dataset, checked: Checked, statistics: dict[str,
         broken = tuple(fault for _, _, labels in ours if labels for fault in labels.broken)
         if broken:
             files = sum(bool(labels and labels.broken) for _, _, labels in ours)
-            yield Finding(True, f"{name}: {files} broken label files; Ultralytics drops their pictures", broken)
+            yield Finding(True, f"{name}: {files} broken label files", broken)
         unlabelled = tuple(str(picture) for picture, _, labels in ours if labels is None)
         if unlabelled and len(unlabelled) == len(ours):
             yield Finding(True, f"{name}: no picture has a label file; looked for {label_file(ours[0][0])}")

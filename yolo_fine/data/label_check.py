@@ -18,7 +18,8 @@ class LabelCheck:
 
     Attributes:
         rows: Class, centre x, centre y, width, height of its sound rows, shape (rows, 5); shares of the picture.
-        broken: Descriptions of broken lines, with file and line. One of them makes Ultralytics drop the picture.
+        broken: Descriptions of broken lines, with file and line. Any but a box without area makes Ultralytics leave out
+            the picture.
         repeated: Rows that repeat another (Ultralytics drops them).
         outside: Sound rows whose box reaches beyond the picture by more than one per cent.
     """
