@@ -12,6 +12,7 @@ from yolo_fine.evaluation.report.wording import (
     interval,
     intervals_text,
     limits_text,
+    notes_of,
     percent,
     pixels,
     plain_figures,
@@ -47,7 +48,8 @@ def _heading(evaluation: Evaluation) -> str:
         facts.append(f"{count(data['pictures'])} pictures with {count(data['objects'])} objects")
     if evaluation.manifest.get("max_det"):
         facts.append(f"up to {evaluation.manifest['max_det']} detections a picture")
-    return "\n".join([*_wrap(", ".join(facts), indent=""), "All figures are percent."])
+    notes = [line for note in notes_of(evaluation) for line in _wrap(f"Note: {note}", indent="")]
+    return "\n".join([*_wrap(", ".join(facts), indent=""), *notes, "All figures are percent."])
 
 
 def _headline(evaluation: Evaluation) -> str:

@@ -33,8 +33,7 @@ class Browser:
     """One browser window; close it with :meth:`close`."""
 
     def __init__(self, profile: Path) -> None:
-        assert CHROMIUM and DRIVER
-        self.driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True)
+        self.driver = subprocess.Popen([str(DRIVER), "--port=0"], stdout=subprocess.PIPE, text=True)
         assert self.driver.stdout
         port = None
         for line in self.driver.stdout:

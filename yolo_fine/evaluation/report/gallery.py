@@ -65,11 +65,11 @@ class Gallery:
             "iou": f"{miss.iou:.4f}",
         }
         data = " ".join(f'data-{key}="{value}"' for key, value in facts.items())
+        drawn = f'<svg viewBox="0 0 {crop.width:g} {crop.height:g}" aria-hidden="true">{"".join(boxes)}</svg>'
+        where = f'<span title="{name}">{name}</span> <span>{miss.side:.0f} px</span>'
         return (
-            f'<figure class="miss" {data}>'
-            f'<div class="crop">{image}<svg viewBox="0 0 {crop.width:g} {crop.height:g}" aria-hidden="true">'
-            f"{''.join(boxes)}</svg></div><figcaption><b>{miss.kind}</b> {said}"
-            f'<span class="where"><span title="{name}">{name}</span> {miss.side:.0f} px</span></figcaption></figure>'
+            f'<figure class="miss" {data}><div class="crop">{image}{drawn}</div>'
+            f'<figcaption><b>{miss.kind}</b> {said}<span class="where">{where}</span></figcaption></figure>'
         )
 
     def describe(self, miss: Miss) -> str:

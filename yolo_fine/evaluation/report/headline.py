@@ -86,7 +86,7 @@ def whole_and_sliced(whole: Figure, sliced: Evaluation) -> str:
     for name in plain_figures(sliced.visdrone):
         rows.append(_pair(f"VisDrone {name}", (whole.visdrone or {}).get(name), (sliced.visdrone or {})[name], 1))
     for name in sliced.speed:
-        rows.append(_pair(f"{name}, ms per picture", whole.speed.get(name), sliced.speed[name], 1))
+        rows.append(_pair(f"{name}, ms a picture", whole.speed.get(name), sliced.speed[name], 1))
     return table(["", "whole", "sliced", "difference"], rows)
 
 

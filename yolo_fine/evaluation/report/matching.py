@@ -15,7 +15,7 @@ from yolo_fine.evaluation.objects import Detections, GroundTruth
 from yolo_fine.evaluation.report.overlaps import covered, intersections, iou
 
 MATCH_IOU = 0.5  # from here on, a box is on the object
-COVERED = 0.5  # a box covered as far as this by regions that no class covers is not judged
+COVERED = 0.5  # a box covered as far as this by objects of no evaluated class is not judged
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class JudgedPicture:
 def judged_pictures(truth: GroundTruth, detections: Detections) -> list[JudgedPicture]:
     """What is judged: the evaluated classes, without crowds and without what lies in unjudged regions.
 
-    Unjudged regions are crowds of no evaluated class: VisDrone's ignored regions and "others". A detection that lies
+    Unjudged regions are objects of no evaluated class: VisDrone's ignored regions and "others". A detection that lies
     half or more in a crowd of its own class isn't judged either.
     """
     known_object, known_detection = (np.isin(x.category, list(truth.classes)) for x in (truth, detections))
@@ -47,7 +47,7 @@ def judged_pictures(truth: GroundTruth, detections: Detections) -> list[JudgedPi
     pictures = []
     for index in range(len(truth.names)):
         objects = np.arange(object_at[index], object_at[index + 1])
-        regions = truth.boxes[objects[truth.crowd[objects] & ~known_object[objects]]]
+        regions = truth.boxes[objects[~known_object[objects]]]
         crowds = objects[truth.crowd[objects] & known_object[objects]]
         objects = objects[known_object[objects] & ~truth.crowd[objects]]
         objects = objects[covered(truth.boxes[objects], regions) < COVERED]

@@ -58,7 +58,7 @@ def totals(misses: Misses, bins: Sequence[SizeBin]) -> str:
     for kind, by_size in misses.counts.items():
         cells = [f"<td>{count(by_size.get(size, 0))}</td>" for size in sizes]
         total = f'<td class="figure">{count(sum(by_size.values()))}</td>'
-        rows.append(f'{header(kind)}<td class="words">{escape(KINDS[kind])}</td>{"".join(cells)}{total}')
+        rows.append(f'{header(kind)}<td class="words description">{escape(KINDS[kind])}</td>{"".join(cells)}{total}')
     return table(["", "", *(size or "other" for size in sizes), "all"], rows)
 
 

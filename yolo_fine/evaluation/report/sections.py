@@ -8,7 +8,7 @@ from html import escape
 
 from yolo_fine.evaluation.evaluation import Evaluation
 from yolo_fine.evaluation.report import charts, headline, tables
-from yolo_fine.evaluation.report.wording import intervals_text, percent, speed_text
+from yolo_fine.evaluation.report.wording import intervals_text, notes_of, percent, speed_text
 
 
 def figures(evaluation: Evaluation) -> str:
@@ -25,7 +25,7 @@ def figures(evaluation: Evaluation) -> str:
         parts.append(
             f"<div><h3>VisDrone-DET</h3>{headline.protocol_table(evaluation, 'visdrone')}{note_of(note)}</div>"
         )
-    notes = ["All figures are percent.", intervals_text(evaluation)]
+    notes = ["All figures are percent.", intervals_text(evaluation), *(f"{note}." for note in notes_of(evaluation))]
     if speed := speed_text(evaluation.speed):
         notes.append(f"Speed: {speed}.")
     return f'<div class="pair">{"".join(parts)}</div>{note_of(" ".join(note for note in notes if note))}'

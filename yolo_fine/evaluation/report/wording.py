@@ -75,6 +75,11 @@ def intervals_text(evaluation: Evaluation) -> str:
     )
 
 
+def notes_of(evaluation: Evaluation) -> list[str]:
+    """What a reader of the figures should know."""
+    return [str(note) for note in evaluation.manifest.get("notes") or []]
+
+
 def plain_figures(figures: dict[str, Any] | None, sizes: Iterable[SizeBin] = ()) -> list[str]:
     """Names of the figures that are numbers, without those of size bins (which have a table of their own)."""
     names = {f"{kind}_{size.name}" for size in sizes for kind in ("AP", "AP50", "AR")}
