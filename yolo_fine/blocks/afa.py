@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import require_positive
+from yolo_fine.blocks.checks import require_gain, require_positive
 from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
+from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.pooled_conv import PooledConv
 from yolo_fine.registry import block
 
@@ -30,7 +31,8 @@ class AFA(nn.Module):
     that the block can stand where Concat stood. Weights start as PyTorch's do; the authors draw those of the batch
     norms between 0 and 1.
 
-    At init: no identity; near a quarter of ``low + high``.
+    At init: no identity; near a quarter of ``low + high``. With ``gain=0.0`` the output equals ``low`` to the bit, for
+    a place in front of a Concat: ``low + g·(AFA - low)``. The gain is ours.
 
     Cost: 18C² + 5C + 2C·h + 2h parameters with C = c_low and h = C/r: 297 616 and 1.89 GMACs at 128@80x80, nearly all
     in the two 3x3 convolutions; a projection adds c_high·C + 2C.
@@ -39,17 +41,19 @@ class AFA(nn.Module):
         c_high: Channels of ``high``.
         c_low: Channels of ``low``.
         reduction: Ratio r; the hidden layer of F has C/r channels, rounded down, at least 1.
+        gain: Initial value of the gain g; None is the paper's form.
 
     Shapes:
         x: [high (B, c_high, H, W), low (B, c_low, H, W)]; output as ``low``.
 
     Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, or the maps differ in size.
+        BlockArgumentError: ``reduction`` is no positive integer, ``gain`` is no number, or the maps differ in size.
     """
 
-    def __init__(self, c_high: int, c_low: int, reduction: int = 16) -> None:
+    def __init__(self, c_high: int, c_low: int, reduction: int = 16, *, gain: float | None = None) -> None:
         super().__init__()
         require_positive("AFA", "reduction", reduction)
+        require_gain("AFA", gain)
         hidden = max(1, c_low // reduction)
         self.project = projection(c_high, c_low)
         self.spatial = nn.Sequential(
@@ -58,6 +62,7 @@ class AFA(nn.Module):
             nn.Conv2d(c_low, 1, 1, bias=False),
         )
         self.channel = nn.Sequential(PooledConv(c_low, hidden, nn.ReLU()), nn.Conv2d(hidden, c_low, 1, bias=False))
+        self.gain = None if gain is None else ResidualGain(c_low, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Take from each map what the attentions say."""
@@ -66,4 +71,5 @@ class AFA(nn.Module):
         a = self.spatial(low).sigmoid().to(low.dtype)
         peak = self.channel(high.amax((2, 3), keepdim=True))
         m = (peak + self.channel(high.mean((2, 3), keepdim=True))).sigmoid().to(low.dtype)
-        return torch.lerp(m * high, (1 - m) * low, a)
+        y = torch.lerp(m * high, (1 - m) * low, a)
+        return y if self.gain is None else self.gain(low, y)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require_positive, require_positive_number
+from yolo_fine.blocks.checks import require_gain, require_positive, require_positive_number
 from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
+from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.ms_cam import MultiScaleChannelAttention
 from yolo_fine.registry import block
 
@@ -25,7 +26,9 @@ class AFF(nn.Module):
     its channels differ it is projected by a 1x1 convolution with batch norm (ours), so that the block can stand where
     Concat stood. That w belongs to ``low`` is our choice; only the sign of the gate's logits depends on it.
 
-    At init: no identity; near ``low + high``. Behind it a convolution that read Concat's channels starts afresh.
+    At init: no identity; near ``low + high``. With ``gain=0.0`` the output equals ``low`` to the bit, for a place in
+    front of a Concat: ``low + g·(AFF - low)``; the gain is ours. In Concat's own place, behind it a convolution that
+    read Concat's channels starts afresh.
 
     Cost: 4C·(C/r) + 6·(C/r) + 6C parameters with C = c_low: 17 344 and 0.052 GMACs at 128@80x80; a projection adds
     c_high·C + 2C.
@@ -36,28 +39,34 @@ class AFF(nn.Module):
         reduction: Ratio r; the hidden layers have C/r channels, rounded down, at least 1.
         scale: Factor on the output: 2 in both of the authors' code bases, which keeps the size of a sum; 1 in the
             paper's equation.
+        gain: Initial value of the gain g; None is the paper's form.
 
     Shapes:
         x: [high (B, c_high, H, W), low (B, c_low, H, W)]; output as ``low``.
 
     Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, ``scale`` is no positive number, or the maps differ
-            in size.
+        BlockArgumentError: ``reduction`` is no positive integer, ``scale`` is no positive number, ``gain`` is no
+            number, or the maps differ in size.
     """
 
-    def __init__(self, c_high: int, c_low: int, reduction: int = 4, scale: float = 2.0) -> None:
+    def __init__(
+        self, c_high: int, c_low: int, reduction: int = 4, scale: float = 2.0, *, gain: float | None = None
+    ) -> None:
         super().__init__()
         require_positive("AFF", "reduction", reduction)
         require_positive_number("AFF", "scale", scale)
+        require_gain("AFF", gain)
         self.scale = float(scale)
         self.project = projection(c_high, c_low)
         self.attention = MultiScaleChannelAttention(c_low, reduction)
+        self.gain = None if gain is None else ResidualGain(c_low, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Mix the two maps."""
         require_equal_sizes(self, x)
         high, low = self.project(x[0]).to(x[1].dtype), x[1]
-        return self.scale * torch.lerp(high, low, self.attention(low + high))
+        y = self.scale * torch.lerp(high, low, self.attention(low + high))
+        return y if self.gain is None else self.gain(low, y)
 
 
 @block(inputs=("high", "low"), out="low", kind="fuse", paper=PAPER)
@@ -69,8 +78,9 @@ class iAFF(nn.Module):
     the paper and the authors' MXNet code; their PyTorch port calls M1's pooled branch again and leaves M2's unused.
     The rest is as in :class:`AFF`.
 
-    At init: no identity; near the mean of ``low`` and ``high``. Behind it a convolution that read Concat's channels
-    starts afresh.
+    At init: no identity; near the mean of ``low`` and ``high``. With ``gain=0.0`` the output equals ``low`` to the bit,
+    for a place in front of a Concat: ``low + g·(iAFF - low)``; the gain is ours. In Concat's own place, behind it a
+    convolution that read Concat's channels starts afresh.
 
     Cost: 2·(4C·(C/r) + 6·(C/r) + 6C) parameters with C = c_low: 34 688 and 0.105 GMACs at 128@80x80; a projection
     adds c_high·C + 2C.
@@ -79,24 +89,28 @@ class iAFF(nn.Module):
         c_high: Channels of ``high``.
         c_low: Channels of ``low``.
         reduction: Ratio r; the hidden layers have C/r channels, rounded down, at least 1.
+        gain: Initial value of the gain g; None is the paper's form.
 
     Shapes:
         x: [high (B, c_high, H, W), low (B, c_low, H, W)]; output as ``low``.
 
     Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, or the maps differ in size.
+        BlockArgumentError: ``reduction`` is no positive integer, ``gain`` is no number, or the maps differ in size.
     """
 
-    def __init__(self, c_high: int, c_low: int, reduction: int = 4) -> None:
+    def __init__(self, c_high: int, c_low: int, reduction: int = 4, *, gain: float | None = None) -> None:
         super().__init__()
         require_positive("iAFF", "reduction", reduction)
+        require_gain("iAFF", gain)
         self.project = projection(c_high, c_low)
         self.first = MultiScaleChannelAttention(c_low, reduction)
         self.second = MultiScaleChannelAttention(c_low, reduction)
+        self.gain = None if gain is None else ResidualGain(c_low, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Mix the two maps twice."""
         require_equal_sizes(self, x)
         high, low = self.project(x[0]).to(x[1].dtype), x[1]
         mixed = torch.lerp(high, low, self.first(low + high))
-        return torch.lerp(high, low, self.second(mixed))
+        y = torch.lerp(high, low, self.second(mixed))
+        return y if self.gain is None else self.gain(low, y)

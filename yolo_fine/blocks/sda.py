@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require_positive
+from yolo_fine.blocks.checks import require_gain, require_positive
 from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
+from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.pooled_conv import PooledConv
 from yolo_fine.registry import block
 
@@ -29,7 +30,8 @@ class SDA(nn.Module):
     running ones (ours; the authors' code raises an error). Maps of other channels than the first are projected by a 1x1
     convolution with batch norm (ours), so that the block can stand where Concat stood.
 
-    At init: no identity; near the ReLU of the mean of the maps.
+    At init: no identity; near the ReLU of the mean of the maps. With ``gain=0.0`` the output equals the first map to
+    the bit: ``x0 + g·(SDA - x0)``. The gain is ours.
 
     Cost: ``C·m + 2m + n·(C·m + C)`` parameters for n maps, with m numbers in v: 24 960 for two at 128 channels, and
     fewer than 0.001 GMACs; a projection adds ``c_i·C + 2C``.
@@ -38,24 +40,30 @@ class SDA(nn.Module):
         channels: Channels of the maps; the output has those of the first, C.
         reduction: Ratio r.
         smallest: Smallest width of v.
+        gain: Initial value of the gain g; None is the paper's form.
 
     Shapes:
         x: n maps (B, c_i, H, W); output (B, C, H, W).
 
     Raises:
-        BlockArgumentError: ``reduction`` or ``smallest`` is no positive integer, or the maps differ in size.
+        BlockArgumentError: ``reduction`` or ``smallest`` is no positive integer, ``gain`` is no number, or the maps
+            differ in size.
     """
 
-    def __init__(self, channels: Sequence[int], reduction: int = 16, smallest: int = 64) -> None:
+    def __init__(
+        self, channels: Sequence[int], reduction: int = 16, smallest: int = 64, *, gain: float | None = None
+    ) -> None:
         super().__init__()
         require_positive("SDA", "reduction", reduction)
         require_positive("SDA", "smallest", smallest)
+        require_gain("SDA", gain)
         width = channels[0]
         hidden = max(width // reduction, smallest)
         self.projections = nn.ModuleList(projection(c, width) for c in channels)
         self.squeeze = PooledConv(width, hidden, nn.ReLU())
         self.weigh = nn.Conv2d(hidden, len(channels) * width, 1)
         self.act = nn.ReLU()
+        self.gain = None if gain is None else ResidualGain(width, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Select among the maps."""
@@ -67,4 +75,5 @@ class SDA(nn.Module):
         y = maps[0] * weights[:, 0]
         for i, one in enumerate(maps[1:], start=1):
             y = torch.addcmul(y, one, weights[:, i])
-        return self.act(y)
+        y = self.act(y)
+        return y if self.gain is None else self.gain(x[0], y)
