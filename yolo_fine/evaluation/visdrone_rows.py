@@ -107,10 +107,9 @@ def _parse(file: Path) -> tuple[np.ndarray, np.ndarray]:
     values = _floats(fields, plain=not content.translate(None, _NUMBER_BYTES))
     if values is None:
         wrong = next(index for index, field in enumerate(fields) if not _NUMBER.fullmatch(field))
-        row_index, column = divmod(wrong, len(COLUMNS))
-        raise DataError(
-            f"{file}, line {numbers[row_index]}: {COLUMNS[column]} is '{shown_text(fields[wrong])}'; it must be a number"
-        )
+        at, column = divmod(wrong, len(COLUMNS))
+        value = shown_text(fields[wrong])
+        raise DataError(f"{file}, line {numbers[at]}: {COLUMNS[column]} is '{value}'; it must be a number")
     return np.array(numbers, dtype=np.int64), np.array(values).reshape(len(numbers), len(COLUMNS))
 
 
@@ -124,7 +123,6 @@ def _floats(fields: list[bytes], plain: bool) -> list[float] | None:
         return None
 
 
-def shown_text(content: bytes, longest: int = 80) -> str:
-    """What a message shows of a file's bytes, on one line."""
-    text = content[:longest].decode("utf-8", errors="backslashreplace")
-    return text.encode("unicode_escape").decode("ascii")
+def shown_text(content: bytes) -> str:
+    """What a message shows of a file's bytes: on one line, not too much."""
+    return content[:80].decode("utf-8", errors="backslashreplace").encode("unicode_escape").decode("ascii")

@@ -18,7 +18,7 @@ from yolo_fine.errors import DataError
 from yolo_fine.evaluation.visdrone import evaluate_visdrone
 from yolo_fine.evaluation.visdrone_files import read_annotations, read_detections
 
-COUNT = int(os.environ.get("YOLO_FINE_FUZZ", "400"))
+COUNT = int(os.environ.get("YOLO_FINE_FUZZ", "250"))
 SEED = int(os.environ.get("YOLO_FINE_FUZZ_SEED", "0"))
 FIELDS = [
     *(b"", b" ", b"nan", b"NaN", b"inf", b"-inf", b"1e999", b"1e308", b"-1", b"0", b"-0.0", b"1e-320", b"1_0", b"0x10"),
