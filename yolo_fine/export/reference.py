@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The PyTorch side of the comparison: the network exactly as Ultralytics prepares it for tracing, in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from yolo_fine.errors import ArgumentError
+from yolo_fine.export.options import SHAPING, in_words_of_release
+from yolo_fine.export.quiet import quiet_ultralytics, short
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Layout = Literal["grid", "rows", "queries", "plain"]
+WITH_BOXES = ("detect", "segment", "pose", "obb")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A network that is ready to be traced, and how to read its outputs.
+
+    Attributes:
+        network: Fused, float32, in eval mode, with the head branch and the decoding of the export.
+        layout: Of the first output. ``grid``: (batch, 4 + classes + others, cells), centre and sides in pixels.
+            ``rows``: (batch, n, 6 + others) with x1 y1 x2 y2 score class, of end-to-end heads and embedded NMS.
+            ``queries``: (batch, n, 4 + classes), centre and sides as fractions, of RT-DETR. ``plain``: anything else.
+        names: Class names.
+        task: As Ultralytics names it.
+        stride: Picture sides are multiples of it.
+        imgsz: Height and width of the export.
+        batch: Pictures of the export.
+        floor: Confidence below which embedded NMS drops boxes; 0 for other layouts.
+    """
+
+    network: nn.Module
+    layout: Layout
+    names: dict[int, str]
+    task: str
+    stride: int
+    imgsz: tuple[int, int]
+    batch: int
+    floor: float
+
+    def run(self, pictures: np.ndarray) -> list[np.ndarray]:
+        """Raw outputs for pictures of shape (batch, 3, height, width), float32, 0 to 1."""
+        import torch
+
+        with torch.inference_mode():
+            return list(arrays_in(self.network(torch.from_numpy(pictures))))
+
+
+class _Prepared(BaseException):
+    """Leaves Ultralytics' export once the network is prepared. No ``Exception``: those it reports as failures."""
+
+    def __init__(self, exporter: Any) -> None:
+        super().__init__()
+        self.exporter = exporter
+
+
+def prepare_reference(checkpoint: Path, format: str, options: dict[str, Any]) -> Reference:
+    """Let Ultralytics prepare the network as for this export, and take it over before it is traced.
+
+    Args:
+        checkpoint: A copy in a scratch folder: releases before 8.3.2xx finish the export beside it.
+        format: Of the export; heads differ by it.
+        options: Arguments of the export. Precision is left out, so the network stays in float32.
+
+    Raises:
+        ArgumentError: Ultralytics can't prepare the network like this.
+    """
+    from ultralytics import YOLO
+
+    def take_over(exporter: Any) -> None:
+        if getattr(exporter, "model", None) is not None:
+            raise _Prepared(exporter)
+
+    shaping = in_words_of_release({key: value for key, value in options.items() if key in SHAPING})
+    detector = YOLO(checkpoint)
+    for event in ("on_export_start", "on_export_end"):  # older releases prepare the network behind the first
+        detector.add_callback(event, take_over)
+    try:
+        with quiet_ultralytics():
+            detector.export(format=format, device="cpu", **shaping)
+    except _Prepared as prepared:
+        return _read(prepared.exporter)
+    except Exception as error:
+        raise ArgumentError(f"{checkpoint.name} can't be exported like this: {short(error)}") from error
+    raise ArgumentError(f"{checkpoint.name}: Ultralytics ended the export without preparing a network")
+
+
+def _read(exporter: Any) -> Reference:
+    """The reference in an exporter that has come to the point of tracing."""
+    network = exporter.model.float()
+    embedded = bool(getattr(exporter.args, "nms", None))
+    layout: Layout = "plain"
+    if embedded or getattr(network, "end2end", False):
+        layout = "rows"
+    elif type(network.model[-1]).__name__ == "RTDETRDecoder":
+        layout = "queries"
+    elif network.task in WITH_BOXES:
+        layout = "grid"
+    if embedded:
+        from ultralytics.engine.exporter import NMSModel
+
+        network = NMSModel(network, exporter.args)
+    height, width = exporter.imgsz
+    return Reference(
+        network=network.eval(),
+        layout=layout,
+        names=dict(exporter.model.names),
+        task=exporter.model.task,
+        stride=int(max(exporter.model.stride)),
+        imgsz=(int(height), int(width)),
+        batch=int(exporter.args.batch),
+        floor=float(exporter.args.conf) if embedded else 0.0,
+    )
+
+
+def arrays_in(outputs: Any) -> Iterator[np.ndarray]:
+    """All tensors of a network's output, in the order in which an export numbers them, as float32 arrays."""
+    if hasattr(outputs, "numpy"):
+        yield outputs.detach().cpu().float().numpy()
+    elif isinstance(outputs, (list, tuple)):
+        for output in outputs:
+            yield from arrays_in(output)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A proof as text for the terminal."""
+
+from __future__ import annotations
+
+from yolo_fine.export.proof import Case, Proof
+
+
+def format_proof(proof: Proof) -> str:
+    """The proof in lines: shapes, groups, boxes, latency, file, and the verdict last."""
+    lines = []
+    if proof.runtime:
+        lines.append(f"{proof.runtime} against PyTorch {proof.versions['torch']} in float32; the file is {proof.precision}")
+    lines += [_case(case) for case in proof.cases]
+    if proof.groups:
+        lines.append(f"  {'raw outputs':<13}{'max rel':>9}{'mean rel':>10}{'max abs':>10}{'mean abs':>10}")
+    for name, group in proof.groups.items():
+        lines.append(
+            f"  {name:<13}{group['max_rel_err']:>9.1e}{group['mean_rel_err']:>10.1e}{group['max_abs_err']:>10.1e}"
+            f"{group['mean_abs_err']:>10.1e}"
+        )
+    if proof.latency:
+        one = proof.latency
+        lines.append(
+            f"  latency       file {one.file_ms:.1f} ms, PyTorch {one.torch_ms:.1f} ms, ratio {one.ratio:.2f} "
+            f"(batch {one.batch}, median of {one.pairs} pairs, {one.threads} threads)"
+        )
+    if proof.accuracy:
+        lines += [f"  {name:<13} PyTorch {_number(proof.accuracy.torch[name])}, file {_number(proof.accuracy.file[name])}, "
+                  f"difference {_number(value, sign=True)}" for name, value in proof.accuracy.difference.items()]  # fmt: skip
+        lines[-1] += f"  ({proof.accuracy.pictures} pictures of {proof.accuracy.data})"
+    opset = f", opset {proof.opset}" if proof.opset else ""
+    nodes = f", {proof.nodes} nodes of {len(proof.operators)} kinds" if proof.nodes else ""
+    lines.append(f"  file          {proof.bytes / 1e6:.1f} MB{opset}{nodes}")
+    for runtime, check in proof.other_runtimes.items():
+        refused = f"does not take {', '.join(check.refused)}" if check.refused else "takes every operator"
+        unlisted = f" (unlisted: {', '.join(check.unlisted)})" if check.unlisted else ""
+        if check.unlisted and not check.refused:
+            refused = "takes every listed operator"
+        lines.append(f"  {runtime}: {refused}{unlisted}")
+    lines += [f"  note: {note}" for note in proof.notes]
+    lines += [f"  {reason}" for reason in proof.reasons]
+    lines.append(f"{proof.verdict}: {proof.file}")
+    return "\n".join(lines)
+
+
+def _case(case: Case) -> str:
+    shape = "  batch {}, {}x{}:".format(*case.shape)
+    if case.failure:
+        return f"{shape} {case.failure}"
+    boxes = ""
+    if case.boxes:
+        found = case.boxes
+        boxes = f"; {found.matched} of {found.boxes} boxes agree, {found.extra} extra, confidences within {found.max_conf_diff:.1e}"
+    return f"{shape} largest relative error {case.max_rel_err:.1e}{boxes}"
+
+
+def _number(value: float | None, sign: bool = False) -> str:
+    return "undefined" if value is None else f"{value:+.4f}" if sign else f"{value:.4f}"
