@@ -109,8 +109,11 @@ def _classes(evaluation: Evaluation) -> str:
             rows[-1] += [points(protocol.get("AP")), points(protocol.get("AP50"))]
     tables = [_table(rows)]
     bins = [size for size in evaluation.sizes if any(size.name in f.sizes for f in evaluation.per_class.values())]
-    for start in range(0, len(bins), 3):
-        tables.append(_table(_class_by_size(evaluation, bins[start : start + 3])))
+    while bins:
+        tried = [_table(_class_by_size(evaluation, bins[:some])) for some in range(len(bins), 0, -1)]
+        fits = next((table for table in tried if max(len(line) for line in table) <= WIDTH), tried[-1])
+        tables.append(fits)
+        bins = bins[len(tried) - tried.index(fits) :]
     return "\n\n".join("\n".join(table) for table in tables)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from yolo_fine.evaluation.report.misses import Miss
 
 CONTEXT = 3.0  # a crop is this many times as large as what it shows
-SMALLEST = (128.0, 96.0)  # width and height in pixels of the picture
+SMALLEST = (96.0, 72.0)  # width and height in pixels of the picture
 LARGEST_WIDTH = 400  # pixels of the JPEG
 LARGEST_BYTES = 45_000  # keeps a page of 60 crops below 4 MB
 

@@ -48,7 +48,8 @@ class Gallery:
         miss = self.misses.worst[rank]
         said, name = escape(self.describe(miss)), escape(self.truth.names[miss.picture])
         subject, partner = ("object", "detection") if miss.kind == "missed" else ("detection", "object")
-        boxes = [*self._neighbours(miss, crop), _box(miss.box, crop, f"{subject} subject")]
+        boxes = self._neighbours(miss, crop)
+        boxes += [_box(miss.box, crop, kind) for kind in ("shadow", f"{subject} subject")]
         if miss.partner_box is not None:
             boxes.append(_box(miss.partner_box, crop, partner))
         alt = f"{miss.kind}: {said}, in {name}"

@@ -72,10 +72,11 @@ def _confusion_cell(names: Sequence[str], row: int, column: int, number: int, to
         said = f"{count(number)} of {count(total)} annotated {names[row]} were not found"
     else:
         said = f"{count(number)} of {count(total)} annotated {names[row]} were detected as {names[column]}"
+    shown = f"{100 * share:.0f}" if share >= 0.005 else "&lt;1"
     kinds = " ".join(kind for kind, is_so in (("right", row == column), ("strong", share >= STRONG)) if is_so)
     return (
         f'<td class="{kinds}" style="--share:{share:.3f}" title="{escape(f"{said} ({100 * share:.1f} %)")}">'
-        f'<span class="share">{100 * share:.0f}</span><span class="number">{number}</span></td>'
+        f'<span class="share">{shown}</span><span class="number">{number}</span></td>'
     )
 
 
