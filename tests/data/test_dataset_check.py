@@ -160,6 +160,12 @@ def test_the_same_picture_in_two_splits_and_twice_in_one(root):
     assert told(check) == ["1 pictures are in more than one split (equal files)"]
     (finding,) = [finding for finding in check.findings if finding.problem]
     assert finding.examples == ("train/0.jpg = val/leak.jpg",)
+    for index in range(4):
+        (root / "images" / "train" / f"0{index}.jpg").write_bytes(picture)
+    (finding,) = [finding for finding in inspect(root).findings if finding.problem]
+    assert finding.examples == ("train/0.jpg = val/leak.jpg = train/00.jpg = train/01.jpg and 2 more",)
+    for index in range(4):
+        (root / "images" / "train" / f"0{index}.jpg").unlink()
     (root / "images" / "val" / "leak.jpg").rename(root / "images" / "train" / "again.jpg")
     check = inspect(root)
     assert check.sound

@@ -23,6 +23,8 @@ from yolo_fine.results import write_json
 
 Checked = dict[Path, tuple[PictureCheck, LabelCheck | None]]  # by picture; None where there is no label file
 
+GROUP_SHOWN = 4  # of a group of equal pictures, these are named
+
 
 def check_dataset(data: str, json: Path | None = None, out: Path | None = None) -> bool:
     """Check a dataset, print what was found, and draw sizes and classes.
@@ -132,7 +134,7 @@ def _find_duplicates(dataset: Dataset, checked: Checked) -> Iterator[Finding]:
     within = [group for group in groups if len({places[index][0] for index in group}) == 1]
     for problem, found, where in ((True, across, "in more than one split"), (False, within, "twice in one split")):
         if found:
-            examples = tuple(" = ".join(_name(*places[index]) for index in group) for group in found)
+            examples = tuple(_group([places[index] for index in group]) for group in found)
             yield Finding(problem, f"{len(found)} pictures are {where} (equal files)", examples)
     seen = [(place, checked[place[1]][0]) for place in places]
     hashed = [(place, look.look, look.content) for place, look in seen if look.look is not None]
@@ -143,6 +145,14 @@ def _find_duplicates(dataset: Dataset, checked: Checked) -> Iterator[Finding]:
         if chosen:
             examples = tuple(f"{_name(*a)} ~ {_name(*b)} ({bits} of 256 bits differ)" for a, b, bits in chosen)
             yield Finding(False, f"{len(chosen)} pairs of pictures {where} look alike (dHash)", examples)
+
+
+def _group(members: list[tuple[str, Path]]) -> str:
+    """The first pictures of a group of equal ones, from every split at least one."""
+    firsts = list({split: (split, picture) for split, picture in reversed(members)}.values())[::-1]
+    ordered = [*firsts, *(member for member in members if member not in firsts)]
+    shown = " = ".join(_name(*member) for member in ordered[:GROUP_SHOWN])
+    return f"{shown} and {len(members) - GROUP_SHOWN} more" if len(members) > GROUP_SHOWN else shown
 
 
 def _name(split: str, picture: Path) -> str:

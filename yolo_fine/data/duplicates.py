@@ -37,17 +37,21 @@ def near_pairs(looks: np.ndarray, max_distance: int = MAX_DISTANCE) -> list[tupl
         Tuples (i, j, bits that differ), i < j, closest first.
     """
     bands = np.ascontiguousarray(looks).view(np.uint16)
-    found: dict[tuple[int, int], int] = {}
-    for band in bands.T if len(looks) > 1 else []:
-        order = np.lexsort((*bands.T, band))
-        for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
+    count = len(looks)
+    found = [np.empty((0, 2), dtype=np.int64)]  # number of the pair (i * count + j), bits that differ
+    alike = np.lexsort(bands.T)
+    for band in bands.T if count > 1 else []:
+        order = alike[np.argsort(band[alike], kind="stable")]
+        for step in range(1, min(NEIGHBOURS, count - 1) + 1):
             first, second = order[:-step], order[step:]
             equal = band[first] == band[second]
             if not equal.any():
                 break
             first, second = first[equal], second[equal]
-            distance = BITS[looks[first] ^ looks[second]].sum(axis=1)
-            near = distance <= max_distance
-            for i, j, bits in zip(first[near].tolist(), second[near].tolist(), distance[near].tolist(), strict=True):
-                found[min(i, j), max(i, j)] = bits
-    return sorted(((i, j, bits) for (i, j), bits in found.items()), key=lambda pair: (pair[2], pair[0], pair[1]))
+            distance = BITS[looks[first] ^ looks[second]].sum(axis=1, dtype=np.int64)
+            number = np.minimum(first, second) * count + np.maximum(first, second)
+            found.append(np.column_stack([number, distance])[distance <= max_distance])
+    pairs = np.concatenate(found)
+    pairs = pairs[np.unique(pairs[:, 0], return_index=True)[1]]
+    pairs = pairs[np.argsort(pairs[:, 1], kind="stable")]
+    return [(number // count, number % count, bits) for number, bits in pairs.tolist()]
