@@ -10,6 +10,7 @@ from yolo_fine.evaluation.evaluation import ClassFigures, Evaluation, Figure, Si
 from yolo_fine.evaluation.report import svg
 from yolo_fine.evaluation.report.wording import ERROR_TYPES, count, interval, percent, pixels
 
+MANY = 12  # from more curves on, they are drawn faint, and the mean and the one under the pointer stand out
 COLOURS, DASHES = 8, 4  # of style.css: c0 ... c7, d0 ... d3
 
 
@@ -25,7 +26,12 @@ def pr_curves(curves: Mapping[str, Mapping[str, Sequence[float]]], names: Sequen
         path = " ".join(f"{left + r * (right - left):.1f},{bottom - p * (bottom - top):.1f}" for r, p in points)
         drawn_line = f'<title>{escape(title)}</title><polyline points="{path}"/>'
         parts.append(f'<g class="curve {kind}" data-curve="{index}">{drawn_line}</g>')
-    return svg.chart("Precision over recall at IoU 0.50, a curve for each class", bottom + 40, parts, "pr")
+    return svg.chart(
+        "Precision over recall at IoU 0.50, a curve for each class",
+        bottom + 40,
+        parts,
+        "pr many" if len(names) > MANY else "pr",
+    )
 
 
 def curve_points(recall: Sequence[float], precision: Sequence[float]) -> list[tuple[float, float]]:

@@ -113,6 +113,8 @@ def confusion(evaluation: Evaluation) -> str:
         '<button data-cells="share" aria-pressed="true">percent of row</button> '
         '<button data-cells="number" aria-pressed="false">counts</button></p>'
     )
+    if len(content["names"]) > tables.DENSE:
+        switch = ""  # no room for either; the words under the pointer tell
     note = (
         f"Detections at confidence {content['score']:g} and above, matched to objects at IoU {content['iou']:g} "
         "whatever their class. The colour of a cell is its share of the row."
