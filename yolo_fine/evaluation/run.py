@@ -30,6 +30,7 @@ def evaluate(
     split: str = "val",
     annotations: Path | None = None,
     detections: Path | None = None,
+    first_category: int | None = None,
     sizes_file: Path | None = None,
     pictures: Path | None = None,
     protocol: Literal["coco", "visdrone", "all"] = "all",
@@ -64,6 +65,7 @@ def evaluate(
         split: Its split.
         annotations: VisDrone annotation folder, or COCO ``instances.json``.
         detections: VisDrone result folder, or COCO results file.
+        first_category: Number of the first class in a COCO results file, where the file itself does not tell.
         sizes_file: Picture sizes of an annotation folder without pictures: lines ``name width height``.
         pictures: Picture folder of ``annotations``, if not beside them.
         protocol: ``coco``, ``visdrone``, or ``all`` that the annotations allow.
@@ -108,7 +110,7 @@ def evaluate(
     with fresh_folder(out):
         at_whole: Predictions | None = None
         if detections is not None:
-            found = Predictions(from_results(detections, truth), speed={})
+            found = Predictions(from_results(detections, truth, first_category), speed={})
         else:
             found, at_whole = _predict(source, arguments)
         measured = measure(truth, found.detections, protocols, bins, max_det)

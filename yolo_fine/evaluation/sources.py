@@ -99,21 +99,42 @@ def from_annotations(annotations: Path, sizes_file: Path | None = None, pictures
     )
 
 
-def from_results(detections: Path, truth: GroundTruth) -> Detections:
+def from_results(detections: Path, truth: GroundTruth, first_category: int | None = None) -> Detections:
     """The boxes of a VisDrone result folder or of a COCO results file.
+
+    ``first_category`` is the number that the results give to the first class, where they leave that open: VisDrone
+    counts classes from 1, YOLO labels from 0.
 
     Raises:
         MissingFileError: There is nothing of that name.
         DataError: A file can't be used, or does not fit the ground truth.
     """
     if detections.is_dir():
-        return read_detections(detections, truth)
+        return _numbered(read_detections(detections, truth), truth, detections, first_category)
     if detections.is_file():
-        return read_results(detections, truth)
+        return read_results(detections, truth, first_category=first_category)
     raise MissingFileError(
         f"detections={detections}: no such file or folder; "
         "name a folder of VisDrone result files or a COCO results file"
     )
+
+
+def _numbered(found: Detections, truth: GroundTruth, folder: Path, first_category: int | None) -> Detections:
+    """VisDrone rows on other annotations: their numbers are moved to those of the classes, and never by guess.
+
+    Raises:
+        DataError: Classes are 0 to n - 1, and nothing tells whether the rows count from 0 or from 1.
+    """
+    first, last, n = min(truth.classes, default=1), max(truth.classes, default=1), len(truth.classes)
+    if first_category is None and (first, last) == (0, n - 1):
+        written = np.unique(found.category).tolist()
+        if 0 not in written and n not in written and written:
+            raise DataError(
+                f"{folder}: categories are {', '.join(map(str, written[:8]))}, which may be numbered from 0, as the {n} "
+                "annotated classes are, or from 1, as VisDrone does; say first_category=0 or first_category=1"
+            )
+        first_category = 0 if 0 in written else 1
+    return found if first_category is None else replace(found, category=found.category + (first - first_category))
 
 
 def check_boxes(model: str | None, detections: Path | None) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -41,17 +40,6 @@ def test_synthetic_case(case):
 @pytest.mark.parametrize("case", real_cases(), ids=lambda case: case.name)
 def test_real_case(case):
     check(case)
-
-
-@pytest.mark.skipif(
-    not any(case.name == "real_val548_yolov5" for case in real_cases()),
-    reason="YOLO_FINE_VISDRONE_CASES names no folder with real_val548_yolov5",
-)
-def test_whole_val_split_takes_less_than_five_seconds_of_a_core():
-    (case,) = (case for case in real_cases() if case.name == "real_val548_yolov5")
-    start = time.process_time()
-    evaluate_visdrone(*load(case))
-    assert time.process_time() - start < 5
 
 
 def test_both_class_means():
