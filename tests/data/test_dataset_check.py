@@ -82,7 +82,7 @@ def test_broken_lines(root, case):
     file = root / "labels" / "val" / "1.txt"
     file.write_text(f"0 0.5 0.5 0.1 0.1\n\n{line}\n")
     check = inspect(root)
-    assert told(check) == ["val: 1 broken label files"]
+    assert told(check) == ["val: 1 broken label file"]
     (finding,) = [finding for finding in check.findings if finding.problem]
     assert finding.examples[0].startswith(f"{file}, line 3: ")
     assert message in finding.examples[0]
@@ -137,7 +137,7 @@ def test_missing_and_empty_labels_are_told_apart(root):
     (root / "labels" / "train" / "1.txt").write_text("")
     check = inspect(root)
     assert (check.splits["train"].without_labels, check.splits["train"].without_objects) == (1, 1)
-    assert "train: 1 pictures without a label file count as empty" in told(check, problem=False)
+    assert "train: 1 picture without a label file, taken as empty" in told(check, problem=False)
     assert check.sound
     for file in (root / "labels" / "train").iterdir():
         file.unlink()
@@ -148,7 +148,7 @@ def test_labels_without_a_picture(root):
     (root / "labels" / "val" / "gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     (root / "labels" / "val" / "classes.txt").write_text("car\n")
     check = inspect(root)
-    assert told(check) == ["1 label files without a picture"]
+    assert told(check) == ["1 label file without a picture"]
     (finding,) = [finding for finding in check.findings if finding.problem]
     assert finding.examples == (str(root / "labels" / "val" / "gone.txt"),)
 
@@ -157,7 +157,7 @@ def test_the_same_picture_in_two_splits_and_twice_in_one(root):
     picture = (root / "images" / "train" / "0.jpg").read_bytes()
     (root / "images" / "val" / "leak.jpg").write_bytes(picture)
     check = inspect(root)
-    assert told(check) == ["1 pictures are in more than one split (equal files)"]
+    assert told(check) == ["1 picture in more than one split (equal files)"]
     (finding,) = [finding for finding in check.findings if finding.problem]
     assert finding.examples == ("train/0.jpg = val/leak.jpg",)
     for index in range(4):
@@ -169,7 +169,7 @@ def test_the_same_picture_in_two_splits_and_twice_in_one(root):
     (root / "images" / "val" / "leak.jpg").rename(root / "images" / "train" / "again.jpg")
     check = inspect(root)
     assert check.sound
-    assert "1 pictures are twice in one split (equal files)" in told(check, problem=False)
+    assert "1 picture twice in one split (equal files)" in told(check, problem=False)
 
 
 def test_a_picture_that_was_saved_again_smaller(root):
@@ -177,7 +177,7 @@ def test_a_picture_that_was_saved_again_smaller(root):
     smaller = cv2.resize(picture, (80, 64), interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(root / "images" / "val" / "leak.jpg"), smaller, [cv2.IMWRITE_JPEG_QUALITY, 60])
     check = inspect(root)
-    assert "1 pairs of pictures in different splits look alike (dHash)" in told(check, problem=False)
+    assert "1 pair of pictures in different splits that look alike (dHash)" in told(check, problem=False)
 
 
 def test_flat_pictures_do_not_look_alike(root):
@@ -189,8 +189,8 @@ def test_flat_pictures_do_not_look_alike(root):
 def test_repeated_rows_and_boxes_beyond_the_picture_are_worth_knowing(root):
     (root / "labels" / "val" / "1.txt").write_text("0 0.5 0.5 0.1 0.1\n" * 3 + "1 0.99 0.5 0.2 0.1\n")
     found = told(inspect(root), problem=False)
-    assert "val: 2 repeated label rows; Ultralytics drops them" in found
-    assert "val: 1 boxes reach beyond the picture" in found
+    assert "val: 2 repeated label rows, dropped by Ultralytics" in found
+    assert "val: 1 box beyond the edge of the picture" in found
 
 
 def test_a_list_of_pictures(root):
@@ -200,7 +200,7 @@ def test_a_list_of_pictures(root):
     assert check.splits["train"].pictures == 2
     assert check.sound, "labels of pictures that a list leaves out are no mistake"
     (root / "some.txt").write_text("./images/train/0.jpg\n./images/train/gone.jpg\n")
-    assert told(inspect(root)) == ["train: 1 unreadable pictures"]
+    assert told(inspect(root)) == ["train: 1 unreadable picture"]
 
 
 def test_a_split_that_is_not_there(root):

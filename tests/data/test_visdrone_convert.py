@@ -364,3 +364,9 @@ def test_a_result_that_cannot_be_written(source, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArgumentError, match="can't be written"):
         convert_visdrone(source, tmp_path / "out", tmp_path / "file" / "result.json")
+
+
+def test_a_tilde_means_the_home_folder(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["data", "visdrone", "source=~/VisDrone", "out=~/out"]) == 0
+    assert (tmp_path / "out" / "visdrone.yaml").is_file()

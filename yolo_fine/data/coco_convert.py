@@ -86,8 +86,8 @@ def convert_coco(source: Path, out: Path | None = None, json: Path | None = None
             the disk is full.
         ArgumentError: The JSON file can't be written.
     """
-    source = source.resolve()
-    out = default_out(source) if out is None else out.resolve()
+    source = source.expanduser().resolve()  # shells leave source=~/DIR as it is
+    out = default_out(source) if out is None else out.expanduser().resolve()
     found = find_instances(source)
     sources = [split for split in found if split.pictures is not None]
     if not sources:

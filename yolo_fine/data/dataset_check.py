@@ -55,10 +55,12 @@ def check_dataset(data: str, json: Path | None = None, out: Path | None = None) 
 def inspect_dataset(data: str, dataset: Dataset) -> DatasetCheck:
     """Read every picture and label of a dataset."""
     pictures = sorted({picture for split in dataset.splits.values() for picture in split.pictures})
-    workers = min(8, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:  # decoding releases the interpreter
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))  # decoding releases the interpreter
+    try:
         looked = pool.map(lambda picture: _check_one(picture, len(dataset.classes)), pictures)
         checked = dict(zip(pictures, track(looked, len(pictures), "checking"), strict=True))
+    finally:
+        pool.shutdown(cancel_futures=True)  # when interrupted, don't read the rest first
     splits = {
         name: _describe(dataset.classes, {picture: checked[picture] for picture in split.pictures})
         for name, split in dataset.splits.items()
@@ -102,28 +104,32 @@ def _findings_by_split(dataset: Dataset, checked: Checked, statistics: dict[str,
         ours = [(picture, *checked[picture]) for picture in split.pictures]
         faults = tuple(look.fault for _, look, _ in ours if look.fault)
         if faults:
-            yield Finding(True, f"{name}: {len(faults)} unreadable pictures", faults)
+            yield Finding(True, f"{name}: {_number(len(faults), 'unreadable picture')}", faults)
         broken = tuple(fault for _, _, labels in ours if labels for fault in labels.broken)
         if broken:
             files = sum(bool(labels and labels.broken) for _, _, labels in ours)
-            yield Finding(True, f"{name}: {files} broken label files", broken)
+            yield Finding(True, f"{name}: {_number(files, 'broken label file')}", broken)
         unlabelled = tuple(str(picture) for picture, _, labels in ours if labels is None)
         if unlabelled and len(unlabelled) == len(ours):
             yield Finding(True, f"{name}: no picture has a label file; looked for {label_file(ours[0][0])}")
         elif unlabelled:
-            yield Finding(False, f"{name}: {len(unlabelled)} pictures without a label file count as empty", unlabelled)
+            yield Finding(
+                False, f"{name}: {_number(len(unlabelled), 'picture')} without a label file, taken as empty", unlabelled
+            )
         repeated = sum(labels.repeated for _, _, labels in ours if labels)
         if repeated:
-            yield Finding(False, f"{name}: {repeated} repeated label rows; Ultralytics drops them")
+            yield Finding(False, f"{name}: {_number(repeated, 'repeated label row')}, dropped by Ultralytics")
         outside = sum(labels.outside for _, _, labels in ours if labels)
         if outside:
-            yield Finding(False, f"{name}: {outside} boxes reach beyond the picture")
+            yield Finding(False, f"{name}: {_number(outside, 'box', 'boxes')} beyond the edge of the picture")
         empty = tuple(label for label, count in statistics[name].by_class.items() if not count)
         if empty and statistics[name].objects:
-            yield Finding(False, f"{name}: {len(empty)} classes without an object: {', '.join(empty[:10])}")
+            yield Finding(
+                False, f"{name}: {_number(len(empty), 'class', 'classes')} without an object: {', '.join(empty[:10])}"
+            )
     unused = tuple(map(str, unused_labels(list(dataset.splits.values()))))
     if unused:
-        yield Finding(True, f"{len(unused)} label files without a picture", unused)
+        yield Finding(True, f"{_number(len(unused), 'label file')} without a picture", unused)
 
 
 def _find_duplicates(dataset: Dataset, checked: Checked) -> Iterator[Finding]:
@@ -135,7 +141,7 @@ def _find_duplicates(dataset: Dataset, checked: Checked) -> Iterator[Finding]:
     for problem, found, where in ((True, across, "in more than one split"), (False, within, "twice in one split")):
         if found:
             examples = tuple(_group([places[index] for index in group]) for group in found)
-            yield Finding(problem, f"{len(found)} pictures are {where} (equal files)", examples)
+            yield Finding(problem, f"{_number(len(found), 'picture')} {where} (equal files)", examples)
     seen = [(place, checked[place[1]][0]) for place in places]
     hashed = [(place, look.look, look.content) for place, look in seen if look.look is not None]
     looks = np.array([look for _, look, _ in hashed], dtype=np.uint8).reshape(-1, 32)
@@ -144,7 +150,9 @@ def _find_duplicates(dataset: Dataset, checked: Checked) -> Iterator[Finding]:
         chosen = [(a[0], b[0], bits) for a, b, bits in pairs if (a[0][0] == b[0][0]) == one]
         if chosen:
             examples = tuple(f"{_name(*a)} ~ {_name(*b)} ({bits} of 256 bits differ)" for a, b, bits in chosen)
-            yield Finding(False, f"{len(chosen)} pairs of pictures {where} look alike (dHash)", examples)
+            yield Finding(
+                False, f"{_number(len(chosen), 'pair')} of pictures {where} that look alike (dHash)", examples
+            )
 
 
 def _group(members: list[tuple[str, Path]]) -> str:
@@ -157,3 +165,7 @@ def _group(members: list[tuple[str, Path]]) -> str:
 
 def _name(split: str, picture: Path) -> str:
     return f"{split}/{picture.name}"
+
+
+def _number(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -78,8 +78,8 @@ def convert_visdrone(source: Path, out: Path | None = None, json: Path | None = 
             or the disk is full.
         ArgumentError: The JSON file can't be written.
     """
-    source = source.resolve()
-    out = default_out(source) if out is None else out.resolve()
+    source = source.expanduser().resolve()  # shells leave source=~/DIR as it is
+    out = default_out(source) if out is None else out.expanduser().resolve()
     sources = find_splits(source)
     tables = {split.split: _read_annotations(split) for split in sources}
     splits = {name: _describe(name, *contents) for name, contents in tables.items()}
