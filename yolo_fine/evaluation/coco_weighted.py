@@ -81,9 +81,12 @@ def read_matches(score: CocoScore) -> Iterator[tuple[int, int, Matches]]:
         part.params.img_ids = list(range(start, min(start + PICTURES, score.pictures)))
         part.evaluate()
         for one in part.eval_imgs:  # a class, an area, a picture
-            if one is not None:
+            if one is None:
+                continue
+            matches = _of_one_picture(one)
+            if len(matches.objects) or matches.wrong.any():  # most have nothing of that size
                 cell = class_of[one["category_id"]], area_of[tuple(one["aRng"])]
-                cells.setdefault(cell, []).append(_of_one_picture(one))
+                cells.setdefault(cell, []).append(matches)
     for (k, a), ones in cells.items():
         yield k, a, _together(ones)
 
