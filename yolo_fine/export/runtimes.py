@@ -117,6 +117,8 @@ def _open_openvino(file: Path, threads: int, device: object) -> Runtime:
     notes = graph_file.with_name("metadata.yaml")
     operators: dict[str, int] = {}
     for operator in graph.get_ops():
+        if operator.get_type_name() in ("Constant", "Parameter", "Result"):
+            continue
         operators[operator.get_type_name()] = operators.get(operator.get_type_name(), 0) + 1
     weights = [op.get_element_type().get_type_name() for op in graph.get_ops() if op.get_type_name() == "Constant"
                and op.get_output_shape(0) and np.prod(op.get_output_shape(0)) > 64]  # fmt: skip

@@ -33,11 +33,11 @@ def format_proof(proof: Proof) -> str:
     nodes = f", {proof.nodes} nodes of {len(proof.operators)} kinds" if proof.nodes else ""
     lines.append(f"  file          {proof.bytes / 1e6:.1f} MB{opset}{nodes}")
     for runtime, check in proof.other_runtimes.items():
-        refused = f"does not take {', '.join(check.refused)}" if check.refused else "takes every operator"
-        unlisted = f" (unlisted: {', '.join(check.unlisted)})" if check.unlisted else ""
-        if check.unlisted and not check.refused:
-            refused = "takes every listed operator"
-        lines.append(f"  {runtime}: {refused}{unlisted}")
+        said = f"does not take {', '.join(check.refused)}" if check.refused else "lists every operator of this file"
+        if check.unlisted:
+            unlisted = f"its list here says nothing of {', '.join(check.unlisted)}"
+            said = f"{said}; {unlisted}" if check.refused else unlisted
+        lines.append(f"  {runtime}: {said}")
     lines += [f"  note: {note}" for note in proof.notes]
     lines += [f"  {reason}" for reason in proof.reasons]
     lines.append(f"{proof.verdict}: {proof.file}")
