@@ -14,6 +14,8 @@ import pytest
 from tests.evaluation.report.scene import make_detections, make_evaluation, make_truth
 from yolo_fine.evaluation.evaluation import SCHEMA, ClassFigures, Evaluation, Figure, SizeBin, SizeCell
 from yolo_fine.evaluation.manifest import build_manifest
+from yolo_fine.evaluation.measure import compare, intervals, measure
+from yolo_fine.evaluation.sizes import parse_sizes
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 KEYS = PAGE[PAGE.index("## eval.json") : PAGE.index("## Input that")]
@@ -47,6 +49,16 @@ def test_the_keys_of_the_page_are_those_of_the_file():
     assert {*content["errors"]["delta_ap"], *content["errors"]["counts"]} <= named(KEYS)
     assert set(content["visdrone"]) <= named(KEYS)
     assert f"| `schema` | {SCHEMA};" in KEYS
+
+
+def test_the_keys_of_a_comparison_are_documented():
+    truth, detections = make_truth(["a", "b"]), make_detections(2)
+    measured = measure(truth, detections, ["coco", "visdrone"], parse_sizes("coco"), 500)
+    made = compare(measured, measured, 20, 0, 0.95)
+    (row,) = [line for line in KEYS.splitlines() if line.startswith("| `comparison`")]
+    for key in ("with", *made, *made["coco"]["AP"], *made["visdrone"]["AP"]):
+        assert f"`{key}`" in row
+    assert set(intervals(measured, 20, 0, 0.95)) <= named(KEYS)
 
 
 def test_every_argument_is_documented():

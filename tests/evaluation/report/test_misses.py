@@ -11,7 +11,7 @@ import pytest
 from tests.evaluation.report.scene import BINS, OBJECTS, UNJUDGED, make_detections, make_truth
 from yolo_fine.evaluation.objects import Detections, GroundTruth
 from yolo_fine.evaluation.report.matching import best_f1_confidence, judged_pictures, match_objects
-from yolo_fine.evaluation.report.misses import KINDS, find_misses, size_name
+from yolo_fine.evaluation.report.misses import KINDS, find_misses, kind_of, size_name
 from yolo_fine.evaluation.report.overlaps import covered, iou
 
 
@@ -122,6 +122,22 @@ def test_every_kind_is_told_apart():
     }  # fmt: skip
     assert misses.counts["missed"] == {"small": 2}
     assert misses.counts["wrong class"] == {"large": 1}
+
+
+@pytest.mark.parametrize(
+    ("overlaps", "same", "is_found", "expected"),
+    [
+        ([0.6, 0.2], [True, True], [True, False], ("duplicate", 0)),
+        ([0.6, 0.2], [False, True], [True, False], ("wrong class", 0)),
+        ([0.4, 0.2], [True, True], [False, False], ("badly located", 0)),
+        ([0.4, 0.2], [True, True], [True, False], ("badly located", 1)),  # the nearer one is found already
+        ([0.4, 0.2], [True, True], [True, True], ("false positive", 0)),
+        ([0.4, 0.2], [False, False], [False, False], ("false positive", 0)),
+        ([0.09, 0.0], [True, True], [False, False], ("false positive", None)),
+    ],
+)
+def test_kinds_of_a_detection_that_found_nothing(overlaps, same, is_found, expected):
+    assert kind_of(np.array(overlaps), np.array(same), np.array(is_found)) == expected
 
 
 def test_a_missed_object_knows_the_detection_that_was_left_aside():
