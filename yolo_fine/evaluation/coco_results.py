@@ -86,13 +86,13 @@ def _pictures(table: Table, truth: GroundTruth) -> np.ndarray:
         elif stem.isascii() and stem.isdigit() and len(stem) < 300:
             by_number.setdefault(int(stem), []).append(i)
 
-    known: dict[Any, int] = {}  # a list has hundreds of entries a picture
+    known: dict[tuple[bool, Any], int] = {}  # a list has hundreds of entries a picture
     picture = np.zeros(len(table), dtype=np.int64)
     for i, row in enumerate(table.rows):
         key = row.get("file_name", row.get("image_id"))
         if type(key) not in (int, float, str):
             raise table.error(i, f"no 'image_id' that is a number or a name: {key!r:.60}")
-        if key not in known:
+        if ("file_name" in row, key) not in known:
             if "file_name" in row:
                 name = picture_name(str(key))
                 matches = by_name.get(name, []) if "/" in name else by_stem.get(name, [])
@@ -102,8 +102,8 @@ def _pictures(table: Table, truth: GroundTruth) -> np.ndarray:
                 matches = by_number.get(key, [])
             if len(matches) != 1:
                 raise table.error(i, _which_picture(key, matches, truth))
-            known[key] = matches[0]
-        picture[i] = known[key]
+            known["file_name" in row, key] = matches[0]
+        picture[i] = known["file_name" in row, key]
     return picture
 
 
@@ -124,7 +124,7 @@ def _categories(table: Table, truth: GroundTruth, first_category: int | None) ->
         name = table.rows[i]["category_name"]
         if name is None:  # not evaluated; only protocols that give such numbers a meaning look at it
             continue
-        if name not in numbers:
+        if not isinstance(name, str) or name not in numbers:
             near = did_you_mean(str(name), numbers)
             raise table.error(int(i), f"unknown category_name {name!r:.60}{near}; known are {', '.join(numbers)}")
         category[i] = numbers[name]

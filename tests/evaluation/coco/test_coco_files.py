@@ -358,6 +358,11 @@ def test_missing_file_and_bytes_that_are_no_text(tmp_path, truth):
         read_results(tmp_path / "result.json", truth)
 
 
+NAMED_RESULTS = [
+    {**RESULTS[0], "category_name": "bus"},
+    {**RESULTS[1], "file_name": "first.png"},
+    {**RESULTS[2], "category_name": None},
+]
 VALUES = [None, True, -1, 0, 1, 2, 5, 7, 3.0, 1.5, "x", "first", "7", [], [1], {}, float("nan"), 1e308, 10**30, 10**400]
 
 
@@ -386,7 +391,7 @@ def test_mutated_files_are_read_right_or_refused(write, truth):
     rng = random.Random(0)
     refused = 0
     for _ in range(600):
-        instances, results = mutate(INSTANCES, rng), mutate(RESULTS, rng)
+        instances, results = mutate(INSTANCES, rng), mutate(rng.choice([RESULTS, NAMED_RESULTS]), rng)
         try:
             read = read_instances(write(instances))
             assert len(read) == len(instances["annotations"])
@@ -400,7 +405,9 @@ def test_mutated_files_are_read_right_or_refused(write, truth):
         try:
             found = read_results(write(results), truth)
             assert sorted(found.score.tolist()) == sorted(float(row["score"]) for row in results)
-            assert sorted(found.category.tolist()) == sorted(row["category_id"] for row in results)
+            by_name = {"car": 2, "bus": 5, None: None}
+            expected = [by_name[row.get("category_name")] or row["category_id"] for row in results]
+            assert sorted(found.category.tolist()) == sorted(expected)
             assert np.isfinite(found.boxes).all()
         except YoloFineError:
             refused += 1
