@@ -77,14 +77,14 @@ class Evaluation(Figure):
     """A whole evaluation. See docs/evaluation.md for every key.
 
     Attributes:
-        coco: AP AP50 AP75, AR1 AR10 AR<max_det>, AP_<size> and AR_<size>; fractions. None if not asked for.
+        coco: AP AP50 AP75, AR1 AR10 AR<max_det>, AP_<size> AP50_<size> AR_<size>; fractions. None if not asked for.
         visdrone: AP AP50 AP75 AR1 AR10 AR100 AR500, as the official tool prints them (picture-weighted class mean), and
             ``class_mean`` with the same keys (plain mean over classes); percent. None if not asked for or not possible.
         sizes: One entry a size bin, over all classes.
         per_class: By class name.
         speed: Milliseconds per picture: ``preprocess inference postprocess total``; empty for detections from files.
         intervals: ``confidence resamples seed``, and ``coco`` and ``visdrone``: figure -> [low, high].
-        manifest: Versions, model hash, data fingerprint, every argument.
+        manifest: Versions, model hash, data fingerprint, every argument, and ``notes``: what to know about the figures.
         curves: Class name -> {"recall": [...], "precision": [...]} at IoU 0.50, and "all" for the mean.
         confusion: ``names`` and ``matrix`` (row = annotated class, column = detected; the last of both is background).
         errors: Error types after TIDE (Bolya et al., ECCV 2020): ``delta_ap`` and ``counts`` by type.

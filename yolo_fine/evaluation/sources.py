@@ -130,8 +130,8 @@ def _numbered(found: Detections, truth: GroundTruth, folder: Path, first_categor
         written = np.unique(found.category).tolist()
         if 0 not in written and n not in written and written:
             raise DataError(
-                f"{folder}: categories are {', '.join(map(str, written[:8]))}, which may be numbered from 0, as the {n} "
-                "annotated classes are, or from 1, as VisDrone does; say first_category=0 or first_category=1"
+                f"{folder}: categories are {', '.join(map(str, written[:8]))}, which may be numbered from 0, as the "
+                f"{n} annotated classes are, or from 1, as VisDrone does; say first_category=0 or first_category=1"
             )
         first_category = 0 if 0 in written else 1
     return found if first_category is None else replace(found, category=found.category + (first - first_category))
