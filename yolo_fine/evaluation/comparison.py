@@ -66,10 +66,13 @@ def in_words(figure: str, difference: dict[str, float | None], scale: float, con
     value, low, high = difference["difference"], difference["low"], difference["high"]
     if value is None or low is None or high is None:
         return f"{figure}: not defined in both"
-    moved = "rose" if value > 0 else "fell" if value < 0 else "did not change"
-    by = f" by {abs(value) * scale:.2f} points" if value else ""
+    points = abs(value) * scale
+    if points < 0.005:
+        moved = "did not change" if value == 0 else f"changed by {value * scale:+.0e} points"
+    else:
+        moved = f"{'rose' if value > 0 else 'fell'} by {points:.2f} points"
     interval = f"{confidence:.0%} interval of the difference {low * scale:+.2f} to {high * scale:+.2f}"
-    return f"{figure} {moved}{by} ({interval}): {'beyond noise' if is_beyond_noise(difference) else 'within noise'}"
+    return f"{figure} {moved} ({interval}): {'beyond noise' if is_beyond_noise(difference) else 'within noise'}"
 
 
 def is_beyond_noise(difference: dict[str, float | None]) -> bool:

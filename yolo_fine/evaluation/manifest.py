@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from yolo_fine.data.fingerprint import data_fingerprint
 from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.objects import GroundTruth
 
@@ -44,7 +45,7 @@ def build_manifest(
             "pictures": len(truth.names),
             "objects": int(np.isin(truth.category, list(truth.classes)).sum()),
             "classes": list(truth.classes.values()),
-            "fingerprint": truth_fingerprint(truth),
+            "fingerprint": data_fingerprint(truth),
         },
         "protocols": protocols,
         "max_det": arguments["max_det"],
@@ -74,14 +75,6 @@ def file_hash(file: Path) -> str | None:
         with path.open("rb") as stream:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
-    return digest.hexdigest()
-
-
-def truth_fingerprint(truth: GroundTruth) -> str:
-    """SHA-256 over names, classes and all objects: equal for the same annotations wherever they lie."""
-    digest = hashlib.sha256(repr((truth.names, sorted(truth.classes.items()))).encode())
-    for column in (truth.sizes, truth.picture, truth.boxes.round(3), truth.category, truth.crowd):
-        digest.update(np.ascontiguousarray(column).tobytes())
     return digest.hexdigest()
 
 
