@@ -124,3 +124,5 @@ def test_any_mode_of_ultralytics_is_forwarded(tmp_path, tiny_data):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(list(tmp_path.rglob("best.pt"))) == 1
+    (results,) = tmp_path.rglob("results.csv")
+    assert "metrics/AP_small(B)" in results.read_text().splitlines()[0]

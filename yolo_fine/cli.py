@@ -8,6 +8,7 @@ Returns 0 (done), 1 (checked and failed) or 2 (can't be done as asked); a user's
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import typing
 from collections.abc import Callable, Sequence
@@ -119,6 +120,10 @@ def forward(words: Sequence[str]) -> int:
     if words[0] not in known and "=" not in words[0]:
         raise ArgumentError(f"unknown verb '{words[0]}'{did_you_mean(words[0], known)}; see 'yolo-fine help'")
     check_inputs(words)
+    if "train" in words and "YOLO_FINE_EVAL" not in os.environ:
+        from yolo_fine.integration.small_ap import log_small_ap
+
+        log_small_ap()
     sys.argv = ["yolo", *words]
     try:
         entrypoint()

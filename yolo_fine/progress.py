@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+T = TypeVar("T")
 INTERVAL = 0.2  # seconds between two updates
 
 
@@ -30,3 +32,11 @@ def progress_line(what: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if live and shown > started:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def track(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """Yield ``items``, and count them."""
+    with progress_line(what) as update:
+        for done, item in enumerate(items, 1):
+            yield item
+            update(done, total)

@@ -19,9 +19,9 @@ from yolo_fine.data.coco_instances import Instances, read_instances
 from yolo_fine.data.coco_source import CocoSource, find_instances
 from yolo_fine.data.dataset_yaml import dataset_yaml
 from yolo_fine.data.file_tree import FileTree
-from yolo_fine.data.progress import track
 from yolo_fine.data.publish import check_space, default_out, existing_parent, finished_folder, is_free, print_leftovers
 from yolo_fine.errors import DataError
+from yolo_fine.progress import track
 from yolo_fine.results import write_json
 
 RECORD_FILE = "coco.json"

@@ -17,8 +17,8 @@ from yolo_fine.data.dataset_splits import Dataset, open_dataset, unused_labels
 from yolo_fine.data.duplicates import near_pairs, same_groups
 from yolo_fine.data.label_check import LabelCheck, check_label_file
 from yolo_fine.data.picture_check import PictureCheck, check_picture
-from yolo_fine.data.progress import track
 from yolo_fine.data.size_histogram import count_by_bar, count_by_bin, sides
+from yolo_fine.progress import track
 from yolo_fine.results import write_json
 
 Checked = dict[Path, tuple[PictureCheck, LabelCheck | None]]  # by picture; None where there is no label file

@@ -17,12 +17,12 @@ import numpy as np
 from yolo_fine.data.dataset_yaml import dataset_yaml
 from yolo_fine.data.fingerprint import text_fingerprint
 from yolo_fine.data.picture_size import picture_size
-from yolo_fine.data.progress import track
 from yolo_fine.data.publish import check_space, default_out, existing_parent, finished_folder, is_free, print_leftovers
 from yolo_fine.data.visdrone_official import Verdict, judge
 from yolo_fine.data.visdrone_rows import CLASSES, Counts, count_rows, label_text, read_rows
 from yolo_fine.data.visdrone_source import ORDER, SplitSource, find_splits
 from yolo_fine.errors import DataError
+from yolo_fine.progress import track
 from yolo_fine.results import write_json
 
 RECORD_FILE = "visdrone.json"

@@ -72,7 +72,7 @@ def watch_validator(validator: Any) -> None:
 def watch_trainer(trainer: Any) -> None:
     """Callback: put the columns at the end of each row of this trainer's results.csv."""
     if trainer.args.task != "detect":
-        _warn(f"{VARIABLE}=small is for the task 'detect', not '{trainer.args.task}': no columns are added")
+        _say(f"AP_small is for the task 'detect', not '{trainer.args.task}': no columns are added")
         return
     stock = trainer.save_metrics
 
@@ -245,10 +245,14 @@ def _has_columns(csv: Path) -> bool:
 
 
 def _tell(figures: dict[str, float]) -> None:
+    values = ", ".join(f"{name} {figures[column]:.4f}" for column, name in COLUMNS.items())
+    _say(f"{values} (objects up to 32x32 px)")
+
+
+def _say(message: str) -> None:
     from ultralytics.utils import LOGGER
 
-    values = ", ".join(f"{name} {figures[column]:.4f}" for column, name in COLUMNS.items())
-    LOGGER.info(f"yolo_fine: {values} (objects up to 32x32 px)")
+    LOGGER.info(f"yolo_fine: {message}")
 
 
 def _warn(message: str) -> None:
