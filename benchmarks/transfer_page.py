@@ -47,6 +47,10 @@ The last rows are composed on the spot: DySample without its gain starts near bi
 models take the nearest cell. Every tensor arrives, but the outputs differ; with `gain: 0.0`, as in `-dysample`, they
 do not.
 
+In the `-aff` models AFF stands where Concat stood and hands on fewer channels. The first convolution of each layer
+behind it reads those alone, has another shape than the pretrained one, and starts untrained; AFF itself is no identity.
+So the outputs differ before any training.
+
 ## What a P2 head changes
 
 {p2}
@@ -70,8 +74,9 @@ of its stride; the new branch and the new layers start untrained."""
 
 
 SCALES = """Counted at {letters} for all packaged models with 80 classes: everything arrives, and no layer changes its
-width, in {whole} of {count}. The others have a P2 head, whose branches Ultralytics makes narrower: their width follows
-the finest map. Box branches of another width start untrained. Class branches take the pretrained width, by the rule
+width, in {whole} of {count}. The others are of two sorts. Behind AFF a convolution reads fewer channels and starts
+untrained, as at scale n. And a P2 head has branches that Ultralytics makes narrower: their width follows the finest
+map. Box branches of another width start untrained. Class branches take the pretrained width, by the rule
 with which Ultralytics itself keeps them when the number of classes changes (in 8.4.190; not yet in 8.4.100, where they
 start untrained). The model is then larger than its YAML says; the log and the report say so. Who wants the YAML's own
 size at all costs trains it with `pretrained=False`.
