@@ -32,7 +32,7 @@ def detect(session: Any, picture: np.ndarray, conf: float = 0.25, iou: float = 0
 
 
 def letterbox(picture: np.ndarray, height: int, width: int) -> tuple[np.ndarray, float, int, int]:
-    """The picture in the middle of a grey height x width, as (1, 3, height, width) RGB from 0 to 1; scale and border."""
+    """The picture in the middle of a grey height x width, (1, 3, height, width) RGB, 0 to 1; scale and border."""
     scale = min(height / picture.shape[0], width / picture.shape[1])
     wide, tall = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
     left, top = round((width - wide) / 2 - 0.1), round((height - tall) / 2 - 0.1)

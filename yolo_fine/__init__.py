@@ -9,17 +9,22 @@ from yolo_fine.integration.startup import enable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from yolo_fine.evaluation.run import evaluate
     from yolo_fine.integration.transfer_report import transfer_report
     from yolo_fine.registry import BlockSpec, block, get_block, list_blocks
 
 __version__ = "0.1.0"
-__all__ = ["BlockSpec", "__version__", "block", "enable", "get_block", "list_blocks", "transfer_report"]
+__all__ = ["BlockSpec", "__version__", "block", "enable", "evaluate", "get_block", "list_blocks", "transfer_report"]
 
 enable()
 
 
 def __getattr__(name: str) -> object:
     """Load the other names when they are first asked for."""
+    if name == "evaluate":
+        from yolo_fine.evaluation.run import evaluate
+
+        return evaluate
     if name == "transfer_report":
         from yolo_fine.integration.transfer_report import transfer_report
 

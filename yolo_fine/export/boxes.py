@@ -10,6 +10,7 @@ import numpy as np
 from yolo_fine.export.reference import Layout
 
 CONFIDENCE, OVERLAP, MOST = 0.25, 0.7, 300  # Ultralytics' own for `yolo predict`
+SAME_PLACE = 1e-3  # pixels
 
 
 @dataclass
@@ -89,7 +90,7 @@ def final_boxes(
 def _suppress(rows: np.ndarray, iou: float) -> np.ndarray:
     """Non-maximum suppression within each class."""
     import torch
-    from torchvision.ops import batched_nms
+    from torchvision.ops import batched_nms  # type: ignore[import-untyped]
 
     columns = torch.from_numpy(rows)
     kept = batched_nms(columns[:, :4], columns[:, 4], columns[:, 5].long(), iou)
@@ -125,10 +126,15 @@ def agree(expected: np.ndarray, got: np.ndarray, *, iou: float, slack: float, co
 
 
 def overlaps(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """IoU of every box of one set with every box of another: (n, 4 or more) and (m, 4 or more) -> (n, m)."""
-    low = np.maximum(one[:, None, :2], two[None, :, :2])
-    high = np.minimum(one[:, None, 2:4], two[None, :, 2:4])
-    shared = np.clip(high - low, 0, None).prod(2)
-    areas = [(boxes[:, 2:4] - boxes[:, :2]).clip(0).prod(1) for boxes in (one, two)]
+    """IoU of every box of one set with every box of another: (n, 4 or more) and (m, 4 or more) -> (n, m).
+
+    Corners may be the wrong way round, as an untrained network gives them; a box without area overlaps its like wholly.
+    """
+    lows = [np.minimum(boxes[:, :2], boxes[:, 2:4]) for boxes in (one, two)]
+    highs = [np.maximum(boxes[:, :2], boxes[:, 2:4]) for boxes in (one, two)]
+    shared = np.minimum(highs[0][:, None], highs[1][None]) - np.maximum(lows[0][:, None], lows[1][None])
+    shared = shared.clip(0).prod(2)
+    areas = [(high - low).prod(1) for low, high in zip(lows, highs, strict=True)]
     union = areas[0][:, None] + areas[1][None] - shared
-    return np.where(union > 0, shared / np.where(union > 0, union, 1), 0.0)
+    same = np.abs(one[:, None, :4] - two[None, :, :4]).max(2, initial=0) < SAME_PLACE
+    return np.where(union > 0, shared / np.where(union > 0, union, 1), same)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from yolo_fine.cli import call, parse_words
 from yolo_fine.errors import ArgumentError
@@ -56,7 +57,12 @@ def run(words: Sequence[str]) -> int:
     check_options(options, own)
     if request.json is not None and request.json.is_dir():
         raise ArgumentError(f"json={request.json} is a folder; name a file")
-    common = {"data": request.data, "pictures": request.pictures, "threads": request.threads, "runs": request.runs}
+    common: dict[str, Any] = {
+        "data": request.data,
+        "pictures": request.pictures,
+        "threads": request.threads,
+        "runs": request.runs,
+    }
     if request.check is not None:
         if "format" in pairs:
             raise ArgumentError(f"format={request.format}: a file to check shows its format itself; leave it out")

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,3 +55,16 @@ def measure_latency(
     torch_ms, file_ms = np.median(columns, axis=0)
     ratio = np.median(columns[:, 1] / columns[:, 0])
     return Latency(float(torch_ms), float(file_ms), float(ratio), len(times), threads, len(pictures))
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Let PyTorch use that many CPU threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -40,7 +40,7 @@ class GroupError:
 
 
 def compare_outputs(
-    expected: list[np.ndarray], got: list[np.ndarray], layout: Layout, classes: int, side: int, floor: float = 0.0
+    expected: list[np.ndarray], got: list[np.ndarray], *, layout: Layout, classes: int, side: int, floor: float = 0.0
 ) -> list[GroupError]:
     """Compare the outputs of one batch.
 

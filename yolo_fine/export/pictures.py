@@ -76,7 +76,7 @@ def read_picture(file: Path) -> np.ndarray:
 
 
 def letterbox(picture: np.ndarray, height: int, width: int) -> Letterbox:
-    """Fit a picture, (height, width, 3) uint8 BGR, into height x width, with equal grey borders, as Ultralytics does."""
+    """Fit a picture, (height, width, 3) uint8 BGR, into height x width between grey borders, as Ultralytics does."""
     import cv2
 
     tall, wide = picture.shape[:2]

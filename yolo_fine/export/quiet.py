@@ -26,13 +26,18 @@ def quiet_ultralytics() -> Iterator[list[str]]:
                 told.append(text)
         return False
 
+    def drop(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
     LOGGER.addFilter(keep)
+    logging.getLogger().addFilter(drop)  # onnxruntime's quantiser says things there
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's, about sizes that become constants: the proof tells
             yield told
     finally:
         LOGGER.removeFilter(keep)
+        logging.getLogger().removeFilter(drop)
 
 
 def short(error: BaseException) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.export.formats import check_installed
+from yolo_fine.export.options import wanted_precision
 from yolo_fine.export.quiet import quiet_ultralytics, short
 from yolo_fine.export.reference import arrays_in
 
@@ -65,7 +66,8 @@ def open_runtime(file: Path, format: str, *, threads: int, device: object = None
     }
     check_installed(format, simplify=False, int8=False)
     try:
-        return openers[format](file, threads, device)
+        with quiet_ultralytics():
+            return openers[format](file, threads, device)
     except ArgumentError:
         raise
     except Exception as error:  # each runtime has its own kinds for one condition: it can't load this file
@@ -104,7 +106,7 @@ def _open_onnx(file: Path, threads: int, device: object) -> Runtime:
 
 
 def _open_openvino(file: Path, threads: int, device: object) -> Runtime:
-    import openvino
+    import openvino  # type: ignore[import-untyped]
     import yaml
 
     graph_file = file if file.is_file() else next(iter(sorted(file.glob("*.xml"))), None)
@@ -139,7 +141,7 @@ def _open_openvino(file: Path, threads: int, device: object) -> Runtime:
 
 def _open_torchscript(file: Path, threads: int, device: object) -> Runtime:
     import torch
-    import torchvision  # noqa: F401  (the file may hold its NMS)
+    import torchvision  # type: ignore[import-untyped]  # noqa: F401 (the file may hold its NMS)
 
     extra = {"config.txt": ""}
     place = torch.device("cpu" if device in (None, "cpu") else f"cuda:{str(device).removeprefix('cuda:')}")
@@ -161,15 +163,14 @@ def _open_torchscript(file: Path, threads: int, device: object) -> Runtime:
 
 def _open_engine(file: Path, threads: int, device: object) -> Runtime:
     """TensorRT by Ultralytics' own backend, which handles the bindings of all TensorRT releases."""
-    import tensorrt
+    import tensorrt  # type: ignore[import-not-found]
     import torch
     from ultralytics.nn.autobackend import AutoBackend
 
     if not torch.cuda.is_available():
         raise ArgumentError(f"{file}: a TensorRT engine runs on an NVIDIA GPU, and no CUDA device is here")
     place = torch.device(f"cuda:{str(device).removeprefix('cuda:')}" if device not in (None, "cpu") else "cuda:0")
-    with quiet_ultralytics():
-        backend = AutoBackend(str(file), place)
+    backend = AutoBackend(str(file), place)
 
     def run(pictures: np.ndarray) -> list[np.ndarray]:
         with torch.inference_mode():
@@ -186,9 +187,8 @@ def _open_engine(file: Path, threads: int, device: object) -> Runtime:
         run=run,
         metadata=metadata,
         shape=(None, 3, None, None) if free else (int(metadata.get("batch", 1)), 3, int(size[0]), int(size[1])),
-        precision={"8": "int8", "16": "fp16"}.get(str(arguments.get("quantize")), "fp32")
-        if "quantize" in arguments else "int8" if arguments.get("int8") else "fp16" if arguments.get("half") else "fp32",
-    )  # fmt: skip
+        precision=wanted_precision(arguments),
+    )
 
 
 def read_values(texts: dict[str, str]) -> dict[str, Any]:

@@ -10,7 +10,9 @@ def format_proof(proof: Proof) -> str:
     """The proof in lines: shapes, groups, boxes, latency, file, and the verdict last."""
     lines = []
     if proof.runtime:
-        lines.append(f"{proof.runtime} against PyTorch {proof.versions['torch']} in float32; the file is {proof.precision}")
+        lines.append(
+            f"{proof.runtime} against PyTorch {proof.versions['torch']} in float32; the file is {proof.precision}"
+        )
     lines += [_case(case) for case in proof.cases]
     if proof.groups:
         lines.append(f"  {'raw outputs':<13}{'max rel':>9}{'mean rel':>10}{'max abs':>10}{'mean abs':>10}")
@@ -20,15 +22,17 @@ def format_proof(proof: Proof) -> str:
             f"{group['mean_abs_err']:>10.1e}"
         )
     if proof.latency:
-        one = proof.latency
+        time = proof.latency
         lines.append(
-            f"  latency       file {one.file_ms:.1f} ms, PyTorch {one.torch_ms:.1f} ms, ratio {one.ratio:.2f} "
-            f"(batch {one.batch}, median of {one.pairs} pairs, {one.threads} threads)"
+            f"  latency       file {time.file_ms:.1f} ms, PyTorch {time.torch_ms:.1f} ms, ratio {time.ratio:.2f} "
+            f"(batch {time.batch}, median of {time.pairs} pairs, {time.threads} threads)"
         )
     if proof.accuracy:
-        lines += [f"  {name:<13} PyTorch {_number(proof.accuracy.torch[name])}, file {_number(proof.accuracy.file[name])}, "
-                  f"difference {_number(value, sign=True)}" for name, value in proof.accuracy.difference.items()]  # fmt: skip
-        lines[-1] += f"  ({proof.accuracy.pictures} pictures of {proof.accuracy.data})"
+        one, two, gap = proof.accuracy.torch, proof.accuracy.file, proof.accuracy.difference
+        for name in gap:
+            figures = f"PyTorch {_number(one[name])}, file {_number(two[name])}, difference {_number(gap[name], '+')}"
+            lines.append(f"  {name:<14}{figures}")
+        lines[-1] += f" ({proof.accuracy.pictures} pictures of {proof.accuracy.data})"
     opset = f", opset {proof.opset}" if proof.opset else ""
     nodes = f", {proof.nodes} nodes of {len(proof.operators)} kinds" if proof.nodes else ""
     lines.append(f"  file          {proof.bytes / 1e6:.1f} MB{opset}{nodes}")
@@ -51,9 +55,10 @@ def _case(case: Case) -> str:
     boxes = ""
     if case.boxes:
         found = case.boxes
-        boxes = f"; {found.matched} of {found.boxes} boxes agree, {found.extra} extra, confidences within {found.max_conf_diff:.1e}"
+        boxes = f"; {found.matched} of {found.boxes} boxes agree, {found.extra} extra, "
+        boxes += f"confidences within {found.max_conf_diff:.1e}"
     return f"{shape} largest relative error {case.max_rel_err:.1e}{boxes}"
 
 
-def _number(value: float | None, sign: bool = False) -> str:
-    return "undefined" if value is None else f"{value:+.4f}" if sign else f"{value:.4f}"
+def _number(value: float | None, sign: str = "") -> str:
+    return "undefined" if value is None else f"{value:{sign}.4f}"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """When a file is equal, close or different.
 
-``equal`` asks the same of every precision: raw outputs within 1e-4 (see :mod:`yolo_fine.export.outputs` for what that is
-relative to), and the same boxes at confidence 0.25, matched one to one at IoU 0.99. What may be called ``close`` depends
-on what the precision can do. Everything else, and any run that failed, is ``DIFFERENT``.
+``equal`` asks the same of every precision: raw outputs within 1e-4 (of what, :mod:`yolo_fine.export.outputs` says), and
+the same boxes at confidence 0.25, matched one to one at IoU 0.99. What may be called ``close`` depends on what the
+precision can do. Everything else, and any run that failed, is ``DIFFERENT``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ class Limits:
         mean_rel_err: Mean relative error of the worst group of raw outputs.
         share: Least share of boxes that agree.
         iou: Least overlap of two boxes that agree.
-        slack: Largest difference of confidence; a box that near to the limit of 0.25 may be on one side only.
+        slack: A box whose confidence is that near to the limit of 0.25 may be on one side only.
+        confidence: Largest difference of confidence of two boxes that agree; None = no limit.
+        ap: Largest difference of AP, either way, where data was given.
     """
 
     max_rel_err: float | None
@@ -33,18 +35,20 @@ class Limits:
     share: float
     iou: float
     slack: float
+    confidence: float | None
+    ap: float
 
 
-EQUAL = Limits(max_rel_err=1e-4, mean_rel_err=1e-4, share=1.0, iou=0.99, slack=1e-3)
+EQUAL = Limits(1e-4, 1e-4, share=1.0, iou=0.99, slack=1e-3, confidence=1e-3, ap=1e-3)
 CLOSE = {
-    "fp32": Limits(max_rel_err=1e-2, mean_rel_err=1e-3, share=0.99, iou=0.95, slack=1e-2),
-    "fp16": Limits(max_rel_err=None, mean_rel_err=2e-3, share=0.95, iou=0.9, slack=2e-2),
-    "int8": Limits(max_rel_err=None, mean_rel_err=2e-2, share=0.8, iou=0.8, slack=0.15),
+    "fp32": Limits(1e-2, 1e-3, share=0.99, iou=0.95, slack=1e-2, confidence=1e-2, ap=5e-3),
+    "fp16": Limits(None, 2e-3, share=0.95, iou=0.9, slack=2e-2, confidence=2e-2, ap=1e-2),
+    "int8": Limits(None, 2e-2, share=0.8, iou=0.8, slack=0.15, confidence=None, ap=3e-2),
 }
 
 
-def fails(limits: Limits, max_rel_err: float, mean_rel_err: float, agreement: Agreement) -> list[str]:
-    """What stands against a verdict, in words; nothing if it holds."""
+def fails(limits: Limits, max_rel_err: float, mean_rel_err: float, agreement: Agreement, ap: float | None) -> list[str]:
+    """What stands against a verdict, in words; nothing if it holds. ``ap`` is the difference of AP, if it is known."""
     against = []
     if limits.max_rel_err is not None and max_rel_err > limits.max_rel_err:
         against.append(f"largest relative error {max_rel_err:.1e} of raw outputs is above {limits.max_rel_err:g}")
@@ -55,6 +59,8 @@ def fails(limits: Limits, max_rel_err: float, mean_rel_err: float, agreement: Ag
             f"{agreement.missing} boxes missing and {agreement.extra} extra beside {agreement.matched} that agree "
             f"(IoU {limits.iou:g})"
         )
-    if agreement.max_conf_diff > limits.slack:
-        against.append(f"a confidence is off by {agreement.max_conf_diff:.2g}, above {limits.slack:g}")
+    if limits.confidence is not None and agreement.max_conf_diff > limits.confidence:
+        against.append(f"a confidence is off by {agreement.max_conf_diff:.2g}, above {limits.confidence:g}")
+    if ap is not None and abs(ap) > limits.ap:
+        against.append(f"AP differs by {ap:+.4f}, more than {limits.ap:g}")
     return against
