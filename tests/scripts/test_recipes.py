@@ -13,9 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 import yaml
-from ultralytics import YOLO
 
 from tests.commands import run
 from yolo_fine.cli import call
@@ -32,12 +30,8 @@ class Workplace:
 
     folder: Path
 
-    def run(self, script: str, *words: str, before: str = "") -> subprocess.CompletedProcess[str]:
-        file = str(SCRIPTS / script)
-        start = (
-            [file] if not before else ["-c", f"{before}; import runpy; runpy.run_path({file!r}, run_name='__main__')"]
-        )
-        return run([sys.executable, *start, *words], self.folder)
+    def run(self, script: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return run([sys.executable, str(SCRIPTS / script), *words], self.folder)
 
     def runs(self) -> set[Path]:
         return set(self.folder.glob("runs/*/*"))
@@ -112,67 +106,11 @@ def test_train_coco_starts_from_a_checkpoint(workplace: Workplace, best: Path):
     assert moved == total
 
 
-def test_export_agrees_with_torch(workplace: Workplace, best: Path):
-    done = workplace.run("export_onnx.py", f"weights={best}", "imgsz=64", "dynamic=True", "json=onnx.json")
-    assert done.returncode == 0, done.stderr
-    written = json.loads((workplace.folder / "onnx.json").read_text())
-    assert written["passed"]
-    assert Path(written["file"]) == best.with_suffix(".onnx")
-    assert [found["shape"] for found in written["comparisons"]] == [[1, 64, 64], [2, 128, 96]]
-    assert all(max(found["boxes"], found["scores"]) < 1e-4 for found in written["comparisons"])
-
-
-@pytest.fixture
-def end2end_checkpoint(tmp_path: Path) -> Path:
-    """An untrained YOLO26 whose scores differ from place to place: its norms have seen two pictures."""
-    torch.manual_seed(0)
-    model = YOLO("yolo26n-fine.yaml")
-    for module in model.model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 1.0
-    model.model.train()(torch.rand(2, 3, 128, 128))
-    model.save(tmp_path / "end2end.pt")
-    return tmp_path / "end2end.pt"
-
-
-def test_export_compares_the_nms_free_head(end2end_checkpoint: Path):
-    assert load_script("export_onnx").export(weights=end2end_checkpoint, imgsz=64, nms=False, simplify=False)
-
-
-def test_export_sees_a_model_that_differs(end2end_checkpoint: Path, monkeypatch: pytest.MonkeyPatch):
-    recipe = load_script("export_onnx")
-    compare = recipe.compare
-
-    def compare_with_another(file: str, model: torch.nn.Module, shape: tuple[int, int, int]) -> dict:
-        for weight in model.parameters():
-            weight.mul_(1.01)
-        return compare(file, model, shape)
-
-    monkeypatch.setattr(recipe, "compare", compare_with_another)
-    written = end2end_checkpoint.with_suffix(".json")
-    assert not recipe.export(weights=end2end_checkpoint, imgsz=64, simplify=False, json=str(written))
-    assert not json.loads(written.read_text())["passed"]
-
-
-def test_top_k_lists_may_swap_near_ties_and_differ_at_the_end():
-    gap = load_script("export_onnx").top_k_gap
-    rows = np.array([[0, 0, 9, 9, 0.9, 1], [20, 0, 29, 9, 0.5, 0], [40, 0, 49, 9, 0.5, 0], [60, 0, 69, 9, 0.1, 1]])
-    swapped = rows[[0, 2, 1, 3]]
-    swapped[3, :4] += 100  # another last row
-    assert gap(rows, swapped) == (0, 0)
-    moved = rows.copy()
-    moved[1, 0] += 3
-    assert gap(rows, moved) == (3, 0)
-    moved[1, 5] = 1  # the class is gone: nothing of it is near
-    assert gap(rows, moved)[0] > 3
-
-
 MISTAKES = {
     "VisDrone offline": ("train_visdrone.py", ("weights=none",), "datasets_dir"),
     "truncated weights": ("train_visdrone.py", ("data=data/data.yaml", "weights=cut.pt"), "truncated"),
     "unknown key": ("train_visdrone.py", ("epoch=3",), "did you mean epochs?"),
     "no labels": ("train_coco.py", ("data=unlabelled/data.yaml",), "has a label file"),
-    "truncated checkpoint": ("export_onnx.py", ("weights=cut.pt",), "truncated"),
 }
 
 
@@ -186,13 +124,6 @@ def test_a_mistake_ends_in_one_line(workplace: Workplace, script: str, words: tu
     assert says in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert workplace.runs() == before
-
-
-def test_export_without_onnxruntime_says_what_to_install(workplace: Workplace):
-    done = workplace.run("export_onnx.py", before="import sys; sys.modules['onnxruntime'] = None")
-    assert done.returncode == 2
-    assert 'pip install "yolo-fine[export]"' in done.stderr
-    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("script", ["train_visdrone", "train_coco"])
@@ -211,12 +142,6 @@ def test_export_without_onnxruntime_says_what_to_install(workplace: Workplace):
 def test_training_refuses(script: str, words: tuple[str, ...], says: str):
     with pytest.raises(YoloFineError, match=says):
         call(load_script(script).train, words)
-
-
-@pytest.mark.parametrize("words", [("weights=lost.pt",), ("imgsz=0",), ("imgsz=[]",), ("nms=True",)])
-def test_export_refuses(words: tuple[str, ...]):
-    with pytest.raises(YoloFineError, match=words[0].split("=")[0]):
-        call(load_script("export_onnx").export, words)
 
 
 @pytest.mark.parametrize(

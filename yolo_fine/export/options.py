@@ -59,8 +59,12 @@ def in_words_of_release(options: dict[str, Any]) -> dict[str, Any]:
         half, int8 = given.pop("half", False), given.pop("int8", False)
         if half or int8:
             given["quantize"] = 8 if int8 else 16
-        if "end2end" not in DEFAULT_CFG_DICT and "end2end" in given and given.pop("end2end"):
-            given["nms"] = False
+        if "end2end" not in DEFAULT_CFG_DICT and "end2end" in given:
+            wanted = given.pop("end2end")
+            if wanted:
+                given["nms"] = False
+            elif given.get("nms") is False:
+                del given["nms"]
     return given
 
 
