@@ -11,7 +11,7 @@ from ultralytics.nn.modules import Conv
 
 from yolo_fine.blocks.checks import require_gain, require_positive
 from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.gain import ResidualGain, lerp
 from yolo_fine.blocks.pooled_conv import PooledConv
 from yolo_fine.registry import block
 
@@ -71,5 +71,5 @@ class AFA(nn.Module):
         a = self.spatial(low).sigmoid().to(low.dtype)
         peak = self.channel(high.amax((2, 3), keepdim=True))
         m = (peak + self.channel(high.mean((2, 3), keepdim=True))).sigmoid().to(low.dtype)
-        y = torch.lerp(m * high, (1 - m) * low, a)
+        y = lerp(m * high, (1 - m) * low, a)
         return y if self.gain is None else self.gain(low, y)

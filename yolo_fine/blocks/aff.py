@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from yolo_fine.blocks.checks import require_gain, require_positive, require_positive_number
 from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.gain import ResidualGain, lerp
 from yolo_fine.blocks.ms_cam import MultiScaleChannelAttention
 from yolo_fine.registry import block
 
@@ -65,7 +64,7 @@ class AFF(nn.Module):
         """Mix the two maps."""
         require_equal_sizes(self, x)
         high, low = self.project(x[0]).to(x[1].dtype), x[1]
-        y = self.scale * torch.lerp(high, low, self.attention(low + high))
+        y = self.scale * lerp(high, low, self.attention(low + high))
         return y if self.gain is None else self.gain(low, y)
 
 
@@ -111,6 +110,6 @@ class iAFF(nn.Module):
         """Mix the two maps twice."""
         require_equal_sizes(self, x)
         high, low = self.project(x[0]).to(x[1].dtype), x[1]
-        mixed = torch.lerp(high, low, self.first(low + high))
-        y = torch.lerp(high, low, self.second(mixed))
+        mixed = lerp(high, low, self.first(low + high))
+        y = lerp(high, low, self.second(mixed))
         return y if self.gain is None else self.gain(low, y)

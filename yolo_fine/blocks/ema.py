@@ -71,7 +71,7 @@ class EMA(nn.Module):
         gated = group * rows * columns.transpose(2, 3)
         first = torch.group_norm(gated, self.width, self.gn.weight, self.gn.bias, self.gn.eps)
         second = self.conv3x3(group)
-        weight_second = self.gn.bias.to(second.dtype).softmax(0).expand(group.shape[0], 1, -1)
+        weight_second = self.gn.bias.to(second.dtype).softmax(0).view(1, 1, -1)
         weight_first = second.mean((2, 3)).softmax(1).unsqueeze(1)
         agreement = weight_second @ second.flatten(2) + weight_first.to(first.dtype) @ first.flatten(2)
         return agreement.sigmoid().to(group.dtype).view(-1, 1, height, width)

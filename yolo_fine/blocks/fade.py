@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from yolo_fine.blocks.checks import doubles, require_gain, require_odd, require_positive, require_sizes
 from yolo_fine.blocks.equal_maps import projection
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.gain import ResidualGain, lerp
 from yolo_fine.blocks.reassembly import fine_cells, reassemble
 from yolo_fine.registry import block
 
@@ -85,7 +85,7 @@ class FADE(nn.Module):
         height, width = shallow.shape[2:]
         up = reassemble(deep, self._kernels(deep, shallow), self.kernel, 2)[:, :, :height, :width]
         gate = F.interpolate(self.gate(deep).sigmoid(), scale_factor=2.0, mode="nearest")[:, :, :height, :width]
-        y = torch.lerp(up.to(shallow.dtype), shallow, gate.to(shallow.dtype))
+        y = lerp(up.to(shallow.dtype), shallow, gate.to(shallow.dtype))
         return y if self.gain is None else self.gain(shallow, y)
 
     def _kernels(self, deep: Tensor, shallow: Tensor) -> Tensor:

@@ -7,6 +7,11 @@ import torch
 from torch import Tensor, nn
 
 
+def lerp(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
+    """``torch.lerp``, which exports to seven operators with two products of whole maps; in exports the plain three."""
+    return start + weight * (end - start) if torch.jit.is_tracing() else torch.lerp(start, end, weight)
+
+
 class ResidualGain(nn.Module):
     """``x + g * (y - x)`` with one gain per channel.
 
@@ -28,4 +33,4 @@ class ResidualGain(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Blend ``y`` into ``x``; the output has the dtype of ``x``."""
-        return torch.lerp(x, y.to(x.dtype), self.weight.to(x.dtype).view(-1, 1, 1))
+        return lerp(x, y.to(x.dtype), self.weight.to(x.dtype).view(-1, 1, 1))

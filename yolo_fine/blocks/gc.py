@@ -54,7 +54,7 @@ class GC(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add the context of the whole map."""
         weights = self.mask(x).flatten(2).softmax(-1)
-        context = (x.flatten(2) @ weights.to(x.dtype).transpose(1, 2)).squeeze(2)
+        context = (x.flatten(2) @ weights.to(x.dtype).transpose(1, 2)).flatten(1)
         y = x if self.multiply is None else x * self.multiply(context).sigmoid().to(x.dtype)[:, :, None, None]
         y = y + self.add(context).to(x.dtype)[:, :, None, None]
         return y if self.gain is None else self.gain(x, y)

@@ -131,7 +131,9 @@ class LDAAQU(nn.Module):
         query = query.float() * narrow**-0.5
         keys = sample(key.float().reshape(batch * self.groups, -1, *key.shape[2:]), rows, columns, self.padding)
         grouped = query.reshape(batch * self.groups, -1, height, width)
-        # Point by point: the products of all points at once are larger than the caches.
-        logits = torch.stack([(grouped * at_point).sum(1) for at_point in keys.unbind(2)], 1)
+        if torch.jit.is_tracing():
+            logits = (grouped.unsqueeze(2) * keys).sum(1)
+        else:  # point by point: the products of all points at once are larger than the caches
+            logits = torch.stack([(grouped * at_point).sum(1) for at_point in keys.unbind(2)], 1)
         logits = logits.unflatten(0, (batch, self.groups)).sum(1)
         return (logits + F.conv2d(query, self.position.float()[:, :, None, None])).float().softmax(1)

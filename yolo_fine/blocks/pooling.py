@@ -29,8 +29,8 @@ def pool_to_grid(x: Tensor, cells: int) -> Tensor:
     """Average over ``cells``² windows that together cover the map.
 
     Windows are ``⌊S/cells⌋`` apart and ``S - (cells-1)·⌊S/cells⌋`` long on a side of S: equal windows where ``cells``
-    divides S; elsewhere neighbours overlap. On a side shorter than ``cells`` every window is the whole side. Slices
-    and means export to ONNX for all sizes, which adaptive pooling does not.
+    divides S; elsewhere neighbours overlap. On a side shorter than ``cells`` every window is the whole side. Exports
+    get two matrix products, which hold for all sizes where adaptive pooling does not.
 
     Args:
         x: (B, C, H, W).
@@ -39,9 +39,21 @@ def pool_to_grid(x: Tensor, cells: int) -> Tensor:
     Returns:
         (B, C, cells, cells).
     """
+    if torch.jit.is_tracing():
+        return _means(x.shape[2], cells, x) @ (x @ _means(x.shape[3], cells, x).T)
     for axis in (2, 3):
         step = x.shape[axis] // cells
         length = x.shape[axis] - (cells - 1) * step
         windows = [x.narrow(axis, i * step, length).mean(axis, keepdim=True) for i in range(cells)]
         x = torch.cat(windows, dim=axis)
     return x
+
+
+def _means(side: int, cells: int, like: Tensor) -> Tensor:
+    """The matrix (cells, side) that takes the means of :func:`pool_to_grid` along one side; constant if that is."""
+    step = side // cells
+    length = side - (cells - 1) * step
+    place = torch.arange(side, device=like.device)
+    start = torch.arange(cells, device=like.device)[:, None] * step
+    inside = (place >= start) & (place < start + length)
+    return (inside / length).to(like.dtype)

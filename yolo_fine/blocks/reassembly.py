@@ -24,31 +24,41 @@ def reassemble(x: Tensor, weights: Tensor, kernel: int, scale: int) -> Tensor:
     Returns:
         (B, C, rH, rW) in the dtype of ``x``; summed in float32.
     """
-    batch, channels, height, width = x.shape
-    pitch = width + kernel // 2
-    taps = F.pad(weights.float().contiguous(), (0, kernel // 2)).flatten(3).unsqueeze(2).unbind(1)
-    views = (view.unsqueeze(2) for view in shifted_views(x.float(), kernel))
+    border = _border(kernel)
+    taps = F.pad(weights.float().contiguous(), (0, border)).split(1, dim=1)
+    views = shifted_views(x.float(), kernel)
     y = next(views) * taps[0]
     for view, tap in zip(views, taps[1:], strict=True):
         y.addcmul_(view, tap)
-    y = y.reshape(batch, channels * scale**2, height, pitch)[..., :width]
-    return F.pixel_shuffle(y, scale).to(x.dtype)
+    return F.pixel_shuffle(y.flatten(1, 2)[..., : -border or None], scale).to(x.dtype)
 
 
 def shifted_views(x: Tensor, kernel: int) -> Iterator[Tensor]:
-    """The map seen from each place of a window: k² views (B, C, H·(W + k//2)) of one padded copy.
+    """The map seen from each place of a window: k² views (B, C, 1, H, W + border) of one padded copy.
 
     Rows follow each other with k//2 zeros between them, which serve as right border of one row and left border of the
-    next; so every view is one contiguous run a channel, and the last k//2 columns of each row mean nothing.
+    next; so every view is one contiguous run a channel, and the last k//2 columns of each row mean nothing. Exported
+    graphs have no views but copies: there the border is 0 and the bounds are constants, whatever the size.
     """
     height, width = x.shape[2:]
-    border = kernel // 2
+    border, reach = kernel // 2, kernel - 1
+    if torch.jit.is_tracing():
+        padded = F.pad(x, [border] * 4).unsqueeze(2)
+        for row in range(kernel):
+            for column in range(kernel):
+                yield padded[..., row : row - reach or None, column : column - reach or None]
+        return
     pitch = width + border
-    flat = F.pad(x.contiguous(), (border, 0, border, kernel)).flatten(2)
+    flat = F.pad(x.contiguous(), (border, 0, border, kernel)).flatten(2).unsqueeze(2)
     for row in range(kernel):
         for column in range(kernel):
             start = row * pitch + column
-            yield flat[:, :, start : start + height * pitch]
+            yield flat[..., start : start + height * pitch].unflatten(3, (height, pitch))
+
+
+def _border(kernel: int) -> int:
+    """Columns of the shifted views that mean nothing."""
+    return 0 if torch.jit.is_tracing() else kernel // 2
 
 
 def fine_cells(x: Tensor, coarse: Tensor) -> Tensor:
@@ -72,8 +82,7 @@ def similarities(queries: Tensor, keys: Tensor, kernel: int) -> Tensor:
     Returns:
         (B, k², r², H, W), the window row-major.
     """
-    height, width = keys.shape[2:]
-    border = kernel // 2
-    queries = F.pad(queries.contiguous(), (0, border)).flatten(3)
-    products = [(queries * view.unsqueeze(2)).sum(1) for view in shifted_views(keys, kernel)]
-    return torch.stack(products, 1).unflatten(3, (height, width + border))[..., :width]
+    border = _border(kernel)
+    queries = F.pad(queries.contiguous(), (0, border))
+    products = [(queries * view).sum(1) for view in shifted_views(keys, kernel)]
+    return torch.stack(products, 1)[..., : -border or None]
