@@ -129,6 +129,7 @@ def test_words_of_the_installed_release():
 
     words = in_words_of_release({"half": True, "end2end": True, "opset": None})
     assert "opset" not in words
+    assert in_words_of_release(words) == words
     assert wanted_precision(words) == "fp16"
     assert set(words) <= set(DEFAULT_CFG_DICT)
 

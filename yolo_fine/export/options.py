@@ -51,7 +51,12 @@ def check_options(options: dict[str, Any], own: Iterable[str] = ()) -> None:
 
 
 def in_words_of_release(options: dict[str, Any]) -> dict[str, Any]:
-    """The options as the installed Ultralytics spells them: from 8.4.1xx on, ``quantize`` and ``nms`` say it all."""
+    """The options as the installed Ultralytics spells them: new releases say it all by ``quantize`` and ``nms``.
+
+    Raises:
+        ArgumentError: The release has only the end-to-end head of such models.
+    """
+    from ultralytics import __version__
     from ultralytics.cfg import DEFAULT_CFG_DICT
 
     given = {key: value for key, value in options.items() if value is not None}
@@ -59,12 +64,14 @@ def in_words_of_release(options: dict[str, Any]) -> dict[str, Any]:
         half, int8 = given.pop("half", False), given.pop("int8", False)
         if half or int8:
             given["quantize"] = 8 if int8 else 16
-        if "end2end" not in DEFAULT_CFG_DICT and "end2end" in given:
-            wanted = given.pop("end2end")
-            if wanted:
-                given["nms"] = False
-            elif given.get("nms") is False:
-                del given["nms"]
+    if "end2end" in given and "end2end" not in DEFAULT_CFG_DICT:
+        wanted = given.pop("end2end")
+        if "quantize" not in DEFAULT_CFG_DICT and not wanted:
+            raise ArgumentError(f"end2end=False: Ultralytics {__version__} exports the end-to-end head only")
+        if "quantize" in DEFAULT_CFG_DICT and wanted:
+            given["nms"] = False
+        elif given.get("nms") is False:
+            del given["nms"]
     return given
 
 

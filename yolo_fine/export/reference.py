@@ -36,6 +36,7 @@ class Reference:
         imgsz: Height and width of the export.
         batch: Pictures of the export.
         floor: Confidence below which embedded NMS drops boxes; 0 for other layouts.
+        asleep: Layers with a block of ours that still is the identity it starts as, as ``11 (FINE)``.
     """
 
     network: nn.Module
@@ -46,6 +47,7 @@ class Reference:
     imgsz: tuple[int, int]
     batch: int
     floor: float
+    asleep: tuple[str, ...] = ()
 
     def run(self, pictures: np.ndarray) -> list[np.ndarray]:
         """Raw outputs for pictures of shape (batch, 3, height, width), float32, 0 to 1."""
@@ -119,7 +121,18 @@ def _read(exporter: Any) -> Reference:
         imgsz=(int(height), int(width)),
         batch=int(exporter.args.batch),
         floor=float(exporter.args.conf) if embedded else 0.0,
+        asleep=tuple(find_asleep(exporter.model)),
     )
+
+
+def find_asleep(network: nn.Module) -> Iterator[str]:
+    """Layers of ours with a weight or gain of zeros: what they compute beside the identity doesn't show."""
+    layers: Any = network.model
+    for index, layer in enumerate(layers):
+        blocks = [module for module in layer.modules() if type(module).__module__.startswith("yolo_fine.")]
+        weights = [tensor for block in blocks for name, tensor in block.named_parameters() if not name.endswith("bias")]
+        if any(not tensor.any() for tensor in weights):
+            yield f"{index} ({type(blocks[0]).__name__})"
 
 
 def arrays_in(outputs: Any) -> Iterator[np.ndarray]:

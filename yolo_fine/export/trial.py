@@ -58,6 +58,11 @@ class Trial:
         if batches and reference.floor and reference.batch == 1:
             batches = False
             notes.append("embedded NMS is unrolled for one picture: for several at once, export with batch=N")
+        if reference.asleep:
+            notes.append(
+                f"layers {', '.join(reference.asleep)} still are the identity they start as: what they compute doesn't "
+                "show in the outputs, and is not proven before training has moved them"
+            )
         shapes = shapes_to_prove(reference, sizes=sizes, batches=batches)
 
         def measure_accuracy() -> Accuracy:
