@@ -68,7 +68,7 @@ def in_words(figure: str, difference: dict[str, float | None], scale: float, con
         return f"{figure}: not defined in both"
     points = abs(value) * scale
     if points < 0.005:
-        moved = "did not change" if value == 0 else f"changed by {value * scale:+.0e} points"
+        moved = "did not change" if points < 1e-9 else "changed by less than 0.01 points"  # 1e-14 is rounding
     else:
         moved = f"{'rose' if value > 0 else 'fell'} by {points:.2f} points"
     interval = f"{confidence:.0%} interval of the difference {low * scale:+.2f} to {high * scale:+.2f}"
