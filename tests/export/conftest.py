@@ -22,19 +22,25 @@ HEAD = [
     [[-1, 1], 1, "FINE", [1]],
     [2, 1, "DySample", [2]],
     [-1, 1, "EMA", []],
-    [[5, 2], 1, "Detect", ["nc"]],
 ]
+HEADS = {
+    "detect": ["Detect", ["nc"]],
+    "segment": ["Segment", ["nc", 8, 16]],
+    "pose": ["Pose", ["nc", [5, 3]]],
+    "obb": ["OBB", ["nc", 1]],
+}
 
 
-def make_checkpoint(file: Path, *, end2end: bool = False) -> Path:
+def make_checkpoint(file: Path, *, end2end: bool = False, task: str = "detect") -> Path:
     """Two levels at strides 4 and 8, with FINE, DySample and EMA between backbone and head."""
-    rows = {"nc": 2, "backbone": BACKBONE, "head": HEAD, "scales": {"n": [1.0, 1.0, 1024]}}
+    head = [*HEAD, [[5, 2], 1, *HEADS[task]]]
+    rows = {"nc": 2, "kpt_shape": [5, 3], "backbone": BACKBONE, "head": head, "scales": {"n": [1.0, 1.0, 1024]}}
     if end2end:
         rows |= {"end2end": True, "reg_max": 1}
     source = file.with_name(f"yolo{'26' if end2end else '11'}n-tiny.yaml")
     source.write_text(yaml.safe_dump(rows))
     torch.manual_seed(0)
-    model = YOLO(str(source), task="detect")
+    model = YOLO(str(source), task=task)
     network = model.model
     network.names = dict(NAMES)
     wake(network)

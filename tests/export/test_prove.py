@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ultralytics import YOLO
 
+from tests.export.conftest import make_checkpoint
 from yolo_fine.errors import ArgumentError
 from yolo_fine.export import prove
 from yolo_fine.export.onnx_file import read_proof
@@ -82,6 +83,22 @@ def test_embedded_nms(grid: Path):
     assert {case.shape[0] for case in alone.cases} == {1}
     assert any("batch=N" in note for note in alone.notes)
     assert check_file(grid.with_suffix(".onnx"), str(grid), runs=0).verdict == "equal"  # conf comes from the file
+
+
+@pytest.mark.parametrize("end2end", [False, True])
+@pytest.mark.parametrize("task", ["segment", "pose", "obb"])
+def test_other_tasks(tmp_path: Path, task: str, end2end: bool):
+    pytest.importorskip("onnxruntime")
+    if installed_version() < ((8, 4, 100) if end2end else (8, 3, 253)):
+        pytest.skip("this Ultralytics can't")
+    checkpoint = make_checkpoint(tmp_path / "best.pt", task=task, end2end=end2end)
+    proof = export_model(str(checkpoint), end2end=end2end, **QUICK)
+    assert proof.verdict == "equal", format_proof(proof)
+    groups = {"boxes", "scores", "others"} | ({"output1"} if task == "segment" else set())
+    assert set(proof.groups) == groups
+    assert all(group["count"] > 0 for group in proof.groups.values())
+    assert proof.boxes is not None
+    assert proof.boxes.boxes > 0
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
