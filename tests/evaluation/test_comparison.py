@@ -23,8 +23,9 @@ from yolo_fine.evaluation.comparison import in_words, read_manifest
             2e-5,
             -1e-4,
             1e-4,
-            "AP changed by +2e-03 points (95% interval of the difference -0.01 to +0.01): within noise",
+            "AP changed by less than 0.01 points (95% interval of the difference -0.01 to +0.01): within noise",
         ),
+        (1e-16, 0.0, 0.0, "AP did not change (95% interval of the difference +0.00 to +0.00): within noise"),
         (None, None, None, "AP: not defined in both"),
     ],
 )
