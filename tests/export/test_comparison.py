@@ -3,17 +3,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from ultralytics.data.augment import LetterBox
 
-from yolo_fine.export.boxes import agree, final_boxes
+from yolo_fine.export.boxes import Agreement, agree, final_boxes
+from yolo_fine.export.compare import compare
 from yolo_fine.export.latency import measure_latency
 from yolo_fine.export.operators import check_operators
 from yolo_fine.export.outputs import OutputMismatch, compare_outputs, match_rows
 from yolo_fine.export.pictures import letterbox
 from yolo_fine.export.reference import Reference
+from yolo_fine.export.runtimes import Runtime
 from yolo_fine.export.shapes import shapes_to_prove
+from yolo_fine.export.verdict import CLOSE, EQUAL, fails
 
 ROWS = np.array([[0, 0, 9, 9, 0.9, 1], [20, 0, 29, 9, 0.5, 0], [40, 0, 49, 9, 0.5, 0], [60, 0, 69, 9, 0.1, 1.0]])
 
@@ -112,6 +118,20 @@ def test_a_box_at_the_limit_may_be_on_one_side_only():
     assert agree(near, near[:2], iou=0.99, slack=1e-3).missing == 1
 
 
+def test_verdicts_by_precision():
+    fine, few = Agreement(boxes=100, matched=100), Agreement(boxes=100, matched=97, missing=3)
+    assert fails(EQUAL, 1e-5, 1e-6, fine, None) == []
+    assert "largest relative error" in fails(EQUAL, 2e-4, 1e-6, fine, None)[0]
+    assert "3 boxes missing" in fails(EQUAL, 1e-5, 1e-6, few, None)[0]
+    assert fails(CLOSE["fp32"], 1e-3, 1e-6, few, None)
+    assert fails(CLOSE["fp16"], 1e-1, 1e-3, few, None) == []
+    assert "mean relative error" in fails(CLOSE["fp16"], 1e-1, 3e-3, few, None)[0]
+    assert "AP falls by 0.0200" in fails(CLOSE["fp16"], 1e-3, 1e-4, fine, 0.02)[0]
+    assert fails(CLOSE["int8"], 1.0, 1e-2, few, 0.02) == []
+    shifted = Agreement(boxes=1, matched=1, max_conf_diff=0.05)
+    assert "a confidence is off" in fails(CLOSE["fp16"], 1e-3, 1e-4, shifted, None)[0]
+
+
 def test_no_boxes_at_all():
     none = np.zeros((0, 6))
     assert agree(none, none, iou=0.99, slack=1e-3).share == 1
@@ -140,6 +160,25 @@ def test_letterbox_is_that_of_ultralytics(size: tuple[int, int]):
     expected = LetterBox(size, auto=False)(image=picture)
     fitted = letterbox(picture, *size)
     np.testing.assert_array_equal(np.round(fitted.pixels * 255), expected[..., ::-1].transpose(2, 0, 1))
+
+
+def judge(expected: np.ndarray, got: np.ndarray, floor: float = 0.0, precision: str = "fp32") -> str:
+    """The verdict on a made-up end-to-end file."""
+    side = replace(reference((64, 64)), layout="rows", names={0: "a", 1: "b"}, floor=floor)
+    side = replace(side, network=lambda pixels: torch.from_numpy(expected))
+    runtime = Runtime("made up", lambda pixels: [got], {})
+    picture = [np.zeros((64, 64, 3), np.uint8)]
+    return str(compare(side, runtime, picture, shapes=[(1, 64, 64)], precision=precision)["verdict"])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_file_that_is_wholly_wrong_is_never_called_unproven(precision: str):
+    nothing = np.zeros((1, 4, 6))
+    assert judge(ROWS[None], ROWS[None], precision=precision) == "equal"
+    assert judge(ROWS[None], nothing, precision=precision) == "DIFFERENT"
+    assert judge(nothing, ROWS[None], precision=precision) == "DIFFERENT"
+    assert judge(ROWS[None], nothing, floor=0.25, precision=precision) == "DIFFERENT"
+    assert judge(nothing, nothing, floor=0.25, precision=precision) == "not proven"
 
 
 def reference(imgsz: tuple[int, int], batch: int = 1) -> Reference:

@@ -17,7 +17,7 @@ from yolo_fine.export.quiet import short
 from yolo_fine.export.reference import Reference
 from yolo_fine.export.runtimes import Runtime
 from yolo_fine.export.shapes import Shape
-from yolo_fine.export.verdict import CLOSE, EQUAL, Limits, Verdict, fails
+from yolo_fine.export.verdict import CLOSE, ENOUGH_PICTURES, EQUAL, Limits, Verdict, fails
 
 
 def compare(
@@ -51,10 +51,13 @@ def compare(
     }
     failures = [f"at {_name(case.shape)}: {case.failure}" for case in cases if case.failure]
     accuracy = measure_accuracy() if measure_accuracy is not None and not cases[0].failure else None
-    ap = accuracy.difference["AP"] if accuracy is not None else None
-    not_equal = fails(EQUAL, worst["max_rel_err"], worst["mean_rel_err"], strict, ap)
-    not_close = fails(limits, worst["max_rel_err"], worst["mean_rel_err"], loose, ap)
-    if reference.layout == "grid" and not fails(EQUAL, worst["max_rel_err"], worst["mean_rel_err"], Agreement(), ap):
+    ap_loss = None
+    if accuracy is not None and accuracy.pictures >= ENOUGH_PICTURES and accuracy.difference["AP"] is not None:
+        ap_loss = -accuracy.difference["AP"]
+    not_equal = fails(EQUAL, worst["max_rel_err"], worst["mean_rel_err"], strict, ap_loss)
+    not_close = fails(limits, worst["max_rel_err"], worst["mean_rel_err"], loose, ap_loss)
+    raw_differs = fails(EQUAL, worst["max_rel_err"], worst["mean_rel_err"], Agreement(), ap_loss)
+    if reference.layout == "grid" and not raw_differs:
         not_close = []  # boxes follow from raw outputs: where those are equal, rounding decided a suppression
     verdict: Verdict = "DIFFERENT" if failures or not_close else "close" if not_equal else "equal"
     notes = []
@@ -63,7 +66,7 @@ def compare(
             f"the model finds nothing at confidence {CONFIDENCE} on these pictures, so no final boxes were compared; "
             "pictures=DIR names others"
         )
-    if not failures and groups.get("boxes", {}).get("count") == 0:
+    if verdict != "DIFFERENT" and groups.get("boxes", {}).get("count") == 0:
         failures.append(
             "no row of the output stands out by its score, so none could be compared; train the model, or name "
             "pictures with its objects: pictures=DIR"
