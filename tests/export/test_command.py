@@ -16,6 +16,7 @@ from yolo_fine.export import prove
 from yolo_fine.export.command import run
 from yolo_fine.export.formats import export_suffixes
 from yolo_fine.export.options import in_words_of_release, wanted_precision
+from yolo_fine.export.produce import publish
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 KEYS = {"verdict", "max_rel_err", "max_abs_err", "mean_rel_err", "mean_abs_err", "boxes_equal", "latency_ratio",
@@ -122,6 +123,15 @@ def test_a_place_that_can_not_be_written(grid: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("tempfile.mkdtemp", no_space)
     with pytest.raises(YoloFineError, match=r"can't be written.*Permission denied"):
         prove.export_model(str(grid), imgsz=64)
+
+
+def test_an_older_folder_comes_back_if_the_new_one_can_not_take_its_place(tmp_path: Path):
+    final = tmp_path / "best_openvino_model"
+    final.mkdir()
+    (final / "old.txt").write_text("old")
+    with pytest.raises(YoloFineError, match="best_openvino_model can't be written"):
+        publish(tmp_path / "never_made", final)
+    assert (final / "old.txt").read_text() == "old"
 
 
 def test_words_of_the_installed_release():

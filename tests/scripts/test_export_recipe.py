@@ -53,11 +53,11 @@ def script(folder: Path, *words: str, before: str = "") -> subprocess.CompletedP
     return run([sys.executable, *(start if before else [str(SCRIPT)]), *words], folder)
 
 
-def check_boxes(recipe: ModuleType, file: Path, size: tuple[int, int]) -> int:
-    """Compare the recipe's boxes with those of Ultralytics; returns how many there are."""
+def check_boxes(recipe: ModuleType, file: Path, size: tuple[int, int], model: Path | None = None) -> int:
+    """Compare the recipe's boxes with Ultralytics' on the same file, or on ``model``; returns how many there are."""
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    detector, count = YOLO(file, task="detect"), 0
+    detector, count = YOLO(model or file, task="detect"), 0
     for picture in PICTURES:
         result = detector.predict(str(picture), imgsz=size, conf=0.25, iou=0.7, rect=False, verbose=False)[0]
         expected = result.boxes.data.cpu().numpy()
@@ -78,6 +78,7 @@ def test_boxes_are_those_of_ultralytics(
     weights = Path(shutil.copy(checkpoint, tmp_path))
     assert recipe.export(weights=weights, imgsz=list(size), simplify=False, nms=nms)
     assert check_boxes(recipe, weights.with_suffix(".onnx"), size) > 5
+    assert check_boxes(recipe, weights.with_suffix(".onnx"), size, model=weights) > 5
 
 
 def test_boxes_of_an_end_to_end_head(recipe: ModuleType, tmp_path: Path):
