@@ -25,7 +25,9 @@ from yolo_fine.registry import did_you_mean
 USAGE = """yolo-fine {version}: small-object blocks for stock Ultralytics YOLO
 
   yolo-fine demo                        train, validate and export a small-object detector, offline, in minutes
-  yolo-fine train|val|predict|export    any Ultralytics mode, same arguments as `yolo`, with inputs checked first
+  yolo-fine train|val|predict           Ultralytics' modes, same arguments as `yolo`, with inputs checked first
+  yolo-fine export model=best.pt format=onnx   Ultralytics' export, and the proof that the file gives what the model gives
+  yolo-fine export check=best.onnx model=best.pt     the proof alone
   yolo-fine blocks [NAME] [kind=fuse]   list the blocks with their costs, or describe one
   yolo-fine compose base=yolo26n fuse=FINE refine=EMA head=p2 out=my.yaml   blocks put into a stock model YAML
   yolo-fine lint model=my.yaml          every problem of a model YAML at once
@@ -197,6 +199,13 @@ def evaluate(words: Sequence[str]) -> int:
     return 0
 
 
+def export(words: Sequence[str]) -> int:
+    """``yolo-fine export``: 1 if the file gives something else than the model, else 0."""
+    from yolo_fine.export.command import run
+
+    return run(words)
+
+
 def lint(words: Sequence[str]) -> int:
     """``yolo-fine lint``: 0 if the YAML is clean, else 1."""
     from yolo_fine.surgery.lint import lint as run
@@ -226,6 +235,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": demo,
     "doctor": doctor,
     "eval": evaluate,
+    "export": export,
     "lint": lint,
     "models": models,
     "seed": seed,
