@@ -26,7 +26,7 @@ USAGE = """yolo-fine {version}: small-object blocks for stock Ultralytics YOLO
 
   yolo-fine demo                        train, validate and export a small-object detector, offline, in minutes
   yolo-fine train|val|predict           Ultralytics' modes, same arguments as `yolo`, with inputs checked first
-  yolo-fine export model=best.pt format=onnx   Ultralytics' export, and the proof that the file gives what the model gives
+  yolo-fine export model=best.pt format=onnx         export, and the proof that the file gives what the model gives
   yolo-fine export check=best.onnx model=best.pt     the proof alone
   yolo-fine blocks [NAME] [kind=fuse]   list the blocks with their costs, or describe one
   yolo-fine compose base=yolo26n fuse=FINE refine=EMA head=p2 out=my.yaml   blocks put into a stock model YAML
