@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from tests.contract import BlockContract, Maps
 from yolo_fine.blocks import LDAAQU
-from yolo_fine.blocks.sampling import sample, weighted_sample
+from yolo_fine.blocks.sampling import Places, sample, weighted_sample
 
 BEHIND_ZEROS = {"offset_depthwise.weight", "offset_norm.weight", "offset_norm.bias"}
 
@@ -54,13 +54,15 @@ class TestLDAAQUWithZeros(TestLDAAQU):
 def test_a_bag_is_the_weighted_sum_of_samples(padding: str, size: tuple[int, int]) -> None:
     generator = torch.Generator().manual_seed(0)
     maps = torch.randn(2, 3, *size, generator=generator, requires_grad=True)
-    rows, columns = (torch.empty(2, 4, 6, 8).uniform_(-1.6, 1.6, generator=generator).requires_grad_() for _ in "yx")
+    parts = [torch.empty(2, 4, 6, 8).uniform_(-3, 4, generator=generator).requires_grad_() for _ in "yx"]
+    wholes = [torch.randint(side, (6, 8), generator=generator) for side in size]
+    rows, columns = (Places(whole, part) for whole, part in zip(wholes, parts, strict=True))
     weights = torch.randn(2, 4, 6, 8, generator=generator, requires_grad=True)
     expected = (sample(maps, rows, columns, padding) * weights[:, None]).sum(2)
     y = weighted_sample(maps, rows, columns, weights, padding)
     torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-5)
     against = torch.randn(y.shape, generator=generator)
-    leaves = (maps, rows, columns, weights)
+    leaves = (maps, *parts, weights)
     for ours, theirs in zip(
         torch.autograd.grad((y * against).sum(), leaves),
         torch.autograd.grad((expected * against).sum(), leaves),

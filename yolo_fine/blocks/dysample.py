@@ -18,6 +18,7 @@ from yolo_fine.blocks.checks import (
     require_scale,
 )
 from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.blocks.sampling import Places, sample, split_places
 from yolo_fine.registry import block
 
 
@@ -100,11 +101,17 @@ class DySample(nn.Module):
     def _sample(self, x: Tensor, offsets: Tensor) -> Tensor:
         """Sample each group of ``x`` at the centres of the output cells, moved by ``offsets``."""
         batch, channels, height, width = x.shape
+        maps = x.float().reshape(batch * self.groups, channels // self.groups, height, width)
+        if torch.jit.is_tracing():
+            across, down = (part.flatten(0, 1).unsqueeze(1) for part in offsets.chunk(2, dim=1))
+            row, below = split_centres(self.scale * height, self.scale, x.device)
+            column, aside = split_centres(self.scale * width, self.scale, x.device)
+            y = sample(maps, Places(row[:, None], down + below[:, None]), Places(column, across + aside), "border")
+            return y.reshape(batch, channels, self.scale * height, self.scale * width).to(x.dtype)
         rows, columns = centres(self.scale * height, x.device), centres(self.scale * width, x.device)
         across, down = offsets.chunk(2, dim=1)  # the map is 2 wide and 2 high for grid_sample
         points = torch.stack([across * (2 / width) + columns, down * (2 / height) + rows[:, None]], dim=2)
         grid = points.flatten(0, 1).permute(0, 2, 3, 1)  # not copied: grid_sample reads separate planes faster
-        maps = x.float().reshape(batch * self.groups, channels // self.groups, height, width)
         y = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
         return y.reshape(batch, channels, self.scale * height, self.scale * width).to(x.dtype)
 
@@ -112,3 +119,10 @@ class DySample(nn.Module):
 def centres(cells: int, device: torch.device) -> Tensor:
     """Centres of so many equal cells between -1 and 1, in float32."""
     return torch.arange(1, 2 * cells, 2, dtype=torch.float32, device=device) / cells - 1
+
+
+def split_centres(cells: int, scale: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Centres of so many output cells as (int64, float32) cells of the map, from the centre of its first cell."""
+    # (i + 0.5)/scale - 0.5, one cell to the right so that nothing is negative.
+    whole, part = split_places(2 * torch.arange(cells, device=device) + 1 + scale, 2 * scale)
+    return whole - 1, part

@@ -23,6 +23,7 @@ from yolo_fine.blocks.checks import (
 )
 from yolo_fine.blocks.pooling import pool
 from yolo_fine.blocks.positions import sincos_2d
+from yolo_fine.blocks.resizing import enlarge
 from yolo_fine.blocks.token_attention import TokenAttention
 from yolo_fine.registry import block
 
@@ -151,7 +152,9 @@ class FINE(nn.Module):
             modulation = modulation * self.gain.to(low.dtype).view(-1, 1, 1)  # here, on the small map
         layout = torch.contiguous_format if low.is_contiguous() else torch.channels_last
         modulation = modulation.contiguous(memory_format=layout)  # while it is small; upsampling keeps the layout
-        modulation = F.interpolate(modulation, size=low.shape[2:], mode="bilinear", align_corners=False)
+        if self.gain is not None and torch.jit.is_tracing():
+            return enlarge(1 + modulation, low) * low  # one pass over the map less
+        modulation = enlarge(modulation, low)
         return modulation * low if self.gain is None else torch.addcmul(low, modulation, low)
 
     def _modulation(self, high: Tensor, low: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from yolo_fine.blocks.checks import (
 )
 from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.blocks.norms import ChannelLayerNorm
-from yolo_fine.blocks.sampling import sample, weighted_sample
+from yolo_fine.blocks.sampling import Places, sample, split_places, weighted_sample
 from yolo_fine.registry import block
 
 
@@ -103,7 +103,7 @@ class LDAAQU(nn.Module):
         query, key = self.query_key(self.norm(x)).chunk(2, dim=1)
         size = (self.scale * height, self.scale * width)
         query = F.interpolate(query, size=size, mode="bilinear", align_corners=True)
-        rows, columns = self._points(query)
+        rows, columns = self._points(query, height, width)
         weights = self._attention(query, key, rows, columns).repeat_interleave(self.groups, 0)
         maps = x.float().reshape(batch * self.groups, -1, height, width)
         y = weighted_sample(maps, rows, columns, weights, self.padding)
@@ -112,20 +112,22 @@ class LDAAQU(nn.Module):
             return y
         return self.gain(F.interpolate(x, scale_factor=float(self.scale), mode="nearest"), y)
 
-    def _points(self, query: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows and columns of the points of each output cell, (B·groups, k², rH, rW), between -1 and 1 on the map."""
-        batch, _, height, width = query.shape
-        grouped = query.reshape(batch * self.groups, -1, height, width)
+    def _points(self, query: Tensor, height: int, width: int) -> tuple[Places, Places]:
+        """Rows and columns of the points of each output cell, (B·groups, k², rH, rW), on a map of height x width."""
+        batch, _, tall, wide = query.shape
+        grouped = query.reshape(batch * self.groups, -1, tall, wide)
         hidden = F.gelu(self.offset_norm(self.offset_depthwise(grouped)))
         offsets = self.reach * self.offset(hidden).float().tanh().unflatten(1, (self.kernel**2, 2))
-        steps = torch.arange(self.kernel, dtype=torch.float32, device=query.device) - self.kernel // 2
-        down, across = steps.repeat_interleave(self.kernel).view(-1, 1, 1), steps.repeat(self.kernel).view(-1, 1, 1)
-        rows = torch.arange(height, dtype=torch.float32, device=query.device)[:, None]
-        columns = torch.arange(width, dtype=torch.float32, device=query.device)
-        rows, columns = offsets[:, :, 0] + (rows + down), offsets[:, :, 1] + (columns + across)
-        return rows * (2 / (height - 1)) - 1, columns * (2 / (width - 1)) - 1
+        steps = [step - self.kernel // 2 for step in range(self.kernel)]
+        down = torch.tensor([[[float(row)]] for row in steps for _ in steps], device=query.device)
+        across = torch.tensor([[[float(column)]] for _ in steps for column in steps], device=query.device)
+        # Corners aligned: output cell i lies i·(height - 1)/(tall - 1) cells down the map.
+        row, below = split_places(torch.arange(tall, device=query.device)[:, None] * (height - 1), tall - 1)
+        column, aside = split_places(torch.arange(wide, device=query.device) * (width - 1), wide - 1)
+        rows = Places(row, (offsets[:, :, 0] + down) * ((height - 1) / (tall - 1)) + below)
+        return rows, Places(column, (offsets[:, :, 1] + across) * ((width - 1) / (wide - 1)) + aside)
 
-    def _attention(self, query: Tensor, key: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    def _attention(self, query: Tensor, key: Tensor, rows: Places, columns: Places) -> Tensor:
         """Weights of the points of each output cell, (B, k², rH, rW)."""
         batch, narrow, height, width = query.shape
         query = query.float() * narrow**-0.5

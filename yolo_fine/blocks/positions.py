@@ -58,9 +58,11 @@ def _build(grid: tuple[int, int], channels: int, legacy: bool, dtype: torch.dtyp
         token = torch.arange(height * width, dtype=torch.float32, device=device)
         major = torch.div(token, height, rounding_mode="floor")
         return torch.cat([encode(major), encode(token - major * height)], dim=1).to(dtype)
-    rows = encode(torch.arange(height, dtype=torch.float32, device=device))[:, None].expand(-1, width, -1)
-    columns = encode(torch.arange(width, dtype=torch.float32, device=device))[None].expand(height, -1, -1)
-    return torch.cat([rows, columns], dim=2).reshape(height * width, channels).to(dtype)
+    rows = torch.arange(height, device=device).float()[:, None]
+    columns = torch.arange(width, device=device).float()
+    # Row and column of every token, by sums: expand() exports to five operators and its sizes.
+    row, column = (rows + 0 * columns).flatten(), (0 * rows + columns).flatten()
+    return torch.cat([encode(row), encode(column)], dim=1).to(dtype)
 
 
 def _is_eager(x: Tensor) -> bool:

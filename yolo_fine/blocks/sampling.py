@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Bilinear samples of a map at many points for every output cell, and their weighted sum in one pass."""
+"""Bilinear samples of a map at many points for every output cell, and their weighted sum in one pass.
+
+Exported graphs gather the four cells around each point by integer indices instead of calling GridSample. Coordinates
+of a whole map lose a hundredth of a cell where a file is converted to float16; indices lose nothing, nor do the
+remainders within a cell. And onnxruntime gathers rows of channels many times faster than it samples grids.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,28 +18,60 @@ from torch.nn import functional as F
 Padding = Literal["border", "zeros"]
 
 
-def sample(maps: Tensor, rows: Tensor, columns: Tensor, padding: Padding) -> Tensor:
+class Places(NamedTuple):
+    """Where points lie along one axis: ``whole + part`` cells from the centre of the first cell.
+
+    Attributes:
+        whole: int64, broadcast to the points.
+        part: (N, P, h, w), float32: the rest, best a small number, which every precision holds well.
+    """
+
+    whole: Tensor
+    part: Tensor
+
+
+def split_places(numerators: Tensor, denominator: Tensor | int) -> tuple[Tensor, Tensor]:
+    """Fractions as whole cells (int64) and the rest below 1 (float32), by integer arithmetic.
+
+    Args:
+        numerators: int64, not negative.
+        denominator: A positive integer.
+    """
+    whole = torch.div(numerators, denominator, rounding_mode="trunc")
+    return whole, (numerators - whole * denominator).float() / denominator
+
+
+def sample(maps: Tensor, rows: Places, columns: Places, padding: Padding) -> Tensor:
     """Sample maps at P points for each output cell.
 
     Args:
         maps: (N, C, H, W), float32.
-        rows: (N, P, h, w), float32: -1 is the centre of the first row, 1 that of the last.
-        columns: The same across.
+        rows: Of the points.
+        columns: Of the points.
         padding: What lies outside: the ``border`` repeated, or ``zeros``.
 
     Returns:
         (N, C, P, h, w).
     """
-    grid = torch.stack([columns, rows], dim=-1).flatten(1, 2)
+    if torch.jit.is_tracing():
+        table = maps.permute(0, 2, 3, 1).flatten(0, 2)
+        cells, shares = (torch.stack(parts, 4) for parts in zip(*_cells(maps, rows, columns, padding), strict=True))
+        y = shares.unsqueeze(4) @ F.embedding(cells, table)
+        return y[:, :, :, :, 0].permute(0, 4, 1, 2, 3)
+    across, down = (
+        (places.whole + places.part) * (2 / max(side - 1, 1)) - 1
+        for places, side in ((columns, maps.shape[3]), (rows, maps.shape[2]))
+    )
+    grid = torch.stack([across, down], dim=-1).flatten(1, 2)
     y = F.grid_sample(maps, grid, mode="bilinear", padding_mode=padding, align_corners=True)
-    return y.unflatten(2, (rows.shape[1], rows.shape[2]))
+    return y.unflatten(2, rows.part.shape[1:3])
 
 
-def weighted_sample(maps: Tensor, rows: Tensor, columns: Tensor, weights: Tensor, padding: Padding) -> Tensor:
+def weighted_sample(maps: Tensor, rows: Places, columns: Places, weights: Tensor, padding: Padding) -> Tensor:
     """``(weights · sample(...)).sum(2)`` without the samples, which would be P times as large as the output.
 
-    Every output cell is a weighted sum of 4P cells of the map: one bag of its rows. Exported graphs have no
-    operator for that, and not every device has: they sample first.
+    Every output cell is a weighted sum of 4P cells of the map: one bag of its rows, or in exports, which have no
+    operator for that, four products. Not every device has bags: those without sample first.
 
     Args:
         maps: (N, C, H, W), float32.
@@ -45,28 +83,38 @@ def weighted_sample(maps: Tensor, rows: Tensor, columns: Tensor, weights: Tensor
     Returns:
         (N, C, h, w).
     """
-    if torch.jit.is_tracing() or maps.device.type not in ("cpu", "cuda"):
+    if not torch.jit.is_tracing() and maps.device.type not in ("cpu", "cuda"):
         return (sample(maps, rows, columns, padding) * weights.unsqueeze(1)).sum(2)
-    count, channels, height, width = maps.shape
-    (top, below), (left, right) = _two_cells(rows, height, padding), _two_cells(columns, width, padding)
+    table = maps.permute(0, 2, 3, 1).flatten(0, 2)
+    cells = [
+        (cell.permute(0, 2, 3, 1), (weights * share).permute(0, 2, 3, 1))
+        for cell, share in _cells(maps, rows, columns, padding)
+    ]
+    if torch.jit.is_tracing():
+        sums = [share.unsqueeze(3) @ F.embedding(cell, table) for cell, share in cells]
+        return (sums[0] + sums[1] + (sums[2] + sums[3]))[:, :, :, 0].permute(0, 3, 1, 2)
+    bags, scales = (torch.cat(parts, 3).flatten(0, 2).contiguous() for parts in zip(*cells, strict=True))
+    y = F.embedding_bag(bags, table, mode="sum", per_sample_weights=scales)
+    return y.view(len(maps), *rows.part.shape[2:], maps.shape[1]).permute(0, 3, 1, 2)
+
+
+def _cells(maps: Tensor, rows: Places, columns: Places, padding: Padding) -> Iterator[tuple[Tensor, Tensor]]:
+    """The four cells around each point: index among the cells of all maps, and share; both (N, P, h, w)."""
+    count, _, height, width = maps.shape
     first = torch.arange(count, device=maps.device).view(-1, 1, 1, 1) * height
-    places = [(first + row) * width + column for row, _ in (top, below) for column, _ in (left, right)]
-    shares = [weights * down * across for _, down in (top, below) for _, across in (left, right)]
-    bags, scales = (torch.cat(parts, 1).permute(0, 2, 3, 1).flatten(0, 2) for parts in (places, shares))
-    table = maps.permute(0, 2, 3, 1).reshape(-1, channels)
-    y = F.embedding_bag(bags.contiguous(), table, mode="sum", per_sample_weights=scales.contiguous())
-    return y.view(count, *rows.shape[2:], channels).permute(0, 3, 1, 2)
+    beside = _two_cells(columns, width, padding)
+    for row, down in _two_cells(rows, height, padding):
+        for column, across in beside:
+            yield (first + row) * width + column, down * across
 
 
-def _two_cells(points: Tensor, cells: int, padding: Padding) -> tuple[tuple[Tensor, Tensor], ...]:
+def _two_cells(places: Places, cells: int, padding: Padding) -> tuple[tuple[Tensor, Tensor], ...]:
     """The two cells that each point lies between along one axis, as (index, share)."""
-    place = (points + 1) * (0.5 * (cells - 1))
-    if padding == "border":
-        place = place.clamp(0, cells - 1)
-    start = place.detach().floor()
-    after = place - start
+    start = places.part.detach().floor()
+    after = places.part - start
+    first = places.whole + start.long()
     pairs = []
-    for at, share in ((start, 1 - after), (start + 1, after)):
-        inside = (at >= 0) & (at < cells)
-        pairs.append((at.clamp(0, cells - 1).long(), share * inside))
+    for at, share in ((first, 1 - after), (first + 1, after)):
+        inside = at.clamp(0, cells - 1)
+        pairs.append((inside, share if padding == "border" else share * (at == inside)))
     return tuple(pairs)

@@ -75,7 +75,7 @@ class TokenAttention(nn.Module):
         """Arguments and result are (B, N, n, d)."""
         # A mean stays in range in half precision where a sum over many tokens may not.
         q = q / q.abs().mean(1, keepdim=True).clamp(min=FLOOR)
-        k = k / (k.abs().mean(1, keepdim=True).clamp(min=FLOOR) * k.shape[1])
+        k = k / k.abs().mean(1, keepdim=True).clamp(min=FLOOR) / k.shape[1]
         if self.qk_norm == "sum":
             q = q / q.shape[1]
         if self.cosformer:
