@@ -56,7 +56,8 @@ def test_a_bag_is_the_weighted_sum_of_samples(padding: str, size: tuple[int, int
     maps = torch.randn(2, 3, *size, generator=generator, requires_grad=True)
     parts = [torch.empty(2, 4, 6, 8).uniform_(-3, 4, generator=generator).requires_grad_() for _ in "yx"]
     wholes = [torch.randint(side, (6, 8), generator=generator) for side in size]
-    rows, columns = (Places(whole, part) for whole, part in zip(wholes, parts, strict=True))
+    # On a side of one cell, corners aligned, every point lies on that cell.
+    rows, columns = (Places(w, p if side > 1 else 0 * p) for w, p, side in zip(wholes, parts, size, strict=True))
     weights = torch.randn(2, 4, 6, 8, generator=generator, requires_grad=True)
     expected = (sample(maps, rows, columns, padding) * weights[:, None]).sum(2)
     y = weighted_sample(maps, rows, columns, weights, padding)
