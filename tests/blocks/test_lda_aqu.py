@@ -65,7 +65,7 @@ def test_a_bag_is_the_weighted_sum_of_samples(padding: str, size: tuple[int, int
     against = torch.randn(y.shape, generator=generator)
     leaves = (maps, *parts, weights)
     for ours, theirs in zip(
-        torch.autograd.grad((y * against).sum(), leaves),
+        torch.autograd.grad((y * against).sum(), leaves, retain_graph=True),
         torch.autograd.grad((expected * against).sum(), leaves),
         strict=True,
     ):
