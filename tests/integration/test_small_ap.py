@@ -189,7 +189,7 @@ def test_a_resumed_run_keeps_its_columns(tmp_path, monkeypatch):
 
 def test_other_tasks_are_left_alone(tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(small_ap, "_warn", told.append)
+    monkeypatch.setattr(small_ap, "_say", told.append)
     trainer = Trainer(tmp_path / "results.csv", task="obb")
     watch_trainer(trainer)
     trainer.save_metrics(metrics={"lr/pg0": 0})
