@@ -63,13 +63,14 @@ class DCDC(nn.Module):
         """Convolve ``x`` with kernels made from it."""
         batch, channels, height, width = x.shape
         taps, split = self.kernel**2, (self.groups, channels // self.groups)
-        local = self.local(x).to(x.dtype).reshape(batch, self.groups, 1, taps, height, width)
-        shared = self.shared(x.mean((2, 3))).to(x.dtype).reshape(batch, *split, taps, 1, 1)
+        local = self.local(x).to(x.dtype).reshape(batch, self.groups, taps, height, width).split(1, dim=2)
+        shared = self.shared(x.mean((2, 3))).to(x.dtype).reshape(batch, *split, taps, 1).split(1, dim=3)
+        reach = self.kernel - 1
         padded = F.pad(x, [self.kernel // 2] * 4).unflatten(1, split)
         y = torch.zeros_like(x).unflatten(1, split)
         for tap in range(taps):
-            row, column = divmod(tap, self.kernel)
-            view = padded[..., row : row + height, column : column + width]
-            y = torch.addcmul(y, view, local[:, :, :, tap] + shared[:, :, :, tap])
+            row, column = divmod(tap, self.kernel)  # constants as bounds keep exported graphs free of sizes
+            view = padded[..., row : row - reach or None, column : column - reach or None]
+            y = torch.addcmul(y, view, local[tap] + shared[tap])
         y = y.flatten(1, 2)
         return y if self.gain is None else self.gain(x, y)
