@@ -102,7 +102,11 @@ def export_figures(
             if "latency" in wanted and len(files) > 1:
                 measured = measure_latency(list(files.values()), rounds=rounds, threads=threads)
                 for name, latency in zip(files, measured, strict=True):
-                    keep("latency", name, {**asdict(latency), "load": os.getloadavg()[0], "threads": threads})
+                    keep(
+                        "latency",
+                        name,
+                        {**asdict(latency), "load": os.getloadavg()[0], "cores": os.cpu_count(), "threads": threads},
+                    )
     if docs:
         write_page(docs, figures)
 

@@ -1,2 +1,207 @@
-def write_page(docs, figures):
-    pass
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The page of documentation about exports, made from the figures of ``export.py``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.results import write_text
+
+Figures = dict[str, Any]
+
+PAGE = """# Exports in figures
+
+Every packaged model at scale n, filled with pretrained weights, its blocks woken (at init most of them change nothing,
+and a wrong export would pass), exported and compared with PyTorch by `yolo_fine.export`: [export.md](export.md).
+Made by `python benchmarks/export.py`; {versions}.
+"""
+
+EQUAL = """
+## ONNX equals PyTorch
+
+float32, {imgsz} x {imgsz} pixels, two real pictures; dynamic files also at a size that is not square, a larger one and
+a batch of 2. Error: the largest relative error of a raw output. Boxes: how many PyTorch finds at confidence 0.25 over
+all pictures and shapes; where the verdict is `equal`, the file finds the same. "Not simplified" is dynamic too.
+
+| model | static | error | dynamic | error | not simplified | error | boxes |
+|---|---|---|---|---|---|---|---|
+{rows}
+"""
+
+NODES = """
+## Operators
+
+After onnxslim; in brackets the ratio to the stock model of the family. No file has a Loop, an If, a Scan or a sequence.
+{control_flow}
+
+| model | static | dynamic | most of what is added (static) |
+|---|---|---|---|
+{rows}
+
+Without size arithmetic left, what is added are the block's own steps. `-carafe` and `-dcdc` hold one shifted view,
+product and sum for each place of their windows. `-dysample` and `-ldaaqu` gather cells by integer indices; GridSample
+would take fewer operators, but several times longer in onnxruntime, and its coordinates lose precision in float16.
+"""
+
+RUNTIMES = """
+## Other runtimes
+
+TorchScript by torch.jit and OpenVINO on the CPU, float32, {imgsz} x {imgsz} pixels.
+
+| model | TorchScript | error | OpenVINO | error |
+|---|---|---|---|---|
+{rows}
+"""
+
+HALF = """
+## float16 at 1280 x 1280 pixels
+
+`half=True` on a CPU: Ultralytics exports in float32 and has onnxruntime's converter turn the operators into float16,
+whatever the model casts. What rounds most are the boxes of the stock head, whose coordinates near 1280 are half a
+pixel apart or more; the blocks add nothing to speak of. Their positions are whole numbers of cells, which lose
+nothing, and remainders within a cell. One block alone is within 0.003 of its largest output:
+`tests/blocks/test_half_precision.py`.
+
+| model | verdict | boxes, mean error (pixels) | scores, largest error | boxes found | agree |
+|---|---|---|---|---|---|
+{rows}
+"""
+
+LATENCY = """
+## Latency in onnxruntime
+
+Static ONNX, float32, 640 x 640 pixels, batch 1, {threads} CPU threads. All models of a family run in turn in one
+process, {rounds} rounds. Ratio: median over the rounds of model / stock, and its quartiles; last, the ratio of the
+shortest runs, which is what other work on the machine disturbs least. The machine's load was {load} on {cores} cores.
+
+| model | ms | ratio | quartiles | shortest runs |
+|---|---|---|---|---|
+{rows}
+"""
+
+ACCURACY = """
+## AP of float16 ONNX and int8 OpenVINO
+
+COCO AP on whole pictures at 640 pixels, file minus PyTorch. Measured, not promised: int8 depends on the pictures that
+it is calibrated with, here those of the data set itself.
+
+| model and data | pictures | PyTorch AP | fp16 ONNX | int8 OpenVINO |
+|---|---|---|---|---|
+{rows}
+"""
+
+CONTROL_FLOW = {"Loop", "If", "Scan", "SequenceAt", "SequenceInsert", "SequenceConstruct"}
+
+
+def write_page(file: Path, figures: Figures) -> None:
+    """Write the page; parts that were not measured are left out."""
+    versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
+    parts = [PAGE.format(versions=versions)]
+    imgsz = figures["imgsz"]
+    if "equal" in figures:
+        parts.append(EQUAL.format(imgsz=imgsz, rows=equal_rows(figures["equal"])))
+        parts.append(node_table(figures["equal"]))
+    if "runtimes" in figures:
+        parts.append(RUNTIMES.format(imgsz=imgsz, rows=verdict_rows(figures["runtimes"], ("torchscript", "openvino"))))
+    if "half" in figures:
+        parts.append(HALF.format(rows=half_rows(figures["half"])))
+    if "latency" in figures:
+        parts.append(latency_table(figures["latency"]))
+    if "accuracy" in figures:
+        parts.append(ACCURACY.format(rows=accuracy_rows(figures["accuracy"])))
+    write_text(file, "".join(parts))
+
+
+def equal_rows(models: Figures) -> str:
+    """One line a model: verdicts, errors, and the boxes of the dynamic file."""
+    lines = verdict_rows(models, ("static", "dynamic", "not simplified")).splitlines()
+    return "\n".join(
+        f"{line} {figure(files['dynamic'].get('boxes'))} |" for line, files in zip(lines, models.values(), strict=True)
+    )
+
+
+def verdict_rows(models: Figures, labels: tuple[str, ...]) -> str:
+    """Verdict and largest relative error of each file."""
+    lines = []
+    for name, files in models.items():
+        cells = [f"{files[label]['verdict']} | {figure(files[label].get('max_rel_err'), '.1e')}" for label in labels]
+        lines.append(f"| {stem(name)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def node_table(models: Figures) -> str:
+    """Operators of every model beside its stock sibling."""
+    lines, flow = [], set()
+    for name, files in models.items():
+        stock = models.get(f"{family(name)}.yaml")
+        flow |= CONTROL_FLOW & {operator for entry in files.values() for operator in entry.get("operators", {})}
+        if stock is None:
+            continue
+        cells = []
+        for label in ("static", "dynamic"):
+            ours, theirs = files[label]["nodes"], stock[label]["nodes"]
+            cells.append(f"{ours} ({ours / theirs:.2f})")
+        before = stock["static"]["operators"]
+        added = {op: count - before.get(op, 0) for op, count in files["static"]["operators"].items()}
+        most = sorted(((count, op) for op, count in added.items() if count > 0), reverse=True)[:5]
+        lines.append(f"| {stem(name)} | {' | '.join(cells)} | {', '.join(f'{count} {op}' for count, op in most)} |")
+    warning = f"EXCEPT: {', '.join(sorted(flow))}." if flow else ""
+    return NODES.format(rows="\n".join(lines), control_flow=warning).replace("\n\n\n", "\n\n")
+
+
+def half_rows(models: Figures) -> str:
+    """Errors of the raw outputs by group, and of the final boxes."""
+    lines = []
+    for name, entry in models.items():
+        boxes, scores = entry["groups"].get("boxes", {}), entry["groups"].get("scores", {})
+        lines.append(
+            f"| {stem(name)} | {entry['verdict']} | {figure(boxes.get('mean_abs_err'), '.3f')} "
+            f"| {figure(scores.get('max_abs_err'), '.4f')} | {entry['boxes']} | {entry['matched']} |"
+        )
+    return "\n".join(lines)
+
+
+def latency_table(models: Figures) -> str:
+    """Milliseconds and ratios to the stock model."""
+    lines = [
+        f"| {stem(name)} | {entry['median']:.0f} | {entry['ratio']:.3f} "
+        f"| {entry['spread'][0]:.3f} to {entry['spread'][1]:.3f} | {entry['best_ratio']:.3f} |"
+        for name, entry in models.items()
+    ]
+    loads = [entry["load"] for entry in models.values()]
+    first = next(iter(models.values()))
+    return LATENCY.format(
+        rows="\n".join(lines), threads=first["threads"], rounds=first["rounds"], cores=first["cores"],
+        load=f"{min(loads):.1f} to {max(loads):.1f}",
+    )  # fmt: skip
+
+
+def accuracy_rows(models: Figures) -> str:
+    """AP of PyTorch and the differences of both files."""
+    lines = []
+    for name, files in models.items():
+        half, whole = (files[label].get("accuracy") or {} for label in ("fp16 ONNX", "int8 OpenVINO"))
+        known = half or whole
+        lines.append(
+            f"| {name} | {figure(known.get('pictures'))} | {figure((known.get('torch') or {}).get('AP'), '.4f')} "
+            f"| {figure((half.get('difference') or {}).get('AP'), '+.4f')} "
+            f"| {figure((whole.get('difference') or {}).get('AP'), '+.4f')} |"
+        )
+    return "\n".join(lines)
+
+
+def figure(value: Any, form: str = "") -> str:
+    """A number, or a dash where there is none."""
+    return "-" if value is None else format(value, form)
+
+
+def stem(name: str) -> str:
+    """``yolo11n-fine.yaml`` -> ``yolo11n-fine``."""
+    return name.removesuffix(".yaml")
+
+
+def family(name: str) -> str:
+    """``yolo11n-fine.yaml`` -> ``yolo11n``: the stock model."""
+    return re.match(r"yolov?\d+n", name).group()  # type: ignore[union-attr]
