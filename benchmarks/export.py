@@ -62,12 +62,7 @@ def export_figures(
         docs: Write the page of documentation to this file.
         json: Keep the figures in this file, and take over those that it holds.
     """
-    wanted = parts.split(",")
-    for part in wanted:
-        if part not in PARTS:
-            raise ArgumentError(f"parts={part}: no such part{did_you_mean(part, PARTS)}; there are {', '.join(PARTS)}")
-    if "accuracy" in wanted and not data:
-        raise ArgumentError("parts=accuracy needs data=, dataset YAMLs with a val split")
+    wanted = parts_in(parts, data)
     figures: Figures = json_module.loads(json.read_text()) if json and json.exists() else {}
     figures["versions"] = {
         "torch": torch.__version__, "ultralytics": ultralytics.__version__, "onnxruntime": onnxruntime.__version__,
@@ -109,6 +104,17 @@ def export_figures(
                     )
     if docs:
         write_page(docs, figures)
+
+
+def parts_in(words: str, data: str) -> list[str]:
+    """The parts that were asked for, which must exist and have what they need."""
+    wanted = words.split(",")
+    for part in wanted:
+        if part not in PARTS:
+            raise ArgumentError(f"parts={part}: no such part{did_you_mean(part, PARTS)}; there are {', '.join(PARTS)}")
+    if "accuracy" in wanted and not data:
+        raise ArgumentError("parts=accuracy needs data=, dataset YAMLs with a val split")
+    return wanted
 
 
 def is_chosen(name: str, family: str, models: str) -> bool:

@@ -18,16 +18,16 @@ from torch.nn import functional as F
 
 from yolo_fine.blocks import FINE, LDAAQU, DySample
 
-LARGEST, MEAN = 3e-3, 1e-3  # of the largest output, and of its standard deviation; measured: 1.7e-3, 6e-4
+LARGEST, MEAN = 5e-3, 1e-3  # of the largest output, and of its standard deviation; measured: 3.1e-3, 6e-4
 
 CASES = {
-    "FINE P5 into P4": (FINE(32, 32, 1, gain=1.0), [(40, 4), (80, 8)]),
-    "FINE P4 into P3": (FINE(32, 32, 2, gain=1.0), [(80, 8), (160, 16)]),
-    "FINE P3 into P2": (FINE(32, 32, 4, gain=1.0), [(160, 16), (320, 32)]),
-    "DySample rows": (DySample(32), [(80, 4)]),
-    "DySample columns": (DySample(32), [(4, 80)]),
-    "LDAAQU rows": (LDAAQU(32), [(80, 4)]),
-    "LDAAQU columns": (LDAAQU(32), [(4, 80)]),
+    "FINE P5 into P4": (FINE(64, 64, 1, gain=1.0), [(40, 4), (80, 8)]),
+    "FINE P4 into P3": (FINE(64, 64, 2, gain=1.0), [(80, 8), (160, 16)]),
+    "FINE P3 into P2": (FINE(64, 64, 4, gain=1.0), [(160, 16), (320, 32)]),
+    "DySample rows": (DySample(64), [(80, 4)]),
+    "DySample columns": (DySample(64), [(4, 80)]),
+    "LDAAQU rows": (LDAAQU(64), [(80, 4)]),
+    "LDAAQU columns": (LDAAQU(64), [(4, 80)]),
 }
 
 
@@ -66,10 +66,10 @@ def test_a_network_in_float16_is_near_float32(case: str) -> None:
 def test_keys_of_many_tokens_do_not_overflow() -> None:
     """Their size times the number of tokens is beyond 65504, the largest number of float16."""
     block, _ = awake("FINE P4 into P3")
-    high = 200 * smooth(32, 80, 160, seed=3)  # 3200 tokens
+    high = 200 * smooth(64, 80, 160, seed=3)  # 3200 tokens
     with torch.no_grad():
         block.attention.kv_proj.weight.mul_(3)
-    low = smooth(32, 160, 320, seed=4)
+    low = smooth(64, 160, 320, seed=4)
     expected, y = run(block, [high, low]), run(copy.deepcopy(block).half(), [high.half(), low.half()])
     assert_near(y.float(), expected)
 
@@ -84,7 +84,7 @@ def awake(case: str) -> tuple[nn.Module, list[Tensor]]:
             if parameter.abs().max() < 0.02:
                 spread = 0.2 if parameter.ndim == 1 else 0.3 * parameter[0].numel() ** -0.5
                 parameter.normal_(0, spread, generator=generator)
-    return block, [smooth(32, *size, seed=seed) for seed, size in enumerate(sizes)]
+    return block, [smooth(64, *size, seed=seed) for seed, size in enumerate(sizes)]
 
 
 def smooth(channels: int, height: int, width: int, seed: int) -> Tensor:

