@@ -93,7 +93,7 @@ def export_figures(
                 if "half" in wanted:
                     keep("half", name, prove(file, imgsz=HALF_SIZE, half=True))
                 for dataset in data.split(",") if "accuracy" in wanted else []:
-                    keep("accuracy", f"{name} {Path(dataset).stem}", accuracy(file, dataset))
+                    keep("accuracy", f"{name} {Path(dataset).parent.name}", accuracy(file, dataset))
             if "latency" in wanted and len(files) > 1:
                 measured = measure_latency(list(files.values()), rounds=rounds, threads=threads)
                 for name, latency in zip(files, measured, strict=True):

@@ -33,14 +33,13 @@ all pictures and shapes; where the verdict is `equal`, the file finds the same. 
 NODES = """
 ## Operators
 
-After onnxslim; in brackets the ratio to the stock model of the family. No file has a Loop, an If, a Scan or a sequence.
-{control_flow}
+After onnxslim; in brackets the ratio to the stock model of the family. {control_flow}
 
 | model | static | dynamic | most of what is added (static) |
 |---|---|---|---|
 {rows}
 
-Without size arithmetic left, what is added are the block's own steps. `-carafe` and `-dcdc` hold one shifted view,
+Static files have no size arithmetic left: what is added are the block's own steps. `-carafe` and `-dcdc` hold one shifted view,
 product and sum for each place of their windows. `-dysample` and `-ldaaqu` gather cells by integer indices; GridSample
 would take fewer operators, but several times longer in onnxruntime, and its coordinates lose precision in float16.
 """
@@ -147,8 +146,8 @@ def node_table(models: Figures) -> str:
         added = {op: count - before.get(op, 0) for op, count in files["static"]["operators"].items()}
         most = sorted(((count, op) for op, count in added.items() if count > 0), reverse=True)[:5]
         lines.append(f"| {stem(name)} | {' | '.join(cells)} | {', '.join(f'{count} {op}' for count, op in most)} |")
-    warning = f"EXCEPT: {', '.join(sorted(flow))}." if flow else ""
-    return NODES.format(rows="\n".join(lines), control_flow=warning).replace("\n\n\n", "\n\n")
+    said = f"Control flow: {', '.join(sorted(flow))}." if flow else "No file has a Loop, an If, a Scan or a sequence."
+    return NODES.format(rows="\n".join(lines), control_flow=said)
 
 
 def half_rows(models: Figures) -> str:

@@ -144,7 +144,9 @@ def operators(layer: nn.Module, shapes: list[torch.Size], dynamic: bool) -> Coun
             layer, inputs, buffer, input_names=names, output_names=["y"], dynamic_axes=axes, opset_version=17,
             dynamo=False,
         )  # fmt: skip
-    return Counter(count_operators(onnxslim.slim(onnx.load_from_string(buffer.getvalue()))))
+    model = onnx.load_from_string(buffer.getvalue())
+    assert not CONTROL_FLOW & set(count_operators(model)), "not simplified"
+    return Counter(count_operators(onnxslim.slim(model)))
 
 
 def first_tensor(y: Any) -> Tensor:

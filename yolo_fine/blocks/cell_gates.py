@@ -29,7 +29,7 @@ class ChannelGate(nn.Module):
 
     def forward(self, value: Tensor, query: Tensor) -> Tensor:
         """Sum the values as the queries weigh them."""
-        summed = (value @ query.transpose(1, 2)).squeeze(2)
+        summed = (value @ query.transpose(1, 2)).flatten(1)
         return self.norm(self.widen(summed)).sigmoid()[:, :, None, None]
 
 
@@ -54,7 +54,7 @@ class PositionGate(nn.Module):
 
     def forward(self, x: Tensor, key: Tensor) -> Tensor:
         """Compare every position with all cells at once."""
-        direction = F.linear(key, self.weigh.weight).squeeze(2)
+        direction = F.linear(key, self.weigh.weight).flatten(1)
         vector = direction @ self.pixel.weight
         offset = F.linear(direction, self.pixel.bias[None], self.weigh.bias)
         logits = vector.unsqueeze(1) @ x.flatten(2) + offset.unsqueeze(2)

@@ -31,4 +31,4 @@ def from_windows(tiles: Tensor, window: int, height: int, width: int) -> Tensor:
 def real_cells(x: Tensor, window: int) -> Tensor:
     """Which cells of the windows of ``x`` were not filled up: (1, windows, window²), one and zero in float32."""
     ones = torch.ones_like(x[:1, :1], dtype=torch.float32)
-    return to_windows(pad_to_multiple(ones, window), window).squeeze(3)
+    return to_windows(pad_to_multiple(ones, window), window).flatten(2)
