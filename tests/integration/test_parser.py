@@ -96,6 +96,9 @@ def test_every_packaged_model_builds_at_every_scale(name, scale):
     assert save
 
 
+IN_VAIN = {"GC": "mask.bias"}  # softmax does not see what is added to all places: its gradient is zero but for rounding
+
+
 @pytest.mark.parametrize("name", PACKAGED)
 def test_every_packaged_model_runs_and_learns(name):
     """At scale n: forward on a picture that is not square, and a gradient for every parameter of our blocks."""
@@ -115,7 +118,7 @@ def test_every_packaged_model_runs_and_learns(name):
         for layer in model.model
         if layer.type.startswith("yolo_fine.")
         for key, parameter in layer.named_parameters()
-        if parameter.grad is None or not parameter.grad.abs().sum() > 0
+        if parameter.grad is None or not (parameter.grad.abs().sum() > 0 or key == IN_VAIN.get(type(layer).__name__))
     ]
     assert not missing
 
