@@ -41,8 +41,8 @@ After onnxslim; in brackets the ratio to the stock model of the family. {control
 
 Static files have no size arithmetic left: what is added are the block's own steps. `-carafe` and `-dcdc` hold one
 shifted view, product and sum for each place of their windows. `-dysample` and `-ldaaqu` gather cells by
-integer indices; GridSample would take fewer operators, but longer in onnxruntime (DySample: several times), and its coordinates
-lose precision in float16.
+integer indices; GridSample would take fewer operators, but longer in onnxruntime (DySample: several times), and its
+coordinates lose precision in float16.
 """
 
 RUNTIMES = """

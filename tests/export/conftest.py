@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +20,7 @@ from yolo_fine.integration.versions import installed_version
 pytestmark = pytest.mark.filterwarnings("ignore")
 NAMES = {0: "red", 1: "white"}
 BACKBONE = [[-1, 1, "Conv", [32, 3, 2]], [-1, 1, "Conv", [32, 3, 2]], [-1, 1, "Conv", [48, 3, 2]]]
-HEAD = [
+HEAD: list[list[Any]] = [
     [[-1, 1], 1, "FINE", [1]],
     [2, 1, "DySample", [2]],
     [-1, 1, "EMA", []],
@@ -31,14 +33,16 @@ HEADS = {
 }
 
 
-def make_checkpoint(file: Path, *, end2end: bool = False, task: str = "detect") -> Path:
-    """Two levels at strides 4 and 8, with FINE, DySample and EMA between backbone and head."""
-    head = [*HEAD, [[5, 2], 1, *HEADS[task]]]
-    rows = {"nc": 2, "kpt_shape": [5, 3], "backbone": BACKBONE, "head": head, "scales": {"n": [1.0, 1.0, 1024]}}
+def make_checkpoint(
+    file: Path, *, end2end: bool = False, task: str = "detect", rows: Sequence[list[Any]] = HEAD
+) -> Path:
+    """Two levels at strides 4 and 8, with ``rows`` (FINE, DySample and EMA) between backbone and head."""
+    head = [*rows, [[len(BACKBONE) + len(rows) - 1, 2], 1, *HEADS[task]]]
+    content = {"nc": 2, "kpt_shape": [5, 3], "backbone": BACKBONE, "head": head, "scales": {"n": [1.0, 1.0, 1024]}}
     if end2end:
-        rows |= {"end2end": True, "reg_max": 1}
+        content |= {"end2end": True, "reg_max": 1}
     source = file.with_name(f"yolo{'26' if end2end else '11'}n-tiny.yaml")
-    source.write_text(yaml.safe_dump(rows))
+    source.write_text(yaml.safe_dump(content))
     torch.manual_seed(0)
     model = YOLO(str(source), task=task)
     network = model.model

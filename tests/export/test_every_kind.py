@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""TorchScript and OpenVINO files of a model with one block of each kind give what PyTorch gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.export.conftest import make_checkpoint
+from yolo_fine.export.prove import export_model
+from yolo_fine.export.terminal import format_proof
+from yolo_fine.integration.versions import installed_version
+
+ROWS: dict[str, list[Any]] = {  # behind three convolutions: map 1 is at stride 4, map 2 at stride 8
+    "fuse": [[-1, 1], 1, "FINE", [1]],
+    "upsample": [2, 1, "LDAAQU", [2]],
+    "refine": [1, 1, "CBAM", []],
+    "context": [1, 1, "GC", []],
+    "conv": [1, 1, "Res2Net", []],
+}
+
+
+@pytest.mark.skipif(installed_version() < (8, 3, 253), reason="older releases export with other words")
+@pytest.mark.parametrize("file_format", ["torchscript", "openvino"])
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_block_of_each_kind(kind: str, file_format: str, tmp_path: Path) -> None:
+    if file_format == "openvino":
+        pytest.importorskip("openvino")
+    checkpoint = make_checkpoint(tmp_path / "best.pt", rows=[ROWS[kind]])
+    proof = export_model(str(checkpoint), file_format, imgsz=64, runs=0)
+    assert proof.verdict == "equal", format_proof(proof)
+    assert not any("identity" in note for note in proof.notes), proof.notes
