@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Opens pictures, and reads their width and height from the header."""
+"""Opens pictures: their header, their width and height, their pixels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from yolo_fine.errors import DataError
 
@@ -54,3 +55,18 @@ def picture_size(file: Path, name: str | None = None) -> tuple[int, int]:
     with open_picture(file, name=name) as picture:
         width, height = picture.size
     return width, height
+
+
+def read_pixels(file: Path) -> np.ndarray:
+    """One picture as Ultralytics reads it: BGR, turned as EXIF says; shape (height, width, 3), uint8.
+
+    Raises:
+        DataError: It is missing, or OpenCV can't read it.
+    """
+    try:
+        pixels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)  # imread can't read every path on Windows
+    except (OSError, cv2.error) as error:
+        raise DataError(f"{file}: the picture can't be read ({error})") from error
+    if pixels is None:
+        raise DataError(f"{file}: not a picture that OpenCV can read")
+    return pixels

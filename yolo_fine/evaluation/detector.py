@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ArgumentError, MissingFileError
+from yolo_fine.evaluation.predict import TASKS
 from yolo_fine.integration.checkpoints import open_checkpoint
 from yolo_fine.registry import did_you_mean
-
-BOXES = ("detect", "segment", "pose")  # tasks whose results hold upright boxes
 
 
 def open_detector(model: str) -> Any:
@@ -25,8 +24,8 @@ def open_detector(model: str) -> Any:
     if file.suffix in (".yaml", ".yml"):
         raise ArgumentError(f"model={model} has no weights; train it first, or name a checkpoint such as best.pt")
     detector = open_checkpoint(model, argument="model") if file.suffix == ".pt" else open_exported(file)
-    if detector.task not in BOXES:
-        raise ArgumentError(f"model={model} is for the task '{detector.task}'; evaluated are {', '.join(BOXES)}")
+    if detector.task not in TASKS:
+        raise ArgumentError(f"model={model} is for the task '{detector.task}'; evaluated are {', '.join(TASKS)}")
     return detector
 
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from yolo_fine.data.picture_size import read_pixels
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.classes import left_out, match_classes
 from yolo_fine.evaluation.objects import Detections, GroundTruth
@@ -202,16 +202,9 @@ def read_picture(truth: GroundTruth, picture: int) -> np.ndarray:
     Raises:
         DataError: It is missing, unreadable or not of the annotated size.
     """
-    import cv2
-
     assert truth.files is not None  # batches_of_one_size has checked
-    file = Path(truth.files[picture])
-    try:
-        pixels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)  # imread can't read every path on Windows
-    except (OSError, cv2.error) as error:
-        raise DataError(f"{file}: the picture can't be read ({error})") from error
-    if pixels is None:
-        raise DataError(f"{file}: not a picture that OpenCV can read")
+    file = truth.files[picture]
+    pixels = read_pixels(file)
     width, height = truth.sizes[picture]
     if pixels.shape[:2] != (height, width):
         raise DataError(

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from yolo_fine.data.picture_size import picture_size
 from yolo_fine.errors import DataError, MissingFileError
 from yolo_fine.evaluation.visdrone_rows import shown_text
 from yolo_fine.registry import did_you_mean
@@ -50,10 +50,8 @@ def picture_sizes(files: tuple[Path, ...]) -> np.ndarray:
     sizes = np.empty((len(files), 2), dtype=np.int64)
     for index, file in enumerate(files):
         try:
-            with Image.open(file) as picture:
-                sizes[index] = picture.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, ImportError) as error:
-            # ImportError: Ultralytics makes PIL look for a reader of HEIF files when a file is no picture.
+            sizes[index] = picture_size(file)
+        except DataError as error:
             raise DataError(f"{file} can't be read as a picture") from error
     return sizes
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from yolo_fine.data.picture_size import read_pixels
 from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.classes import match_classes
 from yolo_fine.evaluation.coco import evaluate_coco
 from yolo_fine.evaluation.objects import Detections, GroundTruth
 from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.export.boxes import final_boxes
-from yolo_fine.export.pictures import letterbox, read_picture
+from yolo_fine.export.pictures import letterbox
 from yolo_fine.export.reference import Reference
 
 Run = Callable[[np.ndarray], list[np.ndarray]]
@@ -68,7 +69,7 @@ def _detect(reference: Reference, run: Run, truth: GroundTruth, categories: dict
     height, width = reference.imgsz
     rows = [np.zeros((0, 7))]
     for index, file in enumerate(truth.files or ()):
-        fitted = letterbox(read_picture(file), height, width)
+        fitted = letterbox(read_pixels(file), height, width)
         output = run(np.stack([fitted.pixels] * reference.batch))[0][:1]
         boxes = final_boxes(output, reference.layout, len(reference.names), (height, width), conf=LEAST, max_det=500)[0]
         boxes[:, :4] = (boxes[:, :4] - [fitted.left, fitted.top] * 2) / fitted.scale

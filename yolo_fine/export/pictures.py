@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yolo_fine.data.picture_size import read_pixels
 from yolo_fine.errors import DataError, MissingFileError
 
 MOST = 16  # pictures taken from a folder
@@ -55,24 +56,7 @@ def read_pictures(folder: Path | None) -> list[np.ndarray]:
         raise MissingFileError(f"pictures={folder} does not exist; name a folder of pictures")
     if not files:
         raise DataError(f"pictures={folder}: no pictures in this folder ({', '.join(SUFFIXES)})")
-    return [read_picture(file) for file in files]
-
-
-def read_picture(file: Path) -> np.ndarray:
-    """One picture, shape (height, width, 3), uint8, BGR, turned as EXIF says.
-
-    Raises:
-        DataError: It can't be read.
-    """
-    import cv2
-
-    try:
-        pixels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)  # imread can't read every path on Windows
-    except (OSError, cv2.error) as error:
-        raise DataError(f"{file}: the picture can't be read ({error})") from error
-    if pixels is None:
-        raise DataError(f"{file}: not a picture that OpenCV can read")
-    return pixels
+    return [read_pixels(file) for file in files]
 
 
 def letterbox(picture: np.ndarray, height: int, width: int) -> Letterbox:
