@@ -79,7 +79,7 @@ def export(
         conf: Least confidence of its boxes.
         json: Write the proof to this file.
     """
-    from yolo_fine.export.pictures import read_picture
+    from yolo_fine.data.picture_size import read_pixels
     from yolo_fine.export.prove import export_model
     from yolo_fine.export.terminal import format_proof
     from yolo_fine.results import write_json
@@ -99,7 +99,7 @@ def export(
     names = ast.literal_eval(session.get_modelmeta().custom_metadata_map["names"])
     file = picture or Path(ASSETS) / "bus.jpg"
     print(f"{file.name}:")
-    for x1, y1, x2, y2, score, label in detect(session, read_picture(file), conf):
+    for x1, y1, x2, y2, score, label in detect(session, read_pixels(file), conf):
         print(f"  {names[int(label)]:<16}{score:.2f}  {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f}")
     return True
 
