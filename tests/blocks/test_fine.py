@@ -149,20 +149,21 @@ def test_concat_refuses_maps_of_different_size() -> None:
 
 
 def test_positions_are_rows_and_columns() -> None:
-    like, quarter = torch.zeros(1, 1, 16), 4
-    encoding = sincos_2d(2, 3, like).view(2, 3, 16)
-    assert torch.equal(encoding[1, 0, : 2 * quarter], encoding[1, 2, : 2 * quarter])  # the row's half
-    assert torch.equal(encoding[0, 2, 2 * quarter :], encoding[1, 2, 2 * quarter :])  # the column's half
-    assert encoding[1, 2, 0] == torch.tensor(1.0).sin()
-    assert encoding[1, 2, 3 * quarter] == torch.tensor(2.0).cos()
-    assert not torch.equal(sincos_2d(2, 3, like, legacy=True), sincos_2d(2, 3, like))
-    assert torch.equal(sincos_2d(3, 3, like, legacy=True), sincos_2d(3, 3, like))
+    oblong, square, quarter = torch.zeros(1, 16, 2, 3), torch.zeros(1, 16, 3, 3), 4
+    encoding = sincos_2d(oblong)
+    assert encoding.shape == (16, 2, 3)
+    assert torch.equal(encoding[: 2 * quarter, 1, 0], encoding[: 2 * quarter, 1, 2])  # the row's half
+    assert torch.equal(encoding[2 * quarter :, 0, 2], encoding[2 * quarter :, 1, 2])  # the column's half
+    assert encoding[0, 1, 2] == torch.tensor(1.0).sin()
+    assert encoding[3 * quarter, 1, 2] == torch.tensor(2.0).cos()
+    assert not torch.equal(sincos_2d(oblong, legacy=True), encoding)
+    assert torch.equal(sincos_2d(square, legacy=True), sincos_2d(square))
 
 
 def test_positions_are_built_once() -> None:
-    like = torch.zeros(1, 1, 16)
-    assert sincos_2d(5, 7, like) is sincos_2d(5, 7, like)
-    assert sincos_2d(5, 7, like.half()).dtype == torch.float16
+    like = torch.zeros(1, 16, 5, 7)
+    assert sincos_2d(like) is sincos_2d(like)
+    assert sincos_2d(like.half()).dtype == torch.float16
 
 
 def test_ultralytics_counts_what_grows_with_the_picture() -> None:

@@ -21,10 +21,10 @@ from yolo_fine.blocks.checks import (
     require_gain,
     require_sizes,
 )
+from yolo_fine.blocks.map_attention import MapAttention
+from yolo_fine.blocks.norms import ChannelLayerNorm
 from yolo_fine.blocks.pooling import pool
 from yolo_fine.blocks.positions import sincos_2d
-from yolo_fine.blocks.resizing import enlarge
-from yolo_fine.blocks.token_attention import TokenAttention
 from yolo_fine.registry import block
 
 PAPER = "https://arxiv.org/abs/2606.14005"
@@ -76,7 +76,7 @@ class FINE(nn.Module):
         gain: Initial gain g of the residual form.
         pe: Add the position encoding.
         mlp_ratio: Width of the MLP relative to ``c_low``.
-        qk_norm: ``mean`` or ``sum``: see :class:`TokenAttention`.
+        qk_norm: ``mean`` or ``sum``: see :class:`MapAttention`.
         cosformer: Re-weight linear attention by place; only to reproduce the authors' code.
         attn_norm: ``rms`` or ``layer``; only to reproduce the authors' code.
         legacy_pe: Number positions as the authors' code does (scrambled on maps that are not square).
@@ -119,8 +119,8 @@ class FINE(nn.Module):
         require_choice("FINE", "qk_norm", qk_norm, ("mean", "sum"))
         require_choice("FINE", "attn_norm", attn_norm, ("rms", "layer"))
         require_gain("FINE", gain, optional=False)
-        wide = is_number(mlp_ratio) and mlp_ratio * c_low >= 1
-        require(wide, "FINE", "mlp_ratio", mlp_ratio, f"a number from 1/{c_low}")
+        is_wide = is_number(mlp_ratio) and mlp_ratio * c_low >= 1
+        require(is_wide, "FINE", "mlp_ratio", mlp_ratio, f"a number from 1/{c_low}")
         require(not (cosformer and attn == "softmax"), "FINE", "cosformer", cosformer, "False with attn='softmax'")
         require(embed or c_high == c_low, "FINE", "embed", embed, f"True where {c_high} channels meet {c_low}")
 
@@ -129,16 +129,17 @@ class FINE(nn.Module):
         if embed:
             self.embed.conv = nn.Conv2d(c_high, c_low, 1)  # the authors' convolution has a bias beside the batch norm
             nn.init.kaiming_normal_(self.embed.conv.weight, mode="fan_out", nonlinearity="relu")
-        self.attention = TokenAttention(
+        self.attention = MapAttention(
             c_low, heads, attn, qk_norm=qk_norm, norm=attn_norm, rms_eps=rms_eps, cosformer=cosformer
         )
-        self.norm1 = nn.LayerNorm(c_low)
-        self.linear1 = nn.Linear(c_low, int(mlp_ratio * c_low))
-        self.linear2 = nn.Linear(int(mlp_ratio * c_low), c_low)
-        self.norm2 = nn.LayerNorm(c_low)
-        for layer in (self.linear1, self.linear2):
+        self.norm1 = ChannelLayerNorm(c_low)
+        wide = int(mlp_ratio * c_low)
+        widen, narrow = nn.Conv2d(c_low, wide, 1), nn.Conv2d(wide, c_low, 1)
+        self.mlp = nn.Sequential(widen, nn.GELU(), narrow)
+        self.norm2 = ChannelLayerNorm(c_low)
+        for layer in (widen, narrow):
             nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         self.gain = nn.Parameter(torch.full((c_low,), float(gain))) if modulation == "residual" else None
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
@@ -148,25 +149,26 @@ class FINE(nn.Module):
             self, halves(high, low), "'high' must have half the height and width of 'low'", high=high, low=low
         )
         modulation = self._modulation(high, low)
+        if self.gain is not None and torch.jit.is_tracing():
+            # 1 + g·M as a convolution: with it onnxruntime stays in the layout of its convolutions up to the product.
+            weight, bias = self.gain.to(low.dtype).view(-1, 1, 1, 1), torch.ones_like(self.gain, dtype=low.dtype)
+            modulation = F.conv2d(modulation, weight, bias, groups=self.attention.out_proj.out_channels)
+            return F.interpolate(modulation, low.shape[2:], mode="bilinear") * low
         if self.gain is not None:
             modulation = modulation * self.gain.to(low.dtype).view(-1, 1, 1)  # here, on the small map
         layout = torch.contiguous_format if low.is_contiguous() else torch.channels_last
         modulation = modulation.contiguous(memory_format=layout)  # while it is small; upsampling keeps the layout
-        if self.gain is not None and torch.jit.is_tracing():
-            return enlarge(1 + modulation, low) * low  # one pass over the map less
-        modulation = enlarge(modulation, low)
+        modulation = F.interpolate(modulation, low.shape[2:], mode="bilinear")
         return modulation * low if self.gain is None else torch.addcmul(low, modulation, low)
 
     def _modulation(self, high: Tensor, low: Tensor) -> Tensor:
         """Steps 1 to 4: the modulation map on the token grid, (B, c_low, h, w)."""
         queries = pool(low, 2 * self.stride)
         # In eval mode the projection is affine and commutes with the pool; in training the batch norm sees all of high.
-        context = pool(self.embed(high), self.stride) if self.training else self.embed(pool(high, self.stride))
-        tokens, keys = (grid.flatten(2).transpose(1, 2).contiguous() for grid in (queries, context))
-        q, k = tokens, keys
+        keys = pool(self.embed(high), self.stride) if self.training else self.embed(pool(high, self.stride))
+        q, k = queries, keys
         if self.pe:
-            q = q + sincos_2d(queries.shape[2], queries.shape[3], q, self.legacy_pe)
-            k = k + sincos_2d(context.shape[2], context.shape[3], k, self.legacy_pe)
-        tokens = tokens + self.norm1(self.attention(q, k))
-        tokens = tokens + self.norm2(self.linear2(F.gelu(self.linear1(tokens))))
-        return tokens.transpose(1, 2).to(low.dtype).reshape(queries.shape)
+            q, k = q + sincos_2d(q, self.legacy_pe), k + sincos_2d(k, self.legacy_pe)
+        tokens = queries + self.norm1(self.attention(q, k))
+        tokens = tokens + self.norm2(self.mlp(tokens))
+        return tokens.to(low.dtype)

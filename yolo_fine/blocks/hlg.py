@@ -55,7 +55,7 @@ class HLG(nn.Module):
         self.norm_local, self.norm_global = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.qkv_local = nn.Linear(channels, 3 * channels)
         self.out_local = nn.Linear(channels, channels)
-        self.attention = TokenAttention(channels, heads, "softmax")
+        self.attention = TokenAttention(channels, heads)
         self.gain = None if gain is None else ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:

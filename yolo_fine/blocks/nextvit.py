@@ -84,7 +84,7 @@ class HybridTransformer(nn.Module):
         self.norm = nn.BatchNorm2d(wide)
         self.window = sr * sr
         self.norm_pooled = nn.BatchNorm1d(wide) if sr > 1 else nn.Identity()
-        self.attention = TokenAttention(wide, wide // head_dim, "softmax")
+        self.attention = TokenAttention(wide, wide // head_dim)
         self.between = Conv(wide, narrow, 1, act=False) if narrow not in (0, wide) else nn.Identity()
         self.local = local_attention(narrow, head_dim) if narrow else None
         self.mlp = mlp(c2, mlp_ratio)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Norms that no stock module gives: one that exports to ONNX opset 17, one over the channels of maps."""
+"""Norms that no stock module gives: a root mean square that exports to ONNX opset 17, and layer norm over channels."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 
 class RMSNorm(nn.Module):
-    """``x / sqrt(mean(x²) + eps) * weight`` over the last axis, computed in float32.
+    """``x / sqrt(mean(x²) + eps) * weight`` over the last axis but one, computed in float32.
 
     Args:
-        dim: Length D of the last axis.
+        dim: Length D of that axis.
         eps: Added to the mean square.
 
     Shapes:
-        x: (..., D); output (..., D) in the dtype of ``x``. ``weight`` has shape (D,).
+        x: (..., D, N); output (..., D, N) in the dtype of ``x``. ``weight`` has shape (D,).
     """
 
     def __init__(self, dim: int, eps: float = 1e-6) -> None:
@@ -24,10 +24,10 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise the last axis."""
+        """Normalise the last axis but one."""
         wide = x.float()
-        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
-        return (wide * scale * self.weight.float()).to(x.dtype)
+        scale = torch.rsqrt(wide.square().mean(-2, keepdim=True) + self.eps)
+        return (wide * scale * self.weight.float()[:, None]).to(x.dtype)
 
 
 class ChannelLayerNorm(nn.LayerNorm):

@@ -65,7 +65,7 @@ class PartWhole(nn.Module):
         require_gain("PartWhole", gain)
         self.stride = stride
         self.norm = nn.LayerNorm(channels)
-        self.encode = TokenAttention(channels, heads, "softmax")
+        self.encode = TokenAttention(channels, heads)
         self.mlp = nn.Sequential(
             nn.LayerNorm(channels),
             nn.Linear(channels, mlp_ratio * channels),
@@ -73,7 +73,7 @@ class PartWhole(nn.Module):
             nn.Linear(mlp_ratio * channels, channels),
         )
         self.norm_parts = nn.LayerNorm(channels)
-        self.decode = TokenAttention(channels, heads, "softmax")
+        self.decode = TokenAttention(channels, heads)
         self.gain = None if gain is None else ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,9 +81,8 @@ class PartWhole(nn.Module):
         pixels = self.norm(x.flatten(2).transpose(1, 2))
         normed = pixels.transpose(1, 2).reshape(x.shape)
         coarse = F.avg_pool2d(normed, self.stride, ceil_mode=True, count_include_pad=False)
-        whole = pixels + sincos_2d(x.shape[2], x.shape[3], pixels)
-        parts = coarse.flatten(2).transpose(1, 2)
-        parts = parts + sincos_2d(coarse.shape[2], coarse.shape[3], parts)
+        whole = (normed + sincos_2d(normed)).flatten(2).transpose(1, 2)
+        parts = (coarse + sincos_2d(coarse)).flatten(2).transpose(1, 2)
         parts = parts + self.encode(parts, whole)
         parts = parts + self.mlp(parts)
         read = self.decode(whole, self.norm_parts(parts))

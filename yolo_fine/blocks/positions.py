@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Two-dimensional sine-cosine position encoding of a token grid, built once per grid."""
+"""Two-dimensional sine-cosine position encoding of a map, built once per size."""
 
 from __future__ import annotations
 
@@ -16,53 +16,50 @@ BASE = 10000.0
 _is_compiling = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
 
 
-def sincos_2d(height: int, width: int, like: Tensor, legacy: bool = False) -> Tensor:
-    """Encode the positions of a row-major grid of tokens.
+def sincos_2d(like: Tensor, legacy: bool = False) -> Tensor:
+    """Encode the positions of a map.
 
     Each position gives the quarters ``[sin(row·ω), cos(row·ω), sin(col·ω), cos(col·ω)]`` with
     ``ω_j = 10000^(-j / (C/4))``, the formula of the AIFI layer of RT-DETR. Built in float32, then cast.
 
-    In eager mode the result is kept (at most 32 grids per process, shared by all blocks, in no module's state). While
+    In eager mode the result is kept (at most 32 sizes per process, shared by all blocks, in no module's state). While
     tracing or compiling it is built from the sizes, which keeps exported graphs dynamic.
 
     Args:
-        height: Rows h of the grid.
-        width: Columns w of the grid.
-        like: Tensor (..., C) whose channels, dtype and device the encoding takes; C must be divisible by 4.
-        legacy: Take ``(t // h, t % h)`` for token t instead of (row, column): what the authors of FINE computed. Equal
-            on square grids; on others the positions are scrambled.
+        like: Map (B, C, h, w) whose sizes, dtype and device the encoding takes; C must be divisible by 4.
+        legacy: Take ``(t // h, t % h)`` for cell t of the raster instead of (row, column): what the authors of FINE
+            computed. Equal on square maps; on others the positions are scrambled.
 
     Returns:
-        (h·w, C).
+        (C, h, w).
     """
-    channels, dtype, device = like.shape[-1], like.dtype, like.device
     build = _cached if _is_eager(like) else _build
-    return build((height, width), channels, legacy, dtype, device)
+    return build((like.shape[1], like.shape[2], like.shape[3]), legacy, like.dtype, like.device)
 
 
 @lru_cache(maxsize=32)
-def _cached(grid: tuple[int, int], channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _cached(shape: tuple[int, int, int], legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
     with _plain_mode():
-        return _build(grid, channels, legacy, dtype, device)
+        return _build(shape, legacy, dtype, device)
 
 
-def _build(grid: tuple[int, int], channels: int, legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
-    (height, width), quarter = grid, channels // 4
+def _build(shape: tuple[int, int, int], legacy: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
+    channels, height, width = shape
+    quarter = channels // 4
     omega = BASE ** (torch.arange(quarter, dtype=torch.float32, device=device) / -quarter)
 
     def encode(position: Tensor) -> Tensor:
-        angle = position[:, None] * omega
-        return torch.cat([angle.sin(), angle.cos()], dim=1)
+        angle = omega[:, None, None] * position
+        return torch.cat([angle.sin(), angle.cos()])
 
     if legacy:
-        token = torch.arange(height * width, dtype=torch.float32, device=device)
-        major = torch.div(token, height, rounding_mode="floor")
-        return torch.cat([encode(major), encode(token - major * height)], dim=1).to(dtype)
-    rows = torch.arange(height, device=device).float()[:, None]
-    columns = torch.arange(width, device=device).float()
-    # Row and column of every token, by sums: expand() exports to five operators and its sizes.
-    row, column = (rows + 0 * columns).flatten(), (0 * rows + columns).flatten()
-    return torch.cat([encode(row), encode(column)], dim=1).to(dtype)
+        cell = torch.arange(height * width, dtype=torch.float32, device=device).view(height, width)
+        major = torch.div(cell, height, rounding_mode="floor")
+        return torch.cat([encode(major), encode(cell - major * height)]).to(dtype)
+    rows = encode(torch.arange(height, device=device).float()[:, None])
+    columns = encode(torch.arange(width, device=device).float()[None])
+    # Every row's code in all columns and the reverse, by sums: expand() exports to five operators and its sizes.
+    return torch.cat([rows + 0 * columns, 0 * rows + columns]).to(dtype)
 
 
 def _is_eager(x: Tensor) -> bool:

@@ -62,7 +62,7 @@ class SRA(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.reduce = nn.Conv2d(channels, channels, sr, sr) if sr > 1 else None
         self.norm_reduced = nn.LayerNorm(channels) if sr > 1 else None
-        self.attention = TokenAttention(channels, heads, "softmax")
+        self.attention = TokenAttention(channels, heads)
         self.gain = None if gain is None else ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,63 +1,31 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Attention of one set of tokens to another: linear (the form FINE was published with) or softmax."""
+"""Softmax attention of one list of tokens to another."""
 
 from __future__ import annotations
 
-import math
-from typing import Literal
-
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.norms import RMSNorm
-
-FLOOR = 1e-6  # smallest constant that queries and keys are divided by
-
 
 class TokenAttention(nn.Module):
-    """Multi-head cross-attention on token lists (steps 4 to 7 of FINE).
-
-    ``linear``: queries and keys are divided, per channel, by their l1 size over the tokens, then ``Q (KᵀV)``: one d×d
-    state per head, no softmax, no denominator; a norm over the d values of each head takes the place of a scale.
-    ``softmax``: the usual scaled dot product.
+    """Multi-head scaled dot-product cross-attention.
 
     Args:
         dim: Channels C of all tokens; queries, keys and values have C channels.
-        heads: Number n of heads, a divisor of C; d = C/n.
-        kind: ``linear`` or ``softmax``.
-        qk_norm: ``mean`` divides queries by the mean and keys by the sum of their magnitudes, so that the output does
-            not depend on the number of tokens; ``sum`` divides both by the sum (the authors' code), which at many
-            tokens falls below the eps of the norm behind it. Reconstruction: equal up to that eps.
-        norm: Norm over each head's output: ``rms`` or ``layer``.
-        rms_eps: Eps of the ``rms`` norm.
-        cosformer: Weight queries and keys by sine and cosine of their place in the list (dropped by the authors).
+        heads: Number of heads, a divisor of C.
 
     Shapes:
         query: (B, N, C); context: (B, M, C); output (B, N, C).
 
-    Cost: 4(C²+C) parameters, and d (``rms``) or 2d (``layer``) for the linear norm.
+    Cost: 4(C²+C) parameters.
     """
 
-    def __init__(
-        self,
-        dim: int,
-        heads: int,
-        kind: Literal["linear", "softmax"] = "linear",
-        *,
-        qk_norm: Literal["mean", "sum"] = "mean",
-        norm: Literal["rms", "layer"] = "rms",
-        rms_eps: float = 1e-6,
-        cosformer: bool = False,
-    ) -> None:
+    def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
-        self.heads, self.kind, self.qk_norm, self.cosformer = heads, kind, qk_norm, cosformer
+        self.heads = heads
         self.q_proj = nn.Linear(dim, dim)
         self.kv_proj = nn.Linear(dim, 2 * dim)  # keys and values read the same tokens: one matrix product
         self.out_proj = nn.Linear(dim, dim)
-        if kind == "linear":
-            head_dim = dim // heads
-            self.norm: nn.Module = RMSNorm(head_dim, rms_eps) if norm == "rms" else nn.LayerNorm(head_dim)
         for weight in (self.q_proj.weight, *self.kv_proj.weight.chunk(2), self.out_proj.weight):
             nn.init.xavier_uniform_(weight)
         for layer in (self.q_proj, self.kv_proj, self.out_proj):
@@ -68,29 +36,5 @@ class TokenAttention(nn.Module):
         batch, _, dim = query.shape
         q = self.q_proj(query).view(batch, -1, self.heads, dim // self.heads)
         k, v = self.kv_proj(context).view(batch, -1, 2, self.heads, dim // self.heads).unbind(2)
-        y = self._linear(q, k, v) if self.kind == "linear" else self._softmax(q, k, v)
-        return self.out_proj(y.reshape(batch, -1, dim))
-
-    def _linear(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Arguments and result are (B, N, n, d)."""
-        # A mean stays in range in half precision where a sum over many tokens may not.
-        q = q / q.abs().mean(1, keepdim=True).clamp(min=FLOOR)
-        k = k / k.abs().mean(1, keepdim=True).clamp(min=FLOOR) / k.shape[1]
-        if self.qk_norm == "sum":
-            q = q / q.shape[1]
-        if self.cosformer:
-            longest = max(q.shape[1], k.shape[1])
-            q, k = self._reweight(q, longest), self._reweight(k, longest)
-        state = k.permute(0, 2, 3, 1) @ v.transpose(1, 2)
-        return self.norm(q.transpose(1, 2) @ state).transpose(1, 2)
-
-    @staticmethod
-    def _softmax(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         y = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
-        return y.transpose(1, 2)
-
-    @staticmethod
-    def _reweight(x: Tensor, longest: int) -> Tensor:
-        place = torch.arange(1, x.shape[1] + 1, dtype=torch.float32, device=x.device)
-        angle = (place * (math.pi / 2) / longest).to(x.dtype)[:, None, None]
-        return torch.cat([x * angle.sin(), x * angle.cos()], dim=-1)
+        return self.out_proj(y.transpose(1, 2).reshape(batch, -1, dim))

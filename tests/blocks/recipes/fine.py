@@ -37,8 +37,8 @@ def build(name: str, about: dict[str, Any]) -> Recipe:
         names[f"attention.q_proj.{kind}"] = (f"q_proj{inner}.{kind}",)
         names[f"attention.kv_proj.{kind}"] = (f"k_proj{inner}.{kind}", f"v_proj.{kind}")
         names[f"attention.out_proj.{kind}"] = (f"out_proj.{kind}",)
-        for layer in ("linear1", "linear2", "norm1", "norm2"):
-            names[f"{layer}.{kind}"] = (f"{layer}.{kind}",)
+        for ours, theirs in (("mlp.0", "linear1"), ("mlp.2", "linear2"), ("norm1", "norm1"), ("norm2", "norm2")):
+            names[f"{ours}.{kind}"] = (f"{theirs}.{kind}",)
         if kind == "weight" or form == "yolov10":
             names[f"attention.norm.{kind}"] = (f"attn_norm.{kind}",)
         if form != "mmdet":
