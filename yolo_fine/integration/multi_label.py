@@ -7,6 +7,7 @@ and results are built by the stock predictor. End-to-end heads choose classes th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -17,17 +18,14 @@ def multi_label_predictor() -> type:
     import torch
     from ultralytics.models.yolo.detect import DetectionPredictor
 
-    try:
-        from ultralytics.utils.nms import non_max_suppression
-    except ImportError:  # releases before 8.3.200
-        from ultralytics.utils.ops import non_max_suppression
+    suppress = non_max_suppression()
 
     class MultiLabelPredictor(DetectionPredictor):  # type: ignore[misc]
         def postprocess(self, preds: Any, img: Any, orig_imgs: Any, **kwargs: Any) -> Any:
             raw = preds[0] if isinstance(preds, (list, tuple)) else preds
             if raw.shape[-1] == 6 or getattr(self.model, "end2end", False):
                 return super().postprocess(preds, img, orig_imgs, **kwargs)
-            kept = non_max_suppression(
+            kept = suppress(
                 preds,
                 self.args.conf,
                 self.args.iou,
@@ -42,3 +40,12 @@ def multi_label_predictor() -> type:
             return super().postprocess(padded, img, orig_imgs, **kwargs)
 
     return MultiLabelPredictor
+
+
+def non_max_suppression() -> Callable[..., Any]:
+    """The stock function, from where the installed release keeps it."""
+    try:
+        from ultralytics.utils.nms import non_max_suppression
+    except ImportError:  # releases before 8.3.200
+        from ultralytics.utils.ops import non_max_suppression
+    return non_max_suppression

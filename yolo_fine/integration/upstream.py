@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from yolo_fine.integration.multi_label import multi_label_predictor, non_max_suppression
 from yolo_fine.integration.probe import StockParser
 from yolo_fine.integration.versions import require
 
@@ -114,6 +116,32 @@ def _weights_load() -> None:
     )
 
 
+def _training_reports() -> None:
+    from ultralytics.engine.trainer import BaseTrainer
+    from ultralytics.models.yolo.detect import DetectionValidator
+    from ultralytics.utils.callbacks.base import default_callbacks
+
+    for event in ("on_val_start", "on_pretrain_routine_end"):
+        require(event in default_callbacks, f"there is a callback {event}")
+    for owner, name, given in (
+        (DetectionValidator, "update_metrics", ["preds", "batch"]),
+        (DetectionValidator, "get_stats", []),
+        (BaseTrainer, "save_metrics", ["metrics"]),
+    ):
+        found = list(inspect.signature(getattr(owner, name)).parameters)[1:]
+        require(found == given, f"{owner.__name__}.{name} takes {', '.join(given) or 'nothing'}, not {found}")
+
+
+def _suppression() -> None:
+    suppress, predictor = inspect.unwrap(non_max_suppression()), multi_label_predictor()
+    found = list(inspect.signature(suppress).parameters)
+    expected = ["prediction", "conf_thres", "iou_thres", "classes", "agnostic", "multi_label"]
+    require(
+        found[:6] == expected and "max_det" in found, f"non_max_suppression takes {', '.join(expected)} and max_det"
+    )
+    require(hasattr(predictor, "postprocess"), "a DetectionPredictor has postprocess")
+
+
 ASSUMPTIONS = (
     Assumption("the six wrapped functions exist", _functions_exist),
     Assumption("models are built through tasks.parse_model", _models_call_parse_model),
@@ -121,4 +149,6 @@ ASSUMPTIONS = (
     Assumption("packaged YAMLs are found by bare name", _packaged_names),
     Assumption("checkpoints are read by tasks.torch_safe_load", _checkpoints_load),
     Assumption("pretrained tensors are loaded by BaseModel.load", _weights_load),
+    Assumption("validators and trainers report through the methods that AP_small listens to", _training_reports),
+    Assumption("non-maximum suppression can keep several classes of a box", _suppression),
 )
