@@ -3,6 +3,7 @@
 
 import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
@@ -29,9 +30,10 @@ def test_everything_is_there(finished):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="the export extra is not installed")
-def test_onnx_is_written(finished):
+def test_onnx_is_written_and_proven(finished):
     assert (finished[0] / "best.onnx").is_file()
-    assert finished[1].onnx
+    assert Path(finished[1].onnx).samefile(finished[0] / "best.onnx")
+    assert finished[1].onnx_verdict == "equal"
 
 
 def test_second_run_reuses_the_pictures_and_goes_on_without_export(finished, monkeypatch, capsys):
@@ -43,6 +45,7 @@ def test_second_run_reuses_the_pictures_and_goes_on_without_export(finished, mon
     result = run_demo(out=out, **TINY)
     assert picture.stat().st_mtime_ns == drawn
     assert result.onnx is None
+    assert result.onnx_verdict is None
     assert 'pip install "yolo-fine[export]"' in capsys.readouterr().out
 
 

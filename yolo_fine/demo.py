@@ -19,6 +19,7 @@ from yolo_fine.results import write_json
 
 if TYPE_CHECKING:
     from yolo_fine.data.sample_set import SampleSet
+    from yolo_fine.export.proof import Proof
 
 RESULT_FILE = "demo.json"
 DATA_FOLDER = "data"
@@ -29,8 +30,9 @@ class DemoResult:
     """What a demo run made and measured: also the content of ``demo.json``.
 
     ``map50`` and ``map50_95`` are mAP at an overlap of 0.5 and over 0.5 to 0.95 on the val pictures, ``ap50`` is per
-    class, ``detections`` counts the boxes in ``picture``, ``seconds`` is wall time per step. ``onnx`` is None without
-    the export extra. ``settings`` are the arguments that make the same run again.
+    class, ``detections`` counts the boxes in ``picture``, ``seconds`` is wall time per step. ``onnx`` is the exported
+    file and ``onnx_verdict`` what comparing its outputs with those of the weights gave; both are None without the
+    export extra. ``settings`` are the arguments that make the same run again.
     """
 
     map50: float
@@ -40,6 +42,7 @@ class DemoResult:
     seconds: dict[str, float]
     weights: str
     onnx: str | None
+    onnx_verdict: str | None
     picture: str
     settings: dict[str, Any]
 
@@ -90,19 +93,20 @@ def run_demo(
         print(f"{samples.boxes['train']} + {samples.boxes['val']} objects")
     with _step("train", f"2/4 Training {model} from scratch for {epochs} epochs, with validation", seconds):
         metrics, weights = _train(out, samples, settings)
-    with _step("export", "3/4 Exporting to ONNX", seconds):
-        onnx = _export(weights, imgsz)
+    with _step("export", "3/4 Exporting to ONNX, and comparing the file with the weights", seconds):
+        proof = _export(weights, imgsz)
+        onnx = proof.file if proof else None
     with _step("look", f"4/4 Looking at a val picture with {'the ONNX file' if onnx else 'the weights'}", seconds):
         picture = out / "prediction.jpg"
-        detections = _look(onnx or weights, samples, imgsz, picture)
+        detections = _look(Path(onnx or weights), samples, imgsz, picture)
 
     ap50 = dict.fromkeys(metrics.names.values(), 0.0)
     for label, value in zip(metrics.box.ap_class_index, metrics.box.ap50, strict=True):
         ap50[metrics.names[label]] = round(float(value), 4)
     result = DemoResult(
         map50=round(float(metrics.box.map50), 4), map50_95=round(float(metrics.box.map), 4), ap50=ap50,
-        detections=detections, seconds=seconds, weights=str(weights), onnx=str(onnx) if onnx else None,
-        picture=str(picture), settings=settings,
+        detections=detections, seconds=seconds, weights=str(weights), onnx=onnx,
+        onnx_verdict=proof.verdict if proof else None, picture=str(picture), settings=settings,
     )  # fmt: skip
     write_json(out / RESULT_FILE, asdict(result))
     _report(result, samples, out)
@@ -155,16 +159,18 @@ def _train(out: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any
     return metrics, weights
 
 
-def _export(weights: Path, imgsz: int) -> Path | None:
+def _export(weights: Path, imgsz: int) -> Proof | None:
     """Write ``best.onnx`` beside the weights; None, with a word why, when the export extra is not installed."""
     missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
     if missing:
         print(f'Skipped: {" and ".join(missing)} not installed. To export: pip install "yolo-fine[export]"')
         return None
-    from ultralytics import YOLO
+    from yolo_fine.export.prove import export_model
 
     slim = importlib.util.find_spec("onnxslim") is not None  # simplifying is left out rather than installed
-    return Path(YOLO(weights).export(format="onnx", imgsz=imgsz, simplify=slim, device="cpu", verbose=False))
+    proof = export_model(str(weights), "onnx", imgsz=imgsz, simplify=slim, device="cpu", runs=0)
+    print(f"{proof.verdict}: largest relative error of the file's raw outputs {proof.max_rel_err:.1e}")
+    return proof
 
 
 def _look(weights: Path, samples: SampleSet, imgsz: int, picture: Path) -> int:
