@@ -2,7 +2,8 @@
 """Exports of every packaged n model: proven equal, their operators, and their latency beside the stock model.
 
     python benchmarks/export.py weights=DIR [models=yolo11,yolo26n-fine] [docs=docs/export_figures.md] [json=FILE]
-        [parts=equal,runtimes,half,latency,accuracy] [data=A.yaml,B.yaml] [imgsz=320] [rounds=30] [threads=2]
+        [parts=equal,runtimes,half,latency,accuracy] [data=A.yaml,B.yaml] [trained=A.pt,B.pt] [imgsz=320] [rounds=30]
+        [threads=2]
 
 ``DIR`` holds yolov8n*.pt, yolo11n*.pt and yolo26n*.pt. The blocks of the packaged models are woken first
 (``benchmarks/awake.py``): at init most of them change nothing, and a wrong export would pass. With ``json=FILE`` every
@@ -45,8 +46,8 @@ Figures = dict[str, Any]
 
 
 def export_figures(
-    *, weights: Path, models: str = "", parts: str = "equal,runtimes,half,latency", data: str = "", imgsz: int = 320,
-    rounds: int = 30, threads: int = 2, docs: Path | None = None, json: Path | None = None,
+    *, weights: Path, models: str = "", parts: str = "equal,runtimes,half,latency", data: str = "", trained: str = "",
+    imgsz: int = 320, rounds: int = 30, threads: int = 2, docs: Path | None = None, json: Path | None = None,
 ) -> None:  # fmt: skip
     """Export, prove and time; prints each figure as it comes.
 
@@ -56,18 +57,31 @@ def export_figures(
         parts: ``equal`` (ONNX static, dynamic, not simplified), ``runtimes`` (TorchScript and OpenVINO), ``half`` (fp16
             ONNX at 1280 pixels), ``latency`` (at 640 pixels), ``accuracy`` (fp16 ONNX, int8 OpenVINO; needs ``data``).
         data: Dataset YAMLs for the part ``accuracy``.
+        trained: Checkpoints for it, one for each of them, named in the table by their file; by default the models with
+            the pretrained weights, whose classes the data sets then must have.
         imgsz: Export size of the parts ``equal`` and ``runtimes``.
         rounds: Rounds of the latency.
         threads: CPU threads of onnxruntime.
         docs: Write the page of documentation to this file.
         json: Keep the figures in this file, and take over those that it holds.
     """
-    wanted = parts_in(parts, data)
+    wanted = parts_in(parts, data, trained)
     figures: Figures = json_module.loads(json.read_text()) if json and json.exists() else {}
     figures["versions"] = {
         "torch": torch.__version__, "ultralytics": ultralytics.__version__, "onnxruntime": onnxruntime.__version__,
     }  # fmt: skip
     figures.setdefault("imgsz", imgsz)
+
+    def keep(part: str, name: str, value: Any) -> None:
+        figures.setdefault(part, {})[name] = value
+        print(part, name, value, flush=True)
+        if json:
+            write_json(json, figures)
+
+    if trained:
+        for file, dataset in zip(trained.split(","), data.split(","), strict=True):
+            keep("accuracy", f"{Path(file).stem} {Path(dataset).parent.name}", accuracy(Path(file), dataset))
+        wanted.remove("accuracy")
 
     with TemporaryDirectory() as folder:
         for family, variants in families().items():
@@ -77,12 +91,6 @@ def export_figures(
                 continue
             source, _ = pretrained(family, "n", weights)
             files = {name: write_checkpoint(name, source, Path(folder)) for name in chosen}
-
-            def keep(part: str, name: str, value: Any) -> None:
-                figures.setdefault(part, {})[name] = value
-                print(part, name, value, flush=True)
-                if json:
-                    write_json(json, figures)
 
             for name, file in files.items():
                 if "equal" in wanted:
@@ -106,7 +114,7 @@ def export_figures(
         write_page(docs, figures)
 
 
-def parts_in(words: str, data: str) -> list[str]:
+def parts_in(words: str, data: str, trained: str) -> list[str]:
     """The parts that were asked for, which must exist and have what they need."""
     wanted = words.split(",")
     for part in wanted:
@@ -114,6 +122,8 @@ def parts_in(words: str, data: str) -> list[str]:
             raise ArgumentError(f"parts={part}: no such part{did_you_mean(part, PARTS)}; there are {', '.join(PARTS)}")
     if "accuracy" in wanted and not data:
         raise ArgumentError("parts=accuracy needs data=, dataset YAMLs with a val split")
+    if trained and ("accuracy" not in wanted or trained.count(",") != data.count(",")):
+        raise ArgumentError(f"trained={trained}: needs parts=accuracy and a checkpoint for each of data={data}")
     return wanted
 
 

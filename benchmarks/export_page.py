@@ -84,20 +84,26 @@ shortest runs, which is what other work on the machine disturbs least. The machi
 ACCURACY = """
 ## AP of float16 ONNX and int8 OpenVINO
 
-COCO AP on whole pictures at 640 pixels, file minus PyTorch. Measured, not promised: int8 depends on the pictures that
-it is calibrated with, here those of the data set itself.
+COCO AP on whole pictures at 640 pixels, file minus PyTorch. coco8 with the pretrained weights, the others after a short
+training on them. Measured, not promised: int8 depends on the pictures that it is calibrated with, here those of the
+data set itself.
 
 | model and data | pictures | PyTorch AP | fp16 ONNX | int8 OpenVINO |
 |---|---|---|---|---|
 {rows}
 """
 
+TABLES = ("equal", "runtimes", "half", "latency", "accuracy")  # parts with a row for each model
 CONTROL_FLOW = {"Loop", "If", "Scan", "SequenceAt", "SequenceInsert", "SequenceConstruct"}
 
 
 def write_page(file: Path, figures: Figures) -> None:
     """Write the page; parts that were not measured are left out."""
     versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
+    figures = {
+        part: dict(sorted(models.items(), key=lambda item: stem(item[0]))) if part in TABLES else models
+        for part, models in figures.items()
+    }
     parts = [PAGE.format(versions=versions)]
     imgsz = figures["imgsz"]
     if "equal" in figures:
