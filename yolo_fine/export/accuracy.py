@@ -41,8 +41,8 @@ class Accuracy:
     difference: dict[str, float | None]
 
 
-def compare_accuracy(reference: Reference, run: Run, truth: GroundTruth, data: str) -> Accuracy:
-    """Evaluate both on whole pictures, letterboxed to the export size.
+def categories_of(reference: Reference, truth: GroundTruth, data: str) -> dict[int, int]:
+    """Class of the model -> category of the ground truth.
 
     Raises:
         ArgumentError: The model's boxes are not upright ones.
@@ -50,7 +50,17 @@ def compare_accuracy(reference: Reference, run: Run, truth: GroundTruth, data: s
     """
     if reference.layout == "plain" or reference.task == "obb":
         raise ArgumentError(f"data={data}: AP is for upright boxes, and this model's task is '{reference.task}'")
-    categories = match_classes(reference.names, truth.classes)
+    return match_classes(reference.names, truth.classes)
+
+
+def compare_accuracy(reference: Reference, run: Run, truth: GroundTruth, data: str) -> Accuracy:
+    """Evaluate both on whole pictures, letterboxed to the export size.
+
+    Raises:
+        ArgumentError: The model's boxes are not upright ones.
+        DataError: Its classes and those of the data don't match.
+    """
+    categories = categories_of(reference, truth, data)
     figures = []
     for side in (reference.run, run):
         found = _detect(reference, side, truth, categories)

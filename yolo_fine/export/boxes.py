@@ -20,7 +20,7 @@ class Agreement:
     Attributes:
         boxes: Boxes of the reference.
         matched: Those with a counterpart.
-        missing: Those without, that a rounding of their score couldn't have dropped.
+        missing: Those without, though rounding couldn't have put their score below the end of the file's list.
         extra: Boxes of the file that the reference doesn't have, likewise.
         max_conf_diff: Largest difference of confidence between counterparts.
         min_iou: Smallest IoU of counterparts.
@@ -97,16 +97,24 @@ def _suppress(rows: np.ndarray, iou: float) -> np.ndarray:
     return rows[kept.numpy()]
 
 
-def agree(expected: np.ndarray, got: np.ndarray, *, iou: float, slack: float, conf: float = CONFIDENCE) -> Agreement:
+def agree(
+    expected: np.ndarray, got: np.ndarray, *, iou: float, slack: float, conf: float = CONFIDENCE,
+    floor: float = CONFIDENCE,
+) -> Agreement:  # fmt: skip
     """Match the boxes of one picture, those of higher confidence first.
 
     Args:
-        expected: Boxes of the reference from ``conf - slack`` up, (n, 6).
+        expected: Boxes of the reference, (n, 6), by falling score.
         got: Boxes of the file, likewise.
         iou: Least overlap of counterparts.
-        slack: How far a score may be off: a box so near the limit may be on one side only.
-        conf: The limit on confidence.
+        slack: How far a score may be off: a box that is nearer to ``floor`` may be on one side only.
+        conf: The boxes that count have this confidence; those below are counterparts only.
+        floor: Where both lists end.
     """
+    for rows in (expected, got):
+        if len(rows) >= MOST:  # a full list ends earlier
+            floor = max(floor, float(rows[-1, 4]))
+    sure = max(conf, floor + slack)
     overlap = overlaps(expected, got)
     taken = np.zeros(len(got), dtype=bool)
     result = Agreement(boxes=int((expected[:, 4] >= conf).sum()))
@@ -119,9 +127,9 @@ def agree(expected: np.ndarray, got: np.ndarray, *, iou: float, slack: float, co
                 result.matched += 1
                 result.max_conf_diff = max(result.max_conf_diff, float(abs(box[4] - got[best, 4])))
                 result.min_iou = min(result.min_iou, float(fits[best]))
-        elif box[4] >= conf + slack:
+        elif box[4] >= sure:
             result.missing += 1
-    result.extra = int((~taken & (got[:, 4] >= conf + slack)).sum())
+    result.extra = int((~taken & (got[:, 4] >= sure)).sum())
     return result
 
 

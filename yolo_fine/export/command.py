@@ -10,7 +10,7 @@ from typing import Any
 
 from yolo_fine.cli import call, parse_words
 from yolo_fine.errors import ArgumentError
-from yolo_fine.export.options import check_options
+from yolo_fine.export.options import check_options, with_size
 from yolo_fine.export.prove import check_file, export_model
 from yolo_fine.export.terminal import format_proof
 from yolo_fine.results import write_json
@@ -53,7 +53,7 @@ def run(words: Sequence[str]) -> int:
     own = {field.name for field in fields(Request)}
     names, pairs = parse_words(words)
     request: Request = call(Request, [*names, *(word for word in words if word.partition("=")[0] in own)])
-    options = {key: value for key, value in pairs.items() if key not in own}
+    options = with_size({key: value for key, value in pairs.items() if key not in own})
     check_options(options, own)
     if request.json is not None and request.json.is_dir():
         raise ArgumentError(f"json={request.json} is a folder; name a file")
@@ -70,7 +70,7 @@ def run(words: Sequence[str]) -> int:
     else:
         print(f"exporting {request.model} to {request.format} ...", flush=True)
         proof = export_model(request.model, request.format, **common, **options)
-    if request.json is not None:
-        write_json(request.json, proof.as_dict())
     print(format_proof(proof))
+    if request.json is not None:  # last: if it can't be written, the proof has been read at least
+        write_json(request.json, proof.as_dict())
     return 0 if proof.passed else 1

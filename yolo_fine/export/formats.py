@@ -53,6 +53,8 @@ def format_of_file(file: Path) -> str:
     Raises:
         ArgumentError: The name ends like no format.
     """
+    if file.suffix == ".xml":
+        return "openvino"
     fits = {name: suffix for name, suffix in export_suffixes().items() if file.name.endswith(suffix)}
     if not fits:
         raise ArgumentError(f"check={file}: the name shows no export format; files end in .onnx, .torchscript, ...")
@@ -75,6 +77,13 @@ def check_installed(format: str, *, simplify: bool, int8: bool) -> None:
             raise ArgumentError(f"format={format}: {package} is not installed: {INSTALL[package]}")
 
 
+def cuda_number(device: object) -> int | None:
+    """Number of the one CUDA device that ``device=0``, ``device=cuda`` or ``device=cuda:1`` names, else None."""
+    word = str(device).lower()
+    number = "0" if word == "cuda" else word.removeprefix("cuda:")
+    return int(number) if number.isdigit() else None
+
+
 def check_device(format: str, device: object) -> None:
     """Refuse a GPU that is not here.
 
@@ -83,10 +92,10 @@ def check_device(format: str, device: object) -> None:
     """
     import torch
 
-    words = str(device).lower().removeprefix("cuda").strip(": ")
-    number = int(words) if words.isdigit() else 0
-    wants_gpu = format == "engine" or words.isdigit() or str(device).lower() == "cuda"
-    if not wants_gpu or (torch.cuda.is_available() and number < torch.cuda.device_count()):
+    number = cuda_number(device)
+    if number is None and format == "engine":
+        number = 0
+    if number is None or (torch.cuda.is_available() and number < torch.cuda.device_count()):
         return
     here = f"{torch.cuda.device_count()} CUDA devices" if torch.cuda.is_available() else "no CUDA device"
     if format == "engine":

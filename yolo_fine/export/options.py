@@ -18,6 +18,14 @@ COMMON = {
 SHAPING = {"imgsz", "batch", "dynamic", "opset", "nms", "end2end", "conf", "iou", "max_det", "agnostic_nms"}
 
 
+def with_size(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with ``imgsz=480,640`` as the numbers it means, the way `yolo export` reads it too."""
+    parts = str(options.get("imgsz", "")).strip("()[] ").split(",")
+    if isinstance(options.get("imgsz"), str) and all(part.strip().isdigit() for part in parts):
+        return {**options, "imgsz": [int(part) for part in parts]}
+    return options
+
+
 def check_options(options: dict[str, Any], own: Iterable[str] = ()) -> None:
     """Refuse what is no argument of an export.
 
@@ -40,7 +48,11 @@ def check_options(options: dict[str, Any], own: Iterable[str] = ()) -> None:
     sizes = options.get("imgsz", 640)
     sizes = sizes if isinstance(sizes, (list, tuple)) else [sizes]
     if len(sizes) not in (1, 2) or not all(type(size) is int and size >= 32 for size in sizes):
-        raise ArgumentError(f"imgsz={options['imgsz']}: a size or [height,width] in pixels, at least 32")
+        raise ArgumentError(f"imgsz={options['imgsz']}: a size or height,width in pixels, at least 32")
+    for key in ("batch", "opset"):
+        number = options.get(key)
+        if number is not None and (type(number) is not int or number < 1):
+            raise ArgumentError(f"{key}={number}: a whole number, at least 1")
     for key in ("dynamic", "half", "int8", "simplify", "end2end"):
         if not isinstance(options.get(key), bool | None):
             raise ArgumentError(f"{key}={options[key]}: True or False")

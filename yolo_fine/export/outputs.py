@@ -2,7 +2,8 @@
 """Differences of raw outputs, by group of channels, each relative to what its numbers mean.
 
 Boxes are relative to the longer side of the network's input (1e-4 of 640 is 0.064 pixels), scores and everything else
-to the largest number of that group in the reference: of one small number the relative error would say nothing.
+to the largest number of that group in the reference (scores: to 0.001 at least): of one small number the relative error
+would say nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from yolo_fine.export.reference import Layout
 
+LEAST_SCALE = 1e-3  # of scores: an untrained head gives 1e-4, and onnxruntime's sigmoid is right to 3e-8 only
 LEAST_QUERY_SCORE = 0.05  # RT-DETR's weaker queries are chosen by near ties, and may be others
 
 
@@ -68,7 +70,7 @@ def compare_outputs(
         errors += _compare_queries(first, other)
     elif layout == "grid":
         for group, channels in _groups(first.shape[1], classes).items():
-            scale = float(side) if group == "boxes" else _largest(first[:, channels])
+            scale = float(side) if group == "boxes" else _largest(first[:, channels], group)
             errors.append(_error(group, np.abs(first[:, channels] - other[:, channels]), scale))
     else:
         errors.append(_error("output0", np.abs(first - other), _largest(first)))
@@ -114,7 +116,7 @@ def _compare_rows(expected: np.ndarray, got: np.ndarray, side: int, floor: float
     first, other = np.concatenate(ones), np.concatenate(twos)
     errors = [
         _error("boxes", np.abs(first[:, :4] - other[:, :4]), float(side)),
-        _error("scores", np.concatenate(scores), _largest(expected[..., 4])),
+        _error("scores", np.concatenate(scores), _largest(expected[..., 4], "scores")),
     ]
     if columns > 6:
         errors.append(_error("others", np.abs(first[:, 6:] - other[:, 6:]), _largest(expected[..., 6:])))
@@ -133,7 +135,7 @@ def _compare_queries(expected: np.ndarray, got: np.ndarray) -> list[GroupError]:
                 scores.append(nearest[None, 4:])
     return [
         _error("boxes", np.concatenate(boxes), 1.0),
-        _error("scores", np.concatenate(scores), _largest(expected[..., 4:])),
+        _error("scores", np.concatenate(scores), _largest(expected[..., 4:], "scores")),
     ]
 
 
@@ -147,9 +149,10 @@ def _error(group: str, gaps: np.ndarray, scale: float) -> GroupError:
     return GroupError(group, gaps.size, float(gaps.max(initial=0)), float(gaps.mean()) if gaps.size else 0.0, scale)
 
 
-def _largest(values: np.ndarray) -> float:
+def _largest(values: np.ndarray, group: str = "others") -> float:
     """The largest magnitude; 1 for zeros, of which nothing can be a fraction."""
-    return float(np.abs(values).max(initial=0)) or 1.0
+    largest = float(np.abs(values).max(initial=0))
+    return max(largest, LEAST_SCALE) if group == "scores" else largest or 1.0
 
 
 def _shapes(shapes: list[tuple[int, ...]]) -> str:

@@ -49,6 +49,7 @@ class Proof:
         groups: The four by group of channels.
         boxes_equal: Whether the final boxes agree: one to one, same class, IoU 0.99, confidence within 0.001.
         boxes: Their agreement.
+        boxes_close: Their agreement by the wider limits of ``close``.
         cases: By shape.
         latency: At the export size.
         latency_ratio: File / PyTorch.
@@ -79,6 +80,7 @@ class Proof:
     groups: dict[str, dict[str, float]] = field(default_factory=dict)
     boxes_equal: bool | None = None
     boxes: Agreement | None = None
+    boxes_close: Agreement | None = None
     cases: list[Case] = field(default_factory=list)
     latency: Latency | None = None
     latency_ratio: float | None = None

@@ -17,7 +17,7 @@ from yolo_fine.export.produce import produce, publish, scratch_beside
 from yolo_fine.export.proof import Proof
 from yolo_fine.export.reference import prepare_reference
 from yolo_fine.export.runtimes import open_runtime
-from yolo_fine.export.settings import settings_of
+from yolo_fine.export.settings import other_names, settings_of
 from yolo_fine.export.trial import prepare_trial, versions
 from yolo_fine.integration.checkpoints import open_checkpoint
 from yolo_fine.registry import did_you_mean
@@ -62,6 +62,8 @@ def export_model(
         copy = folder / checkpoint.name
         shutil.copyfile(checkpoint, copy)
         reference = prepare_reference(copy, format, options) if format in PROVEN else None
+        if reference is not None:
+            trial.check(reference)
         made, told = produce(copy, format, given)
         name = made.name
         if reference is None:
@@ -114,6 +116,7 @@ def check_file(
         near = [neighbour.name for neighbour in file.parent.iterdir()] if file.parent.is_dir() else []
         raise MissingFileError(f"check={file} does not exist{did_you_mean(file.name, near)}")
     format = format_of_file(file)
+    file = file.parent if file.suffix == ".xml" else file  # OpenVINO's weights and metadata lie beside its graph
     if format not in PROVEN:
         raise ArgumentError(f"check={file}: no runtime for {format} is driven here; {', '.join(PROVEN)} can be checked")
     check_options(options)
@@ -130,7 +133,11 @@ def check_file(
         copy = Path(folder) / checkpoint.name
         shutil.copyfile(checkpoint, copy)
         reference = prepare_reference(copy, format, settings)
+    trial.check(reference)
     proof = trial.run(reference, runtime, dynamic=bool(settings.get("dynamic")), precision=runtime.precision)
+    named = other_names(runtime, reference.names)
+    if named:
+        proof = replace(proof, verdict="DIFFERENT", reasons=[named, *proof.reasons])
     notes = list(proof.notes)
     if not runtime.metadata and any("of shape" in reason for reason in proof.reasons):
         notes.append("the file has no metadata of Ultralytics; end2end=True or nms=True say what head it holds")

@@ -29,15 +29,18 @@ def quiet_ultralytics() -> Iterator[list[str]]:
     def drop(record: logging.LogRecord) -> bool:
         return record.levelno >= logging.ERROR
 
+    talkers = (logging.getLogger(), logging.getLogger("nncf"))  # onnxruntime's quantiser uses the first
     LOGGER.addFilter(keep)
-    logging.getLogger().addFilter(drop)  # onnxruntime's quantiser says things there
+    for logger in talkers:
+        logger.addFilter(drop)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's, about sizes that become constants: the proof tells
             yield told
     finally:
         LOGGER.removeFilter(keep)
-        logging.getLogger().removeFilter(drop)
+        for logger in talkers:
+            logger.removeFilter(drop)
 
 
 def short(error: BaseException) -> str:

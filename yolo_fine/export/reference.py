@@ -111,6 +111,12 @@ def _read(exporter: Any) -> Reference:
         from ultralytics.engine.exporter import NMSModel
 
         network = NMSModel(network, exporter.args)
+    channels = getattr(exporter.model, "yaml", {}).get("channels", 3)
+    if channels != 3:
+        raise ArgumentError(
+            f"the model takes pictures of {channels} channels; what is compared here are RGB pictures. "
+            "'yolo export' exports it without a proof"
+        )
     height, width = exporter.imgsz
     return Reference(
         network=network.eval(),

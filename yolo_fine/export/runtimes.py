@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.export.formats import check_installed
+from yolo_fine.export.formats import check_installed, cuda_number
 from yolo_fine.export.options import wanted_precision
 from yolo_fine.export.quiet import quiet_ultralytics, short
 from yolo_fine.export.reference import arrays_in
@@ -53,7 +53,7 @@ def open_runtime(file: Path, format: str, *, threads: int, device: object = None
         file: The file or folder.
         format: One of :data:`yolo_fine.export.formats.PROVEN`.
         threads: CPU threads.
-        device: A CUDA device for ``onnx`` and ``torchscript``; None and ``cpu`` mean the CPU.
+        device: A CUDA device for ``onnx``, ``torchscript`` and ``engine``; everything else means the CPU.
 
     Raises:
         ArgumentError: The runtime is not installed, or can't load the file.
@@ -83,9 +83,10 @@ def _open_onnx(file: Path, threads: int, device: object) -> Runtime:
     session_options = onnxruntime.SessionOptions()
     session_options.intra_op_num_threads, session_options.inter_op_num_threads = threads, 1
     session_options.log_severity_level = 3
-    providers = ["CPUExecutionProvider"]
-    if device not in (None, "cpu") and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        providers.insert(0, "CUDAExecutionProvider")
+    providers: list[Any] = ["CPUExecutionProvider"]
+    number = cuda_number(device)
+    if number is not None and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        providers.insert(0, ("CUDAExecutionProvider", {"device_id": number, "use_tf32": 0}))
     session = onnxruntime.InferenceSession(str(file), session_options, providers=providers)
     entry = session.get_inputs()[0]
     kind = np.float16 if entry.type == "tensor(float16)" else np.float32
@@ -144,12 +145,13 @@ def _open_torchscript(file: Path, threads: int, device: object) -> Runtime:
     import torchvision  # type: ignore[import-untyped]  # noqa: F401 (the file may hold its NMS)
 
     extra = {"config.txt": ""}
-    place = torch.device("cpu" if device in (None, "cpu") else f"cuda:{str(device).removeprefix('cuda:')}")
+    number = cuda_number(device)
+    place = torch.device("cpu" if number is None else f"cuda:{number}")
     network = torch.jit.load(str(file), map_location=place, _extra_files=extra)
     kind = next((parameter.dtype for parameter in network.parameters()), torch.float32)
 
     def run(pictures: np.ndarray) -> list[np.ndarray]:
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             return list(arrays_in(network(torch.from_numpy(pictures).to(place, kind))))
 
     written = extra["config.txt"]
@@ -169,7 +171,7 @@ def _open_engine(file: Path, threads: int, device: object) -> Runtime:
 
     if not torch.cuda.is_available():
         raise ArgumentError(f"{file}: a TensorRT engine runs on an NVIDIA GPU, and no CUDA device is here")
-    place = torch.device(f"cuda:{str(device).removeprefix('cuda:')}" if device not in (None, "cpu") else "cuda:0")
+    place = torch.device(f"cuda:{cuda_number(device) or 0}")
     backend = AutoBackend(str(file), place)
 
     def run(pictures: np.ndarray) -> list[np.ndarray]:

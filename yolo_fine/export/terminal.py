@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from yolo_fine.export.proof import Case, Proof
+from yolo_fine.export.verdict import CLOSE
 
 
 def format_proof(proof: Proof) -> str:
@@ -20,6 +21,12 @@ def format_proof(proof: Proof) -> str:
         lines.append(
             f"  {name:<13}{group['max_rel_err']:>9.1e}{group['mean_rel_err']:>10.1e}{group['max_abs_err']:>10.1e}"
             f"{group['mean_abs_err']:>10.1e}"
+        )
+    if proof.boxes_close and proof.boxes_close != proof.boxes:
+        found = proof.boxes_close
+        lines.append(
+            f"  as close      {found.matched} of {found.boxes} boxes agree, {found.extra} extra, confidences within "
+            f"{found.max_conf_diff:.1e}, at IoU {CLOSE[proof.precision].iou:g}"
         )
     if proof.latency:
         time = proof.latency
@@ -43,7 +50,8 @@ def format_proof(proof: Proof) -> str:
             said = f"{said}; {unlisted}" if check.refused else unlisted
         lines.append(f"  {runtime}: {said}")
     lines += [f"  note: {note}" for note in proof.notes]
-    lines += [f"  {reason}" for reason in proof.reasons]
+    against = "not equal: " if proof.verdict == "close" else ""
+    lines += [f"  {against}{reason}" for reason in proof.reasons]
     lines.append(f"{proof.verdict}: {proof.file}")
     return "\n".join(lines)
 

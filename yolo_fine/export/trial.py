@@ -11,7 +11,7 @@ import numpy as np
 from yolo_fine import __version__
 from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.objects import GroundTruth
-from yolo_fine.export.accuracy import Accuracy, compare_accuracy
+from yolo_fine.export.accuracy import Accuracy, categories_of, compare_accuracy
 from yolo_fine.export.compare import compare
 from yolo_fine.export.latency import measure_latency, torch_threads
 from yolo_fine.export.operators import check_operators
@@ -39,6 +39,16 @@ class Trial:
     truth: GroundTruth | None
     threads: int
     runs: int
+
+    def check(self, reference: Reference) -> None:
+        """Refuse data that doesn't go with the model, before the export takes its time.
+
+        Raises:
+            ArgumentError: AP is not for this task.
+            DataError: The classes don't match.
+        """
+        if self.truth is not None:
+            categories_of(reference, self.truth, str(self.data))
 
     def run(self, reference: Reference, runtime: Runtime, *, dynamic: bool, precision: str) -> Proof:
         """Compare an opened file with its reference, and time both.
