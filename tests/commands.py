@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 FAST = ("imgsz=64", "batch=4", "workers=0", "plots=False", "amp=False", "device=cpu")
@@ -31,3 +34,47 @@ def yolo_fine(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess
 def python(code: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run Python code in a fresh interpreter."""
     return run([sys.executable, "-c", code], cwd, **env)
+
+
+FORKS = """
+import json, os, sys
+import torch, torchvision  # the seconds that all pieces of code share
+codes = json.load(sys.stdin)
+for number in range(len(codes)):
+    if (child := os.fork()) == 0:
+        break
+    _, status = os.waitpid(child, 0)
+    with open(f"{sys.argv[1]}/{number}.code", "w") as file:
+        file.write(str(os.waitstatus_to_exitcode(status)))
+else:
+    sys.exit()
+for stream, name in ((1, "out"), (2, "err")):
+    os.dup2(os.open(f"{sys.argv[1]}/{number}.{name}", os.O_WRONLY | os.O_CREAT), stream)
+exec(compile(codes[number], "<string>", "exec"), {"__name__": "__main__"})
+"""
+
+
+def pythons(codes: Iterable[str], cwd: Path, **env: str) -> list[subprocess.CompletedProcess[str]]:
+    """Run pieces of Python code, each in its own interpreter, which has imported torch and torchvision and no more.
+
+    They are forks of one interpreter: nothing that a piece of code does or imports reaches the next one.
+    """
+    codes = list(codes)
+    surroundings = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [sys.executable, "-c", FORKS, folder], cwd=cwd, env={**surroundings, **env}, input=json.dumps(codes),
+            text=True, timeout=300, check=True,
+        )  # fmt: skip
+        told = [[Path(folder, f"{n}.{kind}").read_text() for kind in ("code", "out", "err")] for n in range(len(codes))]
+    return [
+        subprocess.CompletedProcess(code, int(status), out, err)
+        for code, (status, out, err) in zip(codes, told, strict=True)
+    ]
+
+
+def main_of(command: str, *words: str) -> str:
+    """Code that does what the installed command does."""
+    module = {"yolo": "ultralytics.cfg", "yolo-fine": "yolo_fine.cli"}[command]
+    name = {"yolo": "entrypoint", "yolo-fine": "main"}[command]
+    return f"import sys; sys.argv = {[command, *words]!r}\nfrom {module} import {name}\nsys.exit({name}())"

@@ -1,11 +1,52 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """How much the tests run: by default what takes minutes, with ``YOLO_FINE_ALL=1`` everything.
 
-The default is a fixed selection, with the families, tasks, kinds and past faults that a test is about all in it.
+The default is a fixed selection that holds every family, task, kind of block and past fault that a test is about.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 ALL = os.environ.get("YOLO_FINE_ALL") == "1"
+
+# Of the model YAMLs that Ultralytics ships: every family, every task, and the layers that few models have.
+STOCK = {
+    "yolov3-tiny",
+    "yolov5-p6",
+    "yolov6",
+    "yolov8",
+    "yolov8-cls-resnet50",
+    "yolov8-ghost-p2",
+    "yolov8-rtdetr",
+    "yolov8-world",
+    "yolov8-worldv2",
+    "yolov9c",
+    "yolov9e-seg",
+    "yolov10n",
+    "yolo11",
+    "yolo11-obb",
+    "yoloe-11-seg",
+    "yolo12-pose",
+    "yolo26",
+    "yolo26-cls",
+    "yolo26-depth",
+    "yolo26-seg",
+    "yolo26-sem",
+    "rtdetr-resnet50",
+}
+
+
+def some_stock(files: list[Path]) -> list[Path]:
+    """The selection out of ``files``, which an older Ultralytics may not ship completely."""
+    return [file for file in files if ALL or file.stem in STOCK]
+
+
+def each_variant(names: list[str]) -> list[str]:
+    """Every packaged variant (``-fine``, ``-small``) in one family, the families in turn."""
+    chosen = set()
+    for turn, variant in enumerate(sorted({name.split("-", 1)[1] for name in names})):
+        having = [name for name in sorted(names) if name.endswith(f"-{variant}")]
+        chosen.add(having[turn % len(having)])
+    return [name for name in names if ALL or name in chosen]

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.extent import ALL, each_variant
 from yolo_fine import block
 from yolo_fine.errors import BlockRegistrationError, ModelYamlError, UnknownBlockError, UpstreamError
 from yolo_fine.integration.model_files import packaged_files
@@ -80,8 +81,11 @@ def supported(name):
 PACKAGED = [name for name in packaged_files("models") if supported(name)]
 
 
-@pytest.mark.parametrize("scale", "nsmlx")
-@pytest.mark.parametrize("name", PACKAGED)
+# every model at one scale, every variant and every family at several
+AT_SCALES = [(name, scale) for turn, name in enumerate(PACKAGED) for scale in ("nsmlx" if ALL else "nsmlx"[turn % 5])]
+
+
+@pytest.mark.parametrize(("name", "scale"), AT_SCALES)
 def test_every_packaged_model_builds_at_every_scale(name, scale):
     """On the meta device: every row is checked and sized, nothing is computed."""
     family, variant = name.split("-", 1)
@@ -99,7 +103,7 @@ def test_every_packaged_model_builds_at_every_scale(name, scale):
 IN_VAIN = {"GC": "mask.bias"}  # softmax does not see what is added to all places: its gradient is zero but for rounding
 
 
-@pytest.mark.parametrize("name", PACKAGED)
+@pytest.mark.parametrize("name", each_variant(PACKAGED))
 def test_every_packaged_model_runs_and_learns(name):
     """At scale n: forward on a picture that is not square, and a gradient for every parameter of our blocks."""
     family, variant = name.split("-", 1)

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.commands import python, yolo
+from tests.commands import main_of, python, pythons
 
 BUILD = "YOLO('yolo11n-fine.yaml').model.model[11].__class__.__name__ == 'FINE' or sys.exit('not ours')"
 ORDERS = {
@@ -30,17 +30,22 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_import_orders(order, tmp_path):
-    done = python(ORDERS[order], tmp_path)
+def test_ultralytics_alone(tmp_path):
+    done = python(ORDERS["ultralytics alone"], tmp_path)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("order", ["yolo_fine first", "ultralytics first", "registry first"])
-def test_without_start_up_files_an_import_is_enough(order, tmp_path):
+def test_import_orders(tmp_path):
+    done = dict(zip(ORDERS, pythons(ORDERS.values(), tmp_path), strict=True))
+    assert {order: one.stderr for order, one in done.items() if one.returncode} == {}
+
+
+def test_without_start_up_files_an_import_is_enough(tmp_path):
     """``-S``-like surroundings: the hook is off, and an explicit import arms it."""
-    done = python(ORDERS[order], tmp_path, YOLO_FINE_AUTOLOAD="0")
-    assert done.returncode == 0, done.stderr
+    orders = ["yolo_fine first", "ultralytics first", "registry first", "ultralytics alone"]
+    *done, alone = pythons([ORDERS[order] for order in orders], tmp_path, YOLO_FINE_AUTOLOAD="0")
+    assert [one.stderr for one in done if one.returncode] == []
+    assert alone.returncode != 0, "the hook was not off"
 
 
 def test_autoload_0_leaves_ultralytics_alone(tmp_path):
@@ -91,24 +96,38 @@ def test_a_failed_import_of_ultralytics_leaves_the_hook_armed(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ("[[-1, 6], 1, FINEE, [1]]", "unknown module 'FINEE'; did you mean FINE"),
-        ("[[-1], 1, FINE, [1]]", "FINE takes 2 inputs (high, low), 'from' gives 1"),
-        ("[[-1, 6], 1, FINE, [1, Ture]]", "FINE argument 'heads' must be int or None, got 'Ture'"),
-        ("[[-1, 66], 1, FINE, [1]]", "'from' points forward: 66 is not above layer 11"),
-        ("[[-1, 6], 3, FINE, [1]]", "FINE can't be repeated"),
-    ],
-)
-def test_a_wrong_row_ends_the_stock_command_in_one_message(row, reason, tmp_path, tiny_data):
+WRONG = {
+    "[[-1, 6], 1, FINEE, [1]]": "unknown module 'FINEE'; did you mean FINE",
+    "[[-1], 1, FINE, [1]]": "FINE takes 2 inputs (high, low), 'from' gives 1",
+    "[[-1, 6], 1, FINE, [1, Ture]]": "FINE argument 'heads' must be int or None, got 'Ture'",
+    "[[-1, 66], 1, FINE, [1]]": "'from' points forward: 66 is not above layer 11",
+    "[[-1, 6], 3, FINE, [1]]": "FINE can't be repeated",
+}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory, tiny_data):
+    """The stock command's end for each wrong row, and the folder that it ran in."""
     from yolo_fine.integration.model_files import packaged_files
 
-    text = packaged_files("models")["yolo11-fine.yaml"].read_text().replace("[[-1, 6], 1, FINE, [1]]", row)
-    (tmp_path / "yolo11n-wrong.yaml").write_text(text)
-    done = yolo("train", "model=yolo11n-wrong.yaml", f"data={tiny_data}", "epochs=1", cwd=tmp_path)
-    assert done.returncode != 0
+    right = packaged_files("models")["yolo11-fine.yaml"].read_text()
+    folder = tmp_path_factory.mktemp("wrong")
+    commands = []
+    for number, row in enumerate(WRONG):
+        (folder / str(number)).mkdir()
+        (folder / str(number) / "yolo11n-wrong.yaml").write_text(right.replace("[[-1, 6], 1, FINE, [1]]", row))
+        train = main_of("yolo", "train", "model=yolo11n-wrong.yaml", f"data={tiny_data}", "epochs=1")
+        commands.append(f"import os; os.chdir('{number}')\n{train}")
+    return {
+        row: (done, folder / str(n)) for n, (row, done) in enumerate(zip(WRONG, pythons(commands, folder), strict=True))
+    }
+
+
+@pytest.mark.parametrize("row", WRONG)
+def test_a_wrong_row_ends_the_stock_command_in_one_message(row, ended):
+    done, folder = ended[row]
+    assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.count("yolo_fine: yolo11n-wrong.yaml: layer 11 (head[0])") == 1
-    assert reason in done.stderr
-    assert not (tmp_path / "runs").exists()
+    assert WRONG[row] in done.stderr
+    assert not (folder / "runs").exists()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.extent import each_variant
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.integration.pairing import strides_of
@@ -37,7 +38,7 @@ def outputs(model, picture):
         return model(picture)[0]
 
 
-@pytest.mark.parametrize("name", PACKAGED)
+@pytest.mark.parametrize("name", each_variant(PACKAGED))
 def test_every_tensor_arrives_and_the_first_outputs_are_the_old_ones(name):
     family, variant = name.split("-", 1)
     source = pretrained(family)

@@ -12,6 +12,7 @@ import yaml
 from ultralytics.nn.tasks import yaml_model_load
 
 from tests.commands import yolo_fine
+from tests.extent import each_variant, some_stock
 from yolo_fine.errors import MissingFileError, ModelYamlError
 from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.integration.versions import installed_version
@@ -37,7 +38,7 @@ def problems(model, folder, name="yolo11n-mine.yaml"):
     return [problem.message for problem in find_problems(str(folder / name)).problems]
 
 
-@pytest.mark.parametrize("name", PACKAGED)
+@pytest.mark.parametrize("name", each_variant(PACKAGED))
 def test_packaged_models_are_clean_at_every_scale(name):
     report = find_problems(name)
     assert report.clean, report.problems
@@ -45,7 +46,7 @@ def test_packaged_models_are_clean_at_every_scale(name):
     assert find_problems(with_letter(name)).notes == []
 
 
-@pytest.mark.parametrize("file", sorted(MODELS.rglob("*.yaml")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", some_stock(sorted(MODELS.rglob("*.yaml"))), ids=lambda file: file.name)
 def test_stock_models_are_clean(file):
     name = with_letter(file.name) if "scales" in file.read_text() and "yolov10" not in file.name else file.name
     assert find_problems(name).problems == []
