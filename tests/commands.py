@@ -37,8 +37,8 @@ def python(code: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]
 
 
 FORKS = """
-import json, os, sys
-import torch, torchvision  # the seconds that all pieces of code share
+import atexit, json, os, sys
+import torch  # the seconds that all pieces of code share
 codes = json.load(sys.stdin)
 for number in range(len(codes)):
     if (child := os.fork()) == 0:
@@ -50,12 +50,25 @@ else:
     sys.exit()
 for stream, name in ((1, "out"), (2, "err")):
     os.dup2(os.open(f"{sys.argv[1]}/{number}.{name}", os.O_WRONLY | os.O_CREAT), stream)
-exec(compile(codes[number], "<string>", "exec"), {"__name__": "__main__"})
+end = 0
+try:
+    exec(compile(codes[number], "<string>", "exec"), {"__name__": "__main__"})
+except SystemExit as said:
+    end = said.code if isinstance(said.code, int) else int(said.code is not None)
+    if isinstance(said.code, str):
+        print(said.code, file=sys.stderr)
+except BaseException:
+    sys.excepthook(*sys.exc_info())
+    end = 1
+atexit._run_exitfuncs()
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(end)  # taking down torch would need as long as importing it
 """
 
 
 def pythons(codes: Iterable[str], cwd: Path, **env: str) -> list[subprocess.CompletedProcess[str]]:
-    """Run pieces of Python code, each in its own interpreter, which has imported torch and torchvision and no more.
+    """Run pieces of Python code, each in its own interpreter, which has imported torch and no more.
 
     They are forks of one interpreter: nothing that a piece of code does or imports reaches the next one.
     """
