@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.commands import FAST, yolo_fine
+from tests.commands import FAST, main_of, pythons, yolo_fine
 from yolo_fine.cli import main
 from yolo_fine.errors import DataError
 from yolo_fine.integration.inputs import check_inputs
@@ -57,27 +57,43 @@ def test_doctor_says_when_start_up_files_are_off(tmp_path):
     assert "FAIL  stock `yolo` learns the blocks by itself: start-up files are not run here" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        (["demmo"], "unknown verb 'demmo'; did you mean demo"),
-        (["blocks", "EMMA"], "unknown block 'EMMA'; did you mean EMA"),
-        (["models", "scales=nz"], "scales='nz': name scale letters out of nsmlx"),
-        (["models", "scale=n"], "unknown argument 'scale'; did you mean scales"),
-        (["models", "--scales", "n"], "'--scales': arguments are written key=value, without dashes"),
-        (["demo", "epochs=many"], "argument 'epochs' must be int, got 'many'"),
-        (["train", "model=yolo11n-fien.yaml"], "'yolo11n-fien.yaml' does not exist; did you mean yolo11n-fine.yaml?"),
-        (["train", "model=yolo11n-fine.yaml", "data=nowhere.yaml"], "data=nowhere.yaml: "),
-        (["train", "model=yolo11n-fine.yaml", "epoch=3"], "epoch"),
-        (["val", "model=nowhere.pt"], "nowhere"),
-    ],
-)
-def test_mistakes_end_in_one_message(words, reason, tmp_path):
+MISTAKES = [
+    (["demmo"], "unknown verb 'demmo'; did you mean demo"),
+    (["blocks", "EMMA"], "unknown block 'EMMA'; did you mean EMA"),
+    (["models", "scales=nz"], "scales='nz': name scale letters out of nsmlx"),
+    (["models", "scale=n"], "unknown argument 'scale'; did you mean scales"),
+    (["models", "--scales", "n"], "'--scales': arguments are written key=value, without dashes"),
+    (["demo", "epochs=many"], "argument 'epochs' must be int, got 'many'"),
+    (["train", "model=yolo11n-fien.yaml"], "'yolo11n-fien.yaml' does not exist; did you mean yolo11n-fine.yaml?"),
+    (["train", "model=yolo11n-fine.yaml", "data=nowhere.yaml"], "data=nowhere.yaml: "),
+    (["train", "model=yolo11n-fine.yaml", "epoch=3"], "epoch"),
+    (["val", "model=nowhere.pt"], "nowhere"),
+]
+
+
+def test_a_mistake_in_a_process_of_its_own(tmp_path):
+    words, reason = MISTAKES[0]
     done = yolo_fine(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """How the command ends for each mistake, and the folder that it ran in."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    return pythons([main_of("yolo-fine", *words) for words, _ in MISTAKES], folder), folder
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)), ids=[reason for _, reason in MISTAKES])
+def test_mistakes_end_in_one_message(number, ended):
+    done, folder = ended[0][number], ended[1]
+    reason = MISTAKES[number][1]
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert f"yolo-fine: {reason}" in done.stderr or reason in done.stderr
-    assert not (tmp_path / "runs").exists()
+    assert not (folder / "runs").exists()
 
 
 @pytest.fixture
@@ -111,8 +127,8 @@ def test_validation_checks_the_split_that_it_is_asked_for(unlabelled):
 
 def test_a_truncated_checkpoint_is_refused(tmp_path, tiny_data):
     (tmp_path / "broken.pt").write_bytes(b"PK\x03\x04" + bytes(100))
-    for words in (["val", "model=broken.pt"], ["train", "model=yolo11n-fine.yaml", "pretrained=broken.pt"]):
-        done = yolo_fine(*words, f"data={tiny_data}", cwd=tmp_path)
+    asked = (["val", "model=broken.pt"], ["train", "model=yolo11n-fine.yaml", "pretrained=broken.pt"])
+    for done in pythons([main_of("yolo-fine", *words, f"data={tiny_data}") for words in asked], tmp_path):
         assert done.returncode == 2
         assert "broken.pt: the file is truncated (104 bytes)" in done.stderr
         assert not (tmp_path / "runs").exists()

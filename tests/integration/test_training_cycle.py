@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.commands import FAST, python, yolo
+from tests.commands import FAST, main_of, python, pythons, yolo
 from yolo_fine.integration.versions import installed_version
 
 
@@ -57,17 +57,18 @@ def test_restricted_loading(trained, tiny_data):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
-def test_a_damaged_checkpoint_ends_in_one_message(trained, tiny_data, tmp_path, damage):
+def test_a_damaged_checkpoint_ends_in_one_message(trained, tiny_data, tmp_path):
     whole = (trained / "weights/best.pt").read_bytes()
-    broken = tmp_path / "broken.pt"
-    broken.write_bytes({"truncated": whole[: len(whole) // 2], "empty": b"", "text": b"not a checkpoint"}[damage])
-    done = yolo("val", f"model={broken}", f"data={tiny_data}", cwd=tmp_path)
-    reason = {"truncated": "truncated (", "empty": "is empty", "text": "not a PyTorch checkpoint"}[damage]
-    assert done.returncode != 0
-    assert f"yolo_fine: {broken}: the file" in done.stderr
-    assert reason in done.stderr
-    assert "Traceback" not in done.stderr
+    contents = {"truncated (": whole[: len(whole) // 2], "is empty": b"", "not a PyTorch checkpoint": b"no checkpoint"}
+    files = [tmp_path / f"broken{number}.pt" for number in range(len(contents))]
+    for file, content in zip(files, contents.values(), strict=True):
+        file.write_bytes(content)
+    ends = pythons([main_of("yolo", "val", f"model={file}", f"data={tiny_data}") for file in files], tmp_path)
+    for file, reason, done in zip(files, contents, ends, strict=True):
+        assert done.returncode == 1
+        assert f"yolo_fine: {file}: the file" in done.stderr
+        assert reason in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_killed_in_the_second_epoch_and_resumed(tmp_path, tiny_data):

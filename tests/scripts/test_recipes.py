@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.commands import run
+from tests.commands import pythons, run
 from yolo_fine.cli import call
 from yolo_fine.errors import YoloFineError
 from yolo_fine.training import coco_weights
@@ -114,15 +114,19 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize(("script", "words", "says"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_ends_in_one_line(workplace: Workplace, script: str, words: tuple[str, ...], says: str):
+def test_a_mistake_ends_in_one_line(workplace: Workplace):
     (workplace.folder / "cut.pt").write_bytes(b"PK\3\4" + bytes(1000))
     before = workplace.runs()
-    done = workplace.run(script, *words)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert says in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    codes = [
+        f"import runpy, sys; sys.argv = {[script, *words]!r}\n"
+        f"runpy.run_path({str(SCRIPTS / script)!r}, run_name='__main__')"
+        for script, words, _ in MISTAKES.values()
+    ]
+    for (_, _, says), done in zip(MISTAKES.values(), pythons(codes, workplace.folder), strict=True):
+        assert done.returncode == 2, done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert says in done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
     assert workplace.runs() == before
 
 
