@@ -37,6 +37,9 @@ STOCK = {
     "rtdetr-resnet50",
 }
 
+# Blocks whose backward pass is traced too when they are compiled in training: of every kind, with indices and pooling.
+TRACED_BACKWARDS = {"FINE", "LCCM", "DySample", "CBAM", "SRA", "DCDC"}
+
 
 def some_stock(files: list[Path]) -> list[Path]:
     """The selection out of ``files``, which an older Ultralytics may not ship completely."""

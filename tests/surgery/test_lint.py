@@ -13,6 +13,7 @@ from ultralytics.nn.tasks import yaml_model_load
 
 from tests.commands import yolo_fine
 from tests.extent import each_variant, some_stock
+from yolo_fine.cli import main
 from yolo_fine.errors import MissingFileError, ModelYamlError
 from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.integration.versions import installed_version
@@ -182,9 +183,9 @@ def test_files_that_are_none(tmp_path):
         find_problems(str(tmp_path / "binary.yaml"))
 
 
-def test_the_command_and_its_exit_codes(model, tmp_path):
-    good = yolo_fine("lint", "model=yolo11n-fine.yaml", cwd=tmp_path)
-    assert (good.returncode, good.stdout.strip()) == (0, "yolo11n-fine.yaml: clean, 26 layers at scale n")
+def test_the_command_and_its_exit_codes(model, tmp_path, capsys):
+    assert main(["lint", "model=yolo11n-fine.yaml"]) == 0
+    assert capsys.readouterr().out.strip() == "yolo11n-fine.yaml: clean, 26 layers at scale n"
     model["head"][0][2] = "FINEE"
     (tmp_path / "yolo11-mine.yaml").write_text(yaml.safe_dump(model))
     bad = yolo_fine("lint", "model=yolo11n-mine.yaml", "json=found.json", cwd=tmp_path)
@@ -193,9 +194,9 @@ def test_the_command_and_its_exit_codes(model, tmp_path):
     written = json.loads((tmp_path / "found.json").read_text())
     assert written["clean"] is False
     assert written["problems"][0]["layer"] == 11
-    missing = yolo_fine("lint", "model=nothing.yaml", cwd=tmp_path)
-    assert missing.returncode == 2
-    assert "Traceback" not in missing.stderr + bad.stderr
+    assert "Traceback" not in bad.stderr
+    assert main(["lint", "model=nothing.yaml"]) == 2
+    assert "nothing.yaml" in capsys.readouterr().err
 
 
 def test_what_is_printed(model, tmp_path, capsys, monkeypatch):
