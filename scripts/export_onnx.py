@@ -21,24 +21,26 @@ def detect(session: Any, picture: np.ndarray, conf: float = 0.25, iou: float = 0
     """Boxes in a BGR picture: x1 y1 x2 y2 score class in its own pixels, shape (n, 6), by falling score."""
     entry, notes = session.get_inputs()[0], session.get_modelmeta().custom_metadata_map
     height, width = ast.literal_eval(notes["imgsz"])
-    pixels, scale, left, top = letterbox(picture, height, width)
+    pixels, scales, left, top = letterbox(picture, height, width)
     output = session.run(None, {entry.name: pixels.astype(np.float16 if "float16" in entry.type else np.float32)})[0]
     has_rows = ast.literal_eval(notes.get("end2end", "False")) or ast.literal_eval(notes["args"]).get("nms")
-    rows = output[0] if has_rows else decode(output[0], conf, iou)
+    cells = output[0][: 4 + len(ast.literal_eval(notes["names"]))]  # boxes and scores, without masks or keypoints
+    rows = output[0][:, :6] if has_rows else decode(cells, conf, iou)
     rows = rows[rows[:, 4] > conf].astype(np.float32)
-    rows[:, :4] = (rows[:, :4] - [left, top, left, top]) / scale
+    rows[:, :4] = (rows[:, :4] - [left, top, left, top]) / [*scales, *scales]
     rows[:, :4] = rows[:, :4].clip(0, [picture.shape[1], picture.shape[0]] * 2)
     return rows[np.argsort(-rows[:, 4], kind="stable")]
 
 
-def letterbox(picture: np.ndarray, height: int, width: int) -> tuple[np.ndarray, float, int, int]:
-    """The picture in the middle of a grey height x width, (1, 3, height, width) RGB, 0 to 1; scale and border."""
+def letterbox(picture: np.ndarray, height: int, width: int) -> tuple[np.ndarray, tuple[float, float], int, int]:
+    """The picture in the middle of a grey height x width, (1, 3, height, width) RGB, 0 to 1; scales and border."""
     scale = min(height / picture.shape[0], width / picture.shape[1])
     wide, tall = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
     left, top = round((width - wide) / 2 - 0.1), round((height - tall) / 2 - 0.1)
     canvas = np.full((height, width, 3), 114, np.uint8)
     canvas[top : top + tall, left : left + wide] = cv2.resize(picture, (wide, tall), interpolation=cv2.INTER_LINEAR)
-    return canvas[..., ::-1].transpose(2, 0, 1)[None] / np.float32(255), scale, left, top
+    scales = wide / picture.shape[1], tall / picture.shape[0]  # not quite the same: sides are whole pixels
+    return canvas[..., ::-1].transpose(2, 0, 1)[None] / np.float32(255), scales, left, top
 
 
 def decode(output: np.ndarray, conf: float, iou: float, max_det: int = 300) -> np.ndarray:

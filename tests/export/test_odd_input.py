@@ -141,3 +141,17 @@ def test_the_graph_of_an_openvino_model_stands_for_its_folder(grid: Path, monkey
     monkeypatch.setattr(prove, "open_runtime", lambda file, format, **_: pytest.fail(f"{format} {file.name}"))
     with pytest.raises(pytest.fail.Exception, match="openvino best_openvino_model"):
         check_file(folder / "best.xml", str(grid))
+
+
+def test_a_file_that_kept_its_precision_is_judged_by_it(grid: Path, monkeypatch: pytest.MonkeyPatch):
+    made = prove.produce
+    monkeypatch.setattr(prove, "produce", lambda copy, format, options: made(copy, format, {**options, "half": False}))
+    proof = export_model(str(grid), half=True, **QUICK)  # some releases only warn where they can't
+    assert (proof.verdict, proof.precision) == ("equal", "fp32")
+    assert "fp16 was asked for, and the file is fp32" in proof.notes
+
+
+def test_what_onnxruntime_says_of_a_wrong_size_is_said_whole(exported: Path):
+    proof = check_file(exported, str(exported.with_suffix(".pt")), imgsz=96, runs=0)
+    assert proof.verdict == "DIFFERENT"
+    assert "Got: 96 Expected: 64" in proof.reasons[0]

@@ -47,5 +47,5 @@ def short(error: BaseException) -> str:
     """The first line of an error that says something, without decoration."""
     lines = [" ".join(line.replace("ERROR", "").replace("❌️", "").replace("❌", "").split()) for line in
              COLOUR.sub("", str(error)).splitlines()]  # fmt: skip
-    said = next((line for line in lines if line), "")
-    return said if said else type(error).__name__
+    said = [line for line in lines if line] or [type(error).__name__]
+    return " ".join(said[:2]) if said[0].endswith((":", "indices")) else said[0]  # onnxruntime names them on the next
