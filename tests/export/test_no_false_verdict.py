@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from yolo_fine.errors import CheckpointError
-from yolo_fine.export.boxes import MOST, agree
+from yolo_fine.export.boxes import MOST, agree, final_boxes
 from yolo_fine.export.compare import compare
 from yolo_fine.export.proof import Proof
-from yolo_fine.export.reference import Layout, Reference
+from yolo_fine.export.reference import Layout, Reference, layout_of
 from yolo_fine.export.runtimes import Runtime
 from yolo_fine.export.terminal import format_proof
 
@@ -96,3 +98,33 @@ def test_the_reader_sees_how_many_boxes_agree_by_the_limits_of_the_verdict():
     said = format_proof(proof)
     assert "12 of 12 boxes agree, 0 extra, confidences within 0.0e+00, at IoU 0.9" in said
     assert "not equal: 12 boxes missing" in said
+
+
+class RTDETRDecoder:
+    """Its name is what counts."""
+
+
+class NewerRTDETRDecoder(RTDETRDecoder):
+    def postprocess(self) -> None:
+        """Chooses the best queries: releases since 8.4 have it."""
+
+
+NewerRTDETRDecoder.__name__ = "RTDETRDecoder"
+
+
+def test_rows_of_rt_detr_have_one_score_and_a_class():
+    network = SimpleNamespace(model=[RTDETRDecoder()], task="detect")
+    assert layout_of(network) == "queries"
+    network.model = [NewerRTDETRDecoder()]
+    assert layout_of(network) == "query_rows"
+    rows = np.array([[[0.5, 0.5, 0.25, 0.5, 0.8, 7], [0.2, 0.2, 0.1, 0.1, 0.04, 3]]], np.float32)
+    (found,) = final_boxes(rows, "query_rows", CLASSES, (100, 200))
+    np.testing.assert_allclose(found, [[75, 25, 125, 75, 0.8, 7]], rtol=1e-6)
+    assert compared(rows, rows, layout="query_rows")["verdict"] == "equal"
+    for column, off in ((0, 0.02), (4, 0.01), (5, -1)):  # as two scores, 0.8 and 7, the second would hide a hundredth
+        got = rows.copy()
+        got[0, 0, column] += off
+        assert compared(rows, got, layout="query_rows")["verdict"] == "DIFFERENT"
+    weak = rows.copy()
+    weak[0, 1] = [0.9, 0.9, 0.3, 0.3, 0.039, 5]  # chosen by a near tie
+    assert compared(rows, weak, layout="query_rows")["verdict"] == "equal"

@@ -75,10 +75,11 @@ def final_boxes(
             cells = picture.T if layout == "grid" else picture
             centre, sides = cells[:, :2], cells[:, 2:4]
             corners = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1)
-            if layout == "queries":
+            if layout in ("queries", "query_rows"):
                 corners *= np.array([size[1], size[0]] * 2, dtype=np.float64)
             scores = cells[:, 4 : 4 + classes]
-            rows = np.column_stack([corners, scores.max(1), scores.argmax(1)])
+            best = cells[:, 4:6] if layout == "query_rows" else np.column_stack([scores.max(1), scores.argmax(1)])
+            rows = np.column_stack([corners, best])
         rows = rows[rows[:, 4] >= conf]
         rows = rows[np.argsort(-rows[:, 4], kind="stable")]
         if layout == "grid":

@@ -65,7 +65,9 @@ def compare_outputs(
     first, other = expected[0].astype(np.float64), got[0].astype(np.float64)
     errors = []
     if layout == "rows":
-        errors += _compare_rows(first, other, side, floor)
+        errors += _compare_rows(first, other, float(side), floor)
+    elif layout == "query_rows":
+        errors += _compare_rows(first, other, 1.0, LEAST_QUERY_SCORE)
     elif layout == "queries":
         errors += _compare_queries(first, other)
     elif layout == "grid":
@@ -103,7 +105,7 @@ def match_rows(expected: np.ndarray, got: np.ndarray, floor: float) -> tuple[np.
     return (np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])) if pairs else (empty, empty)
 
 
-def _compare_rows(expected: np.ndarray, got: np.ndarray, side: int, floor: float) -> list[GroupError]:
+def _compare_rows(expected: np.ndarray, got: np.ndarray, side: float, floor: float) -> list[GroupError]:
     """Differences of (batch, n, 6 + others) lists; the sorted scores are compared whatever the rows are."""
     columns = expected.shape[2]
     ones, twos, scores = [], [], []
@@ -115,7 +117,7 @@ def _compare_rows(expected: np.ndarray, got: np.ndarray, side: int, floor: float
         scores += [np.abs(ordered), np.abs(paired[:, 4] - counterpart[:, 4])]
     first, other = np.concatenate(ones), np.concatenate(twos)
     errors = [
-        _error("boxes", np.abs(first[:, :4] - other[:, :4]), float(side)),
+        _error("boxes", np.abs(first[:, :4] - other[:, :4]), side),
         _error("scores", np.concatenate(scores), _largest(expected[..., 4], "scores")),
     ]
     if columns > 6:

@@ -17,7 +17,7 @@ from yolo_fine.export.quiet import quiet_ultralytics, short
 if TYPE_CHECKING:
     from torch import nn
 
-Layout = Literal["grid", "rows", "queries", "plain"]
+Layout = Literal["grid", "rows", "queries", "query_rows", "plain"]
 WITH_BOXES = ("detect", "segment", "pose", "obb")
 
 
@@ -29,7 +29,8 @@ class Reference:
         network: Fused, float32, in eval mode, with the head branch and the decoding of the export.
         layout: Of the first output. ``grid``: (batch, 4 + classes + others, cells), centre and sides in pixels.
             ``rows``: (batch, n, 6 + others) with x1 y1 x2 y2 score class, of end-to-end heads and embedded NMS.
-            ``queries``: (batch, n, 4 + classes), centre and sides as fractions, of RT-DETR. ``plain``: anything else.
+            ``queries``: (batch, n, 4 + classes), centre and sides as fractions, of RT-DETR; newer releases choose
+            the best n of them: ``query_rows``, (batch, n, 6), the same with score and class. ``plain``: anything else.
         names: Class names.
         task: As Ultralytics names it.
         stride: Picture sides are multiples of it.
@@ -100,13 +101,7 @@ def _read(exporter: Any) -> Reference:
     """The reference in an exporter that has come to the point of tracing."""
     network = exporter.model.float()
     embedded = bool(getattr(exporter.args, "nms", None))
-    layout: Layout = "plain"
-    if embedded or getattr(network, "end2end", False):
-        layout = "rows"
-    elif type(network.model[-1]).__name__ == "RTDETRDecoder":
-        layout = "queries"
-    elif network.task in WITH_BOXES:
-        layout = "grid"
+    layout = "rows" if embedded else layout_of(network)
     if embedded:
         from ultralytics.engine.exporter import NMSModel
 
@@ -129,6 +124,16 @@ def _read(exporter: Any) -> Reference:
         floor=float(exporter.args.conf) if embedded else 0.0,
         asleep=tuple(find_asleep(exporter.model)),
     )
+
+
+def layout_of(network: Any) -> Layout:
+    """How to read the first output of a network without embedded NMS: see :class:`Reference`."""
+    head = network.model[-1]
+    if getattr(network, "end2end", False):
+        return "rows"
+    if type(head).__name__ == "RTDETRDecoder":
+        return "query_rows" if hasattr(head, "postprocess") else "queries"
+    return "grid" if network.task in WITH_BOXES else "plain"
 
 
 def find_asleep(network: nn.Module) -> Iterator[str]:
