@@ -13,6 +13,7 @@ import yaml
 from tests.commands import FAST, python, yolo
 from yolo_fine.cli import call
 from yolo_fine.errors import ArgumentError, CheckpointError, MissingFileError
+from yolo_fine.integration.checkpoints import open_checkpoint
 from yolo_fine.surgery.raw_outputs import largest_difference
 from yolo_fine.surgery.seed import seed
 
@@ -186,3 +187,16 @@ def test_mistakes_end_in_one_message(weights, tmp_path, monkeypatch, words, erro
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "yolo11n.pt").read_bytes() == whole
+
+
+def test_a_file_that_only_ultralytics_does_not_find(tmp_path, monkeypatch):
+    """It removes apostrophes from paths, and would then ask the network for the rest."""
+
+    def refuse(file):
+        raise FileNotFoundError(file.replace("'", ""))
+
+    monkeypatch.setattr("ultralytics.YOLO", refuse)
+    file = tmp_path / "it's.pt"
+    file.write_bytes(b"PK")
+    with pytest.raises(CheckpointError, match=r"it's\.pt is there, but Ultralytics can't open it: .*its\.pt"):
+        open_checkpoint(str(file))

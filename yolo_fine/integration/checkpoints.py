@@ -78,6 +78,8 @@ def open_checkpoint(weights: str, argument: str = "weights") -> Any:
     except CheckpointError:
         raise
     except OSError as error:
+        if known:  # it removes apostrophes from paths, for one
+            raise CheckpointError(f"{argument}={weights} is there, but Ultralytics can't open it: {error}") from error
         raise MissingFileError(
             f"{argument}={weights} are not here and can't be downloaded{did_you_mean(file.name, here)}"
         ) from error
