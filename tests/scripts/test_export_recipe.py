@@ -18,7 +18,7 @@ import pytest
 from ultralytics import YOLO
 from ultralytics.utils import ASSETS
 
-from tests.commands import run
+from tests.commands import pythons, run
 from tests.export.conftest import make_checkpoint
 from yolo_fine.cli import call
 from yolo_fine.errors import YoloFineError
@@ -122,8 +122,10 @@ def test_the_part_to_paste_needs_little():
 
 def test_mistakes_end_in_one_line(tmp_path: Path):
     (tmp_path / "cut.pt").write_bytes(b"PK\3\4" + bytes(1000))
-    for words, says in ((("weights=cut.pt",), "truncated"), (("weights=lost.pt",), "lost.pt does not exist")):
-        done = script(tmp_path, *words)
+    asked = {"weights=cut.pt": "truncated", "weights=lost.pt": "lost.pt does not exist"}
+    start = f"import runpy; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    codes = [f"import sys; sys.argv = ['export_onnx.py', {word!r}]\n{start}" for word in asked]
+    for says, done in zip(asked.values(), pythons(codes, tmp_path), strict=True):
         assert done.returncode == 2
         assert says in done.stderr
         assert len(done.stderr.splitlines()) == 1
