@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""TorchScript and OpenVINO files of a model with a block of every kind give what PyTorch gives (YOLO_FINE_ALL=1: alone too)."""
+"""TorchScript and OpenVINO files of a model with a block of every kind give what PyTorch gives.
+
+Each kind alone too with YOLO_FINE_ALL=1.
+"""
 
 from __future__ import annotations
 
