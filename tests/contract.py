@@ -252,7 +252,7 @@ class BlockContract:
                 torch.testing.assert_close(self.run(compiled, x), self.run(module, x), rtol=1e-4, atol=1e-4)
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-    @pytest.mark.parametrize(("dynamic", "opset"), [(False, 17), (True, 17), (True, 18)])
+    @pytest.mark.parametrize(("dynamic", "opset"), [(False, 17), (True, 18), *([(True, 17)] if ALL else [])])
     def test_onnx(self, dynamic: bool, opset: int) -> None:
         onnxruntime = pytest.importorskip("onnxruntime")
         if opset == 17:
