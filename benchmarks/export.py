@@ -2,7 +2,7 @@
 """Exports of every packaged n model: proven equal, their operators, and their latency beside the stock model.
 
     python benchmarks/export.py weights=DIR [models=yolo11,yolo26n-fine] [docs=docs/export_figures.md] [json=FILE]
-        [parts=equal,runtimes,half,latency,accuracy] [data=A.yaml,B.yaml] [trained=A.pt,B.pt] [imgsz=320] [rounds=30]
+        [parts=equal,runtimes,half,latency,accuracy] [data=A.yaml,B.yaml] [trained=A.pt,B.pt] [imgsz=320] [pairs=30]
         [threads=2]
 
 ``DIR`` holds yolov8n*.pt, yolo11n*.pt and yolo26n*.pt. The blocks of the packaged models are woken first
@@ -47,7 +47,7 @@ Figures = dict[str, Any]
 
 def export_figures(
     *, weights: Path, models: str = "", parts: str = "equal,runtimes,half,latency", data: str = "", trained: str = "",
-    imgsz: int = 320, rounds: int = 30, threads: int = 2, docs: Path | None = None, json: Path | None = None,
+    imgsz: int = 320, pairs: int = 30, threads: int = 2, docs: Path | None = None, json: Path | None = None,
 ) -> None:  # fmt: skip
     """Export, prove and time; prints each figure as it comes.
 
@@ -60,7 +60,7 @@ def export_figures(
         trained: Checkpoints for it, one for each of them, named in the table by their file; by default the models with
             the pretrained weights, whose classes the data sets then must have.
         imgsz: Export size of the parts ``equal`` and ``runtimes``.
-        rounds: Rounds of the latency.
+        pairs: Pairs of runs of the latency, of each model and the first of its family that is chosen.
         threads: CPU threads of onnxruntime.
         docs: Write the page of documentation to this file.
         json: Keep the figures in this file, and take over those that it holds.
@@ -102,14 +102,11 @@ def export_figures(
                     keep("half", name, prove(file, imgsz=HALF_SIZE, half=True))
                 for dataset in data.split(",") if "accuracy" in wanted else []:
                     keep("accuracy", f"{name} {Path(dataset).parent.name}", accuracy(file, dataset))
-            if "latency" in wanted and len(files) > 1:
-                measured = measure_latency(list(files.values()), rounds=rounds, threads=threads)
-                for name, latency in zip(files, measured, strict=True):
-                    keep(
-                        "latency",
-                        name,
-                        {**asdict(latency), "load": os.getloadavg()[0], "cores": os.cpu_count(), "threads": threads},
-                    )
+            (_, stock), *others = files.items()
+            for name, file in others if "latency" in wanted else []:
+                measured = measure_latency(stock, file, pairs=pairs, threads=threads)
+                machine = {"load": os.getloadavg()[0], "cores": os.cpu_count(), "threads": threads}
+                keep("latency", name, {**asdict(measured), **machine})
     if docs:
         write_page(docs, figures)
 

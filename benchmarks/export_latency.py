@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Latency of several checkpoints as ONNX files in onnxruntime, each beside the first of them."""
+"""Latency of checkpoints as ONNX files in onnxruntime, each in turn with one and the same other file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import onnxruntime
 from yolo_fine.export.pictures import read_pictures, stack
 from yolo_fine.export.produce import produce
 
-WARM_UP = 3  # rounds
+RUNS = 3  # timed in a row, after one that brings the weights back into the caches; the shortest counts
+PAUSE = 0.02  # seconds before them: the other file's threads go on spinning for a while
 
 
 @dataclass(frozen=True)
@@ -21,59 +22,69 @@ class Latency:
     """Milliseconds a picture.
 
     Attributes:
-        median: Over the rounds.
-        best: The shortest run, which what else the machine does disturbs least.
-        ratio: Median over the rounds of this model / the first model of the round.
-        best_ratio: Of the shortest runs.
-        spread: First and third quartile of the ratios of the rounds.
-        rounds: Number of rounds.
+        median: Over the pairs.
+        stock: The same of the file that it is compared with.
+        ratio: Median over the pairs of the ratio of both.
+        error: Standard error of that ratio.
+        spread: First and third quartile of the ratios of the pairs.
+        pairs: Number of pairs.
     """
 
     median: float
-    best: float
+    stock: float
     ratio: float
-    best_ratio: float
+    error: float
     spread: tuple[float, float]
-    rounds: int
+    pairs: int
 
 
-def measure_latency(checkpoints: list[Path], *, rounds: int, threads: int, imgsz: int = 640) -> list[Latency]:
-    """Export all, then run them in turn: a round is every model once, in rotating order, so that none is favoured.
+def measure_latency(stock: Path, checkpoint: Path, *, pairs: int, threads: int, imgsz: int = 640) -> Latency:
+    """Export both, then run them in turn with onnxruntime's own settings; the first of a pair alternates.
+
+    A machine that changes its pace within seconds slows both of a pair alike.
 
     Args:
-        checkpoints: The first is what the others are compared with.
-        rounds: Rounds that count.
+        stock: What the other is compared with.
+        checkpoint: What is measured.
+        pairs: Pairs of runs.
         threads: CPU threads of onnxruntime.
         imgsz: Height and width, batch 1.
     """
-    sessions = []
-    for checkpoint in checkpoints:
-        file, _ = produce(checkpoint, "onnx", {"imgsz": imgsz})
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads, settings.inter_op_num_threads = threads, 1
-        settings.log_severity_level = 3
-        # Idle threads of one session would burn the cores that the next one needs.
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        sessions.append(onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"]))
-        file.unlink()
     pixels = stack(read_pictures(None), 0, 1, imgsz, imgsz)
-    times = np.zeros((rounds + WARM_UP, len(sessions)))
-    for row in range(len(times)):
-        for place in range(len(sessions)):
-            column = (row + place) % len(sessions)
-            start = time.perf_counter()
-            sessions[column].run(None, {"images": pixels})
-            times[row, column] = (time.perf_counter() - start) * 1000
-    times = times[WARM_UP:]
-    ratios = times / times[:, :1]
-    return [
-        Latency(
-            median=float(np.median(times[:, i])),
-            best=float(times[:, i].min()),
-            ratio=float(np.median(ratios[:, i])),
-            best_ratio=float(times[:, i].min() / times[:, 0].min()),
-            spread=(float(np.quantile(ratios[:, i], 0.25)), float(np.quantile(ratios[:, i], 0.75))),
-            rounds=rounds,
-        )
-        for i in range(len(sessions))
-    ]
+    sessions = [open_session(file, threads, imgsz) for file in (stock, checkpoint)]
+    times = np.zeros((pairs, 2))
+    for row in range(pairs):
+        for column in (0, 1) if row % 2 else (1, 0):
+            times[row, column] = shortest_run(sessions[column], pixels) * 1000
+    ratios = times[:, 1] / times[:, 0]
+    return Latency(
+        median=float(np.median(times[:, 1])),
+        stock=float(np.median(times[:, 0])),
+        ratio=float(np.median(ratios)),
+        error=float(np.sqrt(np.pi / 2) * ratios.std(ddof=1) / np.sqrt(pairs)),
+        spread=(float(np.quantile(ratios, 0.25)), float(np.quantile(ratios, 0.75))),
+        pairs=pairs,
+    )
+
+
+def open_session(checkpoint: Path, threads: int, imgsz: int) -> onnxruntime.InferenceSession:
+    """A static float32 export, loaded."""
+    file, _ = produce(checkpoint, "onnx", {"imgsz": imgsz})
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads, settings.inter_op_num_threads = threads, 1
+    settings.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
+    file.unlink()
+    return session
+
+
+def shortest_run(session: onnxruntime.InferenceSession, pixels: np.ndarray) -> float:
+    """Seconds of the shortest of a few runs in a row."""
+    time.sleep(PAUSE)
+    session.run(None, {"images": pixels})
+    seconds = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        session.run(None, {"images": pixels})
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

@@ -72,12 +72,12 @@ nothing, and remainders within a cell. One block alone is within 0.005 of its la
 LATENCY = """
 ## Latency in onnxruntime
 
-Static ONNX, float32, 640 x 640 pixels, batch 1, {threads} CPU threads. All models of a family run in turn in one
-process, {rounds} rounds. Ratio: median over the rounds of model / stock, and its quartiles; last, the ratio of the
-shortest runs, which is what other work on the machine disturbs least. The machine's load was {load} on {cores} cores.
+Static ONNX, float32, 640 x 640 pixels, batch 1, {threads} CPU threads, onnxruntime's own settings. Each model runs in
+turn with the stock model of its family, {pairs} times; of three runs in a row the shortest counts. Ratio: median over
+the pairs of model / stock, its standard error, and quartiles. The machine's load was {load} on {cores} cores.
 
-| model | ms | ratio | quartiles | shortest runs |
-|---|---|---|---|---|
+| model | ms | stock | ratio | error | quartiles |
+|---|---|---|---|---|---|
 {rows}
 """
 
@@ -172,14 +172,14 @@ def half_rows(models: Figures) -> str:
 def latency_table(models: Figures) -> str:
     """Milliseconds and ratios to the stock model."""
     lines = [
-        f"| {stem(name)} | {entry['median']:.0f} | {entry['ratio']:.3f} "
-        f"| {entry['spread'][0]:.3f} to {entry['spread'][1]:.3f} | {entry['best_ratio']:.3f} |"
+        f"| {stem(name)} | {entry['median']:.0f} | {entry['stock']:.0f} | {entry['ratio']:.3f} | {entry['error']:.3f} "
+        f"| {entry['spread'][0]:.3f} to {entry['spread'][1]:.3f} |"
         for name, entry in models.items()
     ]
     loads = [entry["load"] for entry in models.values()]
     first = next(iter(models.values()))
     return LATENCY.format(
-        rows="\n".join(lines), threads=first["threads"], rounds=first["rounds"], cores=first["cores"],
+        rows="\n".join(lines), threads=first["threads"], pairs=first["pairs"], cores=first["cores"],
         load=f"{min(loads):.1f} to {max(loads):.1f}",
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from ultralytics import YOLO
@@ -16,6 +17,7 @@ from yolo_fine.export import prove
 from yolo_fine.export.onnx_file import read_proof
 from yolo_fine.export.prove import check_file, export_model
 from yolo_fine.export.terminal import format_proof
+from yolo_fine.export.trial import prepare_trial
 from yolo_fine.integration.versions import installed_version
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -148,6 +150,17 @@ def change_weight(file: Path, factor: float) -> None:
     tensor = max(model.graph.initializer, key=lambda one: int(np.prod(one.dims)))
     tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(factor), tensor.name))
     onnx.save(model, str(file))
+
+
+def test_the_pictures_compared_are_those_of_the_data(tiny_data: Path, tmp_path: Path):
+    """Ultralytics' samples, a street and a man, say nothing of a detector for pictures of another kind."""
+    val = [cv2.imread(str(file)) for file in sorted((tiny_data.parent / "images" / "val").iterdir())]
+    compared = prepare_trial(None, str(tiny_data), None, 0).pictures
+    assert len(compared) == len(val) == 4
+    assert all(np.array_equal(one, two) for one, two in zip(compared, val, strict=True))
+    cv2.imwrite(str(tmp_path / "mine.png"), val[0])
+    assert len(prepare_trial(tmp_path, str(tiny_data), None, 0).pictures) == 1  # named ones go first
+    assert len(prepare_trial(None, None, None, 0).pictures) == 2
 
 
 def test_wrong_weights_are_different(grid: Path):

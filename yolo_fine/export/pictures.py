@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +49,7 @@ def read_pictures(folder: Path | None) -> list[np.ndarray]:
 
         files = [Path(ASSETS) / "bus.jpg", Path(ASSETS) / "zidane.jpg"]
     elif folder.is_dir():
-        found = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
-        files = [found[int(index)] for index in np.linspace(0, len(found) - 1, min(MOST, len(found)))]
+        files = evenly_spaced(sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES))
     elif folder.is_file():
         files = [folder]
     else:
@@ -57,6 +57,11 @@ def read_pictures(folder: Path | None) -> list[np.ndarray]:
     if not files:
         raise DataError(f"pictures={folder}: no pictures in this folder ({', '.join(SUFFIXES)})")
     return [read_pixels(file) for file in files]
+
+
+def evenly_spaced(files: Sequence[Path]) -> list[Path]:
+    """At most :data:`MOST` of the files."""
+    return [files[int(index)] for index in np.linspace(0, len(files) - 1, min(MOST, len(files)))]
 
 
 def letterbox(picture: np.ndarray, height: int, width: int) -> Letterbox:

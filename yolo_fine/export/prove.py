@@ -41,7 +41,7 @@ def export_model(
         model: The checkpoint.
         format: An export format of Ultralytics.
         data: Dataset YAML for the AP of both sides, and for the calibration of int8.
-        pictures: Folder of pictures to compare on; by default Ultralytics' two sample pictures.
+        pictures: Folder of pictures to compare on; by default val pictures of ``data``, or else Ultralytics' samples.
         threads: CPU threads of both sides; by default PyTorch's number.
         runs: Pairs of runs for the latency; 0 leaves it out.
         options: Arguments of Ultralytics' export: ``imgsz=640``, ``dynamic=True``, ...

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from yolo_fine import __version__
+from yolo_fine.data.picture_size import read_pixels
 from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.objects import GroundTruth
 from yolo_fine.export.accuracy import Accuracy, categories_of, compare_accuracy
 from yolo_fine.export.compare import compare
 from yolo_fine.export.latency import measure_latency, torch_threads
 from yolo_fine.export.operators import check_operators
-from yolo_fine.export.pictures import read_pictures, stack
+from yolo_fine.export.pictures import evenly_spaced, read_pictures, stack
 from yolo_fine.export.proof import Proof
 from yolo_fine.export.reference import Reference
 from yolo_fine.export.runtimes import Runtime
@@ -101,7 +102,7 @@ def prepare_trial(pictures: Path | None, data: str | None, threads: int | None, 
     """Read everything that a trial needs.
 
     Args:
-        pictures: Folder of pictures; None = Ultralytics' two samples.
+        pictures: Folder of pictures; None = some val pictures of ``data``, or else Ultralytics' two samples.
         data: Dataset YAML for the AP of both sides, or None.
         threads: CPU threads; None = PyTorch's number.
         runs: Pairs of runs for the latency.
@@ -119,7 +120,11 @@ def prepare_trial(pictures: Path | None, data: str | None, threads: int | None, 
     if runs < 0:
         raise ArgumentError(f"runs={runs}: pairs of runs for the latency, or 0 to leave it out")
     truth = read_split(data, "val") if data is not None else None
-    return Trial(read_pictures(pictures), data, truth, threads or torch.get_num_threads(), runs)
+    if pictures is None and truth is not None and truth.files:
+        compared = [read_pixels(file) for file in evenly_spaced(truth.files)]
+    else:
+        compared = read_pictures(pictures)
+    return Trial(compared, data, truth, threads or torch.get_num_threads(), runs)
 
 
 def versions() -> dict[str, str]:

@@ -12,13 +12,14 @@ from yolo_fine.integration.versions import installed_version
 
 def stock_layer(name: str) -> type | None:
     """The layer class that the stock parser finds under a module name, or None: nothing there, or no layer."""
-    import torchvision  # type: ignore[import-untyped]
     from torch import nn
     from ultralytics.nn import tasks
 
     if name.startswith("nn."):
         found = getattr(nn, name[3:], None)
     elif name.startswith("torchvision.ops."):
+        import torchvision  # type: ignore[import-untyped]  # here, because it takes its time
+
         found = getattr(torchvision.ops, name[16:], None)
     else:
         found = getattr(tasks, name, None)
