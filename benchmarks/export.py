@@ -101,7 +101,7 @@ def export_figures(
                 if "half" in wanted:
                     keep("half", name, prove(file, imgsz=HALF_SIZE, half=True))
                 for dataset in data.split(",") if "accuracy" in wanted else []:
-                    keep("accuracy", f"{name} {Path(dataset).parent.name}", accuracy(file, dataset))
+                    keep("accuracy", f"{Path(name).stem} {Path(dataset).parent.name}", accuracy(file, dataset))
             (_, stock), *others = files.items()
             for name, file in others if "latency" in wanted else []:
                 measured = measure_latency(stock, file, pairs=pairs, threads=threads)

@@ -99,8 +99,8 @@ def _suppress(rows: np.ndarray, iou: float) -> np.ndarray:
 
 
 def agree(
-    expected: np.ndarray, got: np.ndarray, *, iou: float, slack: float, conf: float = CONFIDENCE,
-    floor: float = CONFIDENCE,
+    expected: np.ndarray, got: np.ndarray, *, iou: float, slack: float, confidence: float | None = None,
+    conf: float = CONFIDENCE, floor: float = CONFIDENCE,
 ) -> Agreement:  # fmt: skip
     """Match the boxes of one picture, those of higher confidence first.
 
@@ -109,6 +109,7 @@ def agree(
         got: Boxes of the file, likewise.
         iou: Least overlap of counterparts.
         slack: How far a score may be off: a box that is nearer to ``floor`` may be on one side only.
+        confidence: Largest difference of the confidences of counterparts; None = any.
         conf: The boxes that count have this confidence; those below are counterparts only.
         floor: Where both lists end.
     """
@@ -120,7 +121,10 @@ def agree(
     taken = np.zeros(len(got), dtype=bool)
     result = Agreement(boxes=int((expected[:, 4] >= conf).sum()))
     for index, box in enumerate(expected):
-        fits = np.where(taken | (got[:, 5] != box[5]), 0.0, overlap[index])
+        is_other = taken | (got[:, 5] != box[5])
+        if confidence is not None:
+            is_other |= abs(got[:, 4] - box[4]) > confidence
+        fits = np.where(is_other, 0.0, overlap[index])
         best = int(fits.argmax()) if len(fits) else -1
         if best >= 0 and fits[best] >= iou:
             taken[best] = True

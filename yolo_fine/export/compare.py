@@ -85,8 +85,7 @@ def compare(
         "verdict": verdict, "reasons": failures + (not_close or not_equal), "cases": cases, "groups": groups,
         "notes": notes, "accuracy": accuracy, "boxes": strict if reference.layout != "plain" else None,
         "boxes_close": loose if reference.layout != "plain" else None,
-        "boxes_equal": None if reference.layout == "plain"
-        else not failures and strict.share == 1 and strict.max_conf_diff <= (EQUAL.confidence or 0),
+        "boxes_equal": None if reference.layout == "plain" else not failures and strict.share == 1,
         **({} if not errors else worst),
     }  # fmt: skip
 
@@ -124,7 +123,9 @@ def _compare_shape(
             ]
             for one, two in zip(*sides, strict=True):
                 floor = max(reference.floor, CONFIDENCE - limits.slack)
-                agreement = agree(one, two, iou=limits.iou, slack=limits.slack, floor=floor)
+                agreement = agree(
+                    one, two, iou=limits.iou, slack=limits.slack, confidence=limits.confidence, floor=floor
+                )
                 total.add(agreement)
                 if limits is EQUAL:
                     here.add(agreement)
