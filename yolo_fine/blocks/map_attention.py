@@ -22,8 +22,8 @@ class MapAttention(nn.Module):
     state per head, no softmax, no denominator; a norm over the d values of each head takes the place of a scale.
     ``softmax``: the usual scaled dot product.
 
-    Channels stay the second axis throughout: projections are 1x1 convolutions, which onnxruntime computes in half the
-    time of the same matrix product over a list of tokens, and no axes are swapped.
+    Channels stay the second axis throughout: projections are 1x1 convolutions, which onnxruntime computes faster than
+    the same matrix product over a list of tokens, and no axes are swapped.
 
     Args:
         dim: Channels C of both maps; queries, keys and values have C channels.
