@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from ultralytics import YOLO
 
-from yolo_fine.integration.weights import transfer
+from yolo_fine.integration.transfer.weights import transfer
 
 ASLEEP = 0.01  # a parameter of a block whose values are all below this has hardly an effect
 

@@ -28,12 +28,12 @@ from export_latency import measure_latency
 from export_page import write_page
 from transfer import families, pretrained
 
+from yolo_fine.cli.recipes import run_script
 from yolo_fine.errors import ArgumentError, YoloFineError
-from yolo_fine.export.proof import Proof
-from yolo_fine.export.prove import export_model
-from yolo_fine.registry import did_you_mean
-from yolo_fine.results import write_json
-from yolo_fine.training import run_script
+from yolo_fine.exporter.proof.proof import Proof
+from yolo_fine.exporter.prove import export_model
+from yolo_fine.utils.files import write_json
+from yolo_fine.utils.hints import did_you_mean
 
 PARTS = ("equal", "runtimes", "half", "latency", "accuracy")
 ONNX_FILES = {

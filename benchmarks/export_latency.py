@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from yolo_fine.export.pictures import read_pictures, stack
-from yolo_fine.export.produce import produce
+from yolo_fine.exporter.produce import produce
+from yolo_fine.exporter.proof.images import read_pictures, stack
 
 RUNS = 3  # timed in a row, after one that brings the weights back into the caches; the shortest counts
 PAUSE = 0.02  # seconds before them: the other file's threads go on spinning for a while

@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.results import write_text
+from yolo_fine.utils.files import write_text
 
 Figures = dict[str, Any]
 
 PAGE = """# Exports in figures
 
 Every packaged model at scale n, filled with pretrained weights, its blocks woken (at init most of them change nothing,
-and a wrong export would pass), exported and compared with PyTorch by `yolo_fine.export`: [export.md](export.md).
+and a wrong export would pass), exported and compared with PyTorch by `yolo_fine.exporter`: [export.md](export.md).
 Made by `python benchmarks/export.py`; {versions}.
 """
 

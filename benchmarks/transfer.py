@@ -24,16 +24,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from transfer_page import write_page
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 
+from yolo_fine.cli.recipes import run_script
+from yolo_fine.composer.compose import compose_text
 from yolo_fine.errors import MissingFileError
 from yolo_fine.integration.checkpoints import read_weights
 from yolo_fine.integration.model_files import packaged_files
-from yolo_fine.integration.pairing import Pairing, pair
-from yolo_fine.integration.transfer_report import TransferReport
-from yolo_fine.integration.weights import compare, transfer
-from yolo_fine.results import write_json
-from yolo_fine.surgery.compose import compose_text
-from yolo_fine.surgery.raw_outputs import largest_difference
-from yolo_fine.training import run_script
+from yolo_fine.integration.transfer.pairing import Pairing, pair
+from yolo_fine.integration.transfer.raw_outputs import largest_difference
+from yolo_fine.integration.transfer.transfer_report import TransferReport
+from yolo_fine.integration.transfer.weights import compare, transfer
+from yolo_fine.utils.files import write_json
 
 
 @dataclass(frozen=True)

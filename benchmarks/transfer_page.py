@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.results import write_text
+from yolo_fine.utils.files import write_text
 
 PAGE = """# Pretrained weights
 
 Stock Ultralytics matches pretrained tensors by layer number, so everything behind an inserted row starts untrained.
 With yolo_fine, layers are paired in order so that the most parameters find a place of their shape
-(`yolo_fine/integration/pairing.py`), the branches of the head by stride, and one line says what arrived:
+(`yolo_fine/integration/transfer/pairing.py`), the branches of the head by stride, and one line says what arrived:
 
 ```text
 yolo_fine: {line}

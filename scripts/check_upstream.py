@@ -28,7 +28,7 @@ OLD_NUMPY = ("numpy==2.1.1",)
 HEADER = """# Ultralytics releases
 
 yolo_fine depends on a few internals of Ultralytics, each written down as a check in
-`yolo_fine/integration/upstream.py` (`yolo-fine doctor` runs them). The tests of the integration and of compose, lint
+`yolo_fine/integration/assumptions.py` (`yolo-fine doctor` runs them). The tests of the integration and of compose, lint
 and seed ran on these releases:
 
 | Ultralytics | passed | failed | skipped | seconds |

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yolo_fine.evaluation.coco import evaluate_coco
-from yolo_fine.evaluation.detector import open_detector
-from yolo_fine.evaluation.predict import predict_whole
+from yolo_fine.cli.recipes import run_script
+from yolo_fine.evaluation.coco.score import evaluate_coco
+from yolo_fine.evaluation.predict.detector import open_detector
+from yolo_fine.evaluation.predict.sliced import predict_sliced
+from yolo_fine.evaluation.predict.whole import predict_whole
 from yolo_fine.evaluation.sizes import parse_sizes
-from yolo_fine.evaluation.slicing import predict_sliced
-from yolo_fine.evaluation.visdrone import evaluate_visdrone
-from yolo_fine.evaluation.visdrone_files import read_annotations, write_detections
-from yolo_fine.results import write_json
-from yolo_fine.training import run_script
+from yolo_fine.evaluation.visdrone.score import evaluate_visdrone
+from yolo_fine.formats.visdrone_files import read_annotations, write_detections
+from yolo_fine.utils.files import write_json
 
 
 def evaluate(

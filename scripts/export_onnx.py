@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from yolo_fine.training import run_script
+from yolo_fine.cli.recipes import run_script
 
 
 def detect(session: Any, picture: np.ndarray, conf: float = 0.25, iou: float = 0.7) -> np.ndarray:
@@ -81,10 +81,10 @@ def export(
         conf: Least confidence of its boxes.
         json: Write the proof to this file.
     """
-    from yolo_fine.data.picture_size import read_pixels
-    from yolo_fine.export.prove import export_model
-    from yolo_fine.export.terminal import format_proof
-    from yolo_fine.results import write_json
+    from yolo_fine.exporter.proof.terminal import format_proof
+    from yolo_fine.exporter.prove import export_model
+    from yolo_fine.utils.files import write_json
+    from yolo_fine.utils.images import read_pixels
 
     options = {"imgsz": imgsz, "dynamic": dynamic, "half": half, "simplify": simplify, "opset": opset, "nms": nms}
     proof = export_model(str(weights), "onnx", **options)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from yolo_fine.surgery.compose import recompose
+from yolo_fine.composer.compose import recompose
 
 MODELS = Path(__file__).resolve().parents[1] / "cfg" / "models"
 

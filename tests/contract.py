@@ -29,8 +29,9 @@ from ultralytics.nn.modules import Conv
 from ultralytics.utils.torch_utils import fuse_conv_and_bn
 
 from tests.extent import ALL, TRACED_BACKWARDS
+from yolo_fine.catalog import get_block
 from yolo_fine.errors import BlockArgumentError
-from yolo_fine.registry import BlockSpec, get_block
+from yolo_fine.registry import BlockSpec
 
 Maps = list[Tensor]
 

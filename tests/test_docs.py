@@ -13,7 +13,7 @@ import yaml
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 
 from yolo_fine import list_blocks
-from yolo_fine.cli import VERBS
+from yolo_fine.cli.command import VERBS
 from yolo_fine.errors import UnknownBlockError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,8 +10,8 @@ import pytest
 
 from tests.commands import python, yolo
 from yolo_fine import block, get_block, list_blocks
-from yolo_fine.arguments import convert
 from yolo_fine.errors import BlockArgumentError, BlockRegistrationError, UnknownBlockError
+from yolo_fine.utils.arguments import convert
 
 
 class Plain:

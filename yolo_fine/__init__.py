@@ -5,32 +5,34 @@ Importing this package is cheap (no torch, no Ultralytics) and arms the integrat
 the registered blocks. Everything else is loaded when it is first used.
 """
 
-from yolo_fine.integration.startup import enable
+import importlib
+
+from yolo_fine._version import __version__
+from yolo_fine.import_hook import enable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from yolo_fine.catalog import get_block, list_blocks
     from yolo_fine.evaluation.run import evaluate
-    from yolo_fine.integration.transfer_report import transfer_report
-    from yolo_fine.registry import BlockSpec, block, get_block, list_blocks
+    from yolo_fine.integration.transfer.transfer_report import transfer_report
+    from yolo_fine.registry import BlockSpec, block
 
-__version__ = "0.1.0"
 __all__ = ["BlockSpec", "__version__", "block", "enable", "evaluate", "get_block", "list_blocks", "transfer_report"]
+
+_PLACES = {
+    "BlockSpec": "yolo_fine.registry",
+    "block": "yolo_fine.registry",
+    "evaluate": "yolo_fine.evaluation.run",
+    "get_block": "yolo_fine.catalog",
+    "list_blocks": "yolo_fine.catalog",
+    "transfer_report": "yolo_fine.integration.transfer.transfer_report",
+}
 
 enable()
 
 
 def __getattr__(name: str) -> object:
     """Load the other names when they are first asked for."""
-    if name == "evaluate":
-        from yolo_fine.evaluation.run import evaluate
-
-        return evaluate
-    if name == "transfer_report":
-        from yolo_fine.integration.transfer_report import transfer_report
-
-        return transfer_report
-    if name in __all__:
-        from yolo_fine import registry
-
-        return getattr(registry, name)
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'yolo_fine' has no attribute '{name}'")

@@ -13,27 +13,21 @@ row's arguments, whose types and defaults are read off the annotations. This fil
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import importlib.metadata
 import inspect
 import typing
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from yolo_fine.arguments import bind_arguments, type_name
-from yolo_fine.errors import BlockArgumentError, BlockRegistrationError, UnknownBlockError
+from yolo_fine.errors import BlockArgumentError, BlockRegistrationError
+from yolo_fine.utils.arguments import bind_arguments, type_name
 
-ENTRY_POINT_GROUP = "yolo_fine.blocks"
 KINDS = ("fuse", "upsample", "refine", "context", "conv")
 ORIGINS = ("paper", "reconstruction", "adaptation")
 
-_blocks: dict[str, BlockSpec] = {}
+registered: dict[str, BlockSpec] = {}
 _name_checks: list[Callable[[str], str | None]] = []
-_loaded = False
 
 
 @dataclass(frozen=True)
@@ -183,44 +177,6 @@ def block(
     return register
 
 
-def get_block(name: str) -> BlockSpec:
-    """Return the block of that name.
-
-    Raises:
-        UnknownBlockError: No such block; the message names the nearest ones.
-    """
-    load_blocks()
-    if name not in _blocks:
-        raise UnknownBlockError(f"unknown block '{name}'{did_you_mean(name, _blocks)}")
-    return _blocks[name]
-
-
-def list_blocks(kind: str | None = None) -> list[BlockSpec]:
-    """All registered blocks by name, or those of one kind."""
-    load_blocks()
-    return [_blocks[name] for name in sorted(_blocks) if kind in (None, _blocks[name].kind)]
-
-
-def find_block(name: object) -> BlockSpec | None:
-    """The block of that name, or None. Anything that is not a string is no block."""
-    load_blocks()
-    return _blocks.get(name) if isinstance(name, str) else None
-
-
-def load_blocks() -> None:
-    """Import the packaged blocks and every package of the entry-point group ``yolo_fine.blocks``, once."""
-    global _loaded  # noqa: PLW0603
-    if _loaded:
-        return
-    _loaded = True
-    importlib.import_module("yolo_fine.blocks")
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            entry.load()
-        except Exception as error:  # a broken third-party package must not take every other model down
-            warnings.warn(f"yolo_fine: the blocks of '{entry.value}' could not be loaded: {error}", stacklevel=2)
-
-
 def refuse_names(check: Callable[[str], str | None]) -> None:
     """Let ``check`` veto block names: it returns the reason why a name can't be used, or None."""
     _name_checks.append(check)
@@ -229,13 +185,6 @@ def refuse_names(check: Callable[[str], str | None]) -> None:
 def why_refused(name: str) -> str | None:
     """The reason why ``name`` can't be a block's name, or None."""
     return next((reason for check in _name_checks if (reason := check(name))), None)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``"; did you mean A or B?"`` for the nearest known names, or an empty string."""
-    by_case = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.65)
-    return f"; did you mean {' or '.join(by_case[match] for match in near)}?" if near else ""
 
 
 def _add(spec: BlockSpec) -> None:
@@ -255,7 +204,7 @@ def _add(spec: BlockSpec) -> None:
         raise BlockRegistrationError(f"{where}: strides {spec.strides} do not fit inputs {spec.inputs!r}")
     if reason := why_refused(spec.name):
         raise BlockRegistrationError(f"block name '{spec.name}' of {where} is refused: {reason}")
-    other = _blocks.get(spec.name)
+    other = registered.get(spec.name)
     if other is not None and (other.cls.__module__, other.cls.__qualname__) != (
         spec.cls.__module__,
         spec.cls.__qualname__,
@@ -264,4 +213,4 @@ def _add(spec: BlockSpec) -> None:
             f"block name '{spec.name}' is declared twice: by {other.cls.__module__}.{other.cls.__qualname__} "
             f"and by {where}; give one of them another name with @block(name=...)"
         )
-    _blocks[spec.name] = spec
+    registered[spec.name] = spec

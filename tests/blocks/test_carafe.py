@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from tests.contract import BlockContract, Maps
 from yolo_fine.blocks import CARAFE
-from yolo_fine.blocks.reassembly import reassemble
+from yolo_fine.layers.reassembly import reassemble
 
 
 class TestCARAFE(BlockContract):

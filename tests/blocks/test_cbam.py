@@ -12,7 +12,7 @@ from ultralytics.nn import tasks
 
 from tests.contract import BlockContract
 from yolo_fine.blocks import CBAM
-from yolo_fine.integration.parser import is_stock_name
+from yolo_fine.integration.parsing.parser import is_stock_name
 
 
 class TestCBAM(BlockContract):

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from tests.contract import BlockContract, Maps
 from yolo_fine.blocks import FINE, FINEConcat
-from yolo_fine.blocks.pooling import pool
-from yolo_fine.blocks.positions import sincos_2d
+from yolo_fine.catalog import get_block
 from yolo_fine.errors import BlockArgumentError
-from yolo_fine.registry import get_block
+from yolo_fine.layers.pooling import pool
+from yolo_fine.layers.positions import sincos_2d
 
 WRONG = [
     ((48, 32), {"stride": 3}, "stride"),

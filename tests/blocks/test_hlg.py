@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.contract import BlockContract
 from yolo_fine.blocks import HLG
-from yolo_fine.blocks.windows import from_windows, pad_to_multiple, real_cells, to_windows
+from yolo_fine.layers.windows import from_windows, pad_to_multiple, real_cells, to_windows
 
 
 class TestHLG(BlockContract):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from tests.contract import BlockContract, Maps
 from yolo_fine.blocks import LDAAQU
-from yolo_fine.blocks.sampling import Places, sample, weighted_sample
+from yolo_fine.layers.sampling import Places, sample, weighted_sample
 
 BEHIND_ZEROS = {"offset_depthwise.weight", "offset_norm.weight", "offset_norm.bias"}
 

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from tests.contract import BlockContract
 from yolo_fine.blocks import LSCM
-from yolo_fine.blocks.cell_gates import PositionGate
-from yolo_fine.blocks.pooling import pool_to_grid
+from yolo_fine.layers.cell_gates import PositionGate
+from yolo_fine.layers.pooling import pool_to_grid
 
 
 class TestLSCM(BlockContract):

@@ -14,7 +14,7 @@ from tests.blocks.golden import golden_names
 from tests.contract import BlockContract
 from yolo_fine.blocks import NCB, NTB
 from yolo_fine.blocks.nextvit import round_to_32
-from yolo_fine.registry import get_block
+from yolo_fine.catalog import get_block
 
 
 class NextViTContract(BlockContract):

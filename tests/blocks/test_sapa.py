@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from tests.contract import BlockContract, Maps
 from yolo_fine.blocks import SAPA
-from yolo_fine.blocks.reassembly import similarities
 from yolo_fine.errors import BlockArgumentError
+from yolo_fine.layers.reassembly import similarities
 
 
 class TestSAPA(BlockContract):

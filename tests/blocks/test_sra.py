@@ -9,7 +9,7 @@ import torch
 
 from tests.contract import BlockContract
 from yolo_fine.blocks import SRA
-from yolo_fine.registry import get_block
+from yolo_fine.catalog import get_block
 
 
 class TestSRA(BlockContract):

@@ -11,7 +11,7 @@ import torch
 
 from yolo_fine import __version__
 from yolo_fine.evaluation.manifest import build_manifest, file_hash
-from yolo_fine.evaluation.objects import GroundTruth
+from yolo_fine.formats.objects import GroundTruth
 
 
 def truth(side: float = 8.0) -> GroundTruth:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import yolo_fine
-from tests.evaluation.conftest import Dataset
+from tests.fixtures.visdrone_dataset import Dataset
 from yolo_fine.cli import main
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError
 from yolo_fine.evaluation import run as run_module

@@ -19,8 +19,8 @@ from ultralytics import YOLO
 from ultralytics.utils import ASSETS
 
 from tests.commands import pythons, run
-from tests.export.conftest import make_checkpoint
-from yolo_fine.cli import call
+from tests.fixtures.checkpoints import make_checkpoint
+from yolo_fine.cli.words import call
 from yolo_fine.errors import YoloFineError
 from yolo_fine.integration.versions import installed_version
 
@@ -103,7 +103,7 @@ def test_the_command(checkpoint: Path, tmp_path: Path):
 
 
 def test_a_file_that_differs_ends_with_1(recipe: ModuleType, checkpoint: Path, tmp_path: Path, monkeypatch):
-    from tests.export.test_prove import spoil
+    from tests.exporter.test_prove import spoil
 
     weights = Path(shutil.copy(checkpoint, tmp_path))
     spoil(monkeypatch)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require_gain, require_positive, require_positive_number
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.layers.checks import require_gain, require_positive, require_positive_number
+from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 
 SLOPE = 0.2  # of every LeakyReLU

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require_gain, require_positive, require_positive_number
-from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
-from yolo_fine.blocks.gain import ResidualGain, lerp
-from yolo_fine.blocks.ms_cam import MultiScaleChannelAttention
+from yolo_fine.layers.checks import require_gain, require_positive, require_positive_number
+from yolo_fine.layers.equal_maps import projection, require_equal_sizes
+from yolo_fine.layers.gain import ResidualGain, lerp
+from yolo_fine.layers.scale_attention import MultiScaleChannelAttention
 from yolo_fine.registry import block
 
 PAPER = "https://arxiv.org/abs/2009.14082"

@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require_gain, require_positive
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.layers.checks import require_gain, require_positive
+from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 
 

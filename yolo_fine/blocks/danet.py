@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require_gain, require_positive
+from yolo_fine.layers.checks import require_gain, require_positive
 from yolo_fine.registry import block
 
 PAPER = "https://arxiv.org/abs/1809.02983"

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import largest_divisor, require_divisor, require_gain, require_odd
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.layers.checks import largest_divisor, require_divisor, require_gain, require_odd
+from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 
 

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
 from yolo_fine.blocks.cbam import CBAM
-from yolo_fine.blocks.checks import doubles, halves, require, require_gain, require_rates, require_sizes
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.layers.checks import doubles, halves, require, require_gain, require_rates, require_sizes
+from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 
 PAPER = "https://arxiv.org/abs/2212.02809"

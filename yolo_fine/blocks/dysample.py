@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import (
+from yolo_fine.layers.checks import (
     largest_divisor,
     require,
     require_choice,
@@ -17,8 +17,8 @@ from yolo_fine.blocks.checks import (
     require_gain,
     require_scale,
 )
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.sampling import Places, sample, split_places
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.sampling import Places, sample, split_places
 from yolo_fine.registry import block
 
 

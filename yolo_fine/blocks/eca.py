@@ -7,9 +7,9 @@ import math
 
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require_gain, require_odd
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.gates import gated
+from yolo_fine.layers.checks import require_gain, require_odd
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.gates import gated
 from yolo_fine.registry import block
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import largest_divisor, require_divisor, require_gain
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.layers.checks import largest_divisor, require_divisor, require_gain
+from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import (
+from yolo_fine.layers.checks import (
     halves,
     is_number,
     largest_divisor,
@@ -21,18 +21,14 @@ from yolo_fine.blocks.checks import (
     require_gain,
     require_sizes,
 )
-from yolo_fine.blocks.map_attention import MapAttention
-from yolo_fine.blocks.norms import ChannelLayerNorm
-from yolo_fine.blocks.pooling import pool
-from yolo_fine.blocks.positions import sincos_2d
+from yolo_fine.layers.map_attention import MapAttention
+from yolo_fine.layers.norms import ChannelLayerNorm
+from yolo_fine.layers.places import tokens_of_the_coarsest_map
+from yolo_fine.layers.pooling import pool
+from yolo_fine.layers.positions import sincos_2d
 from yolo_fine.registry import block
 
 PAPER = "https://arxiv.org/abs/2606.14005"
-
-
-def tokens_of_the_coarsest_map(depth: int) -> list[int]:
-    """The row's ``stride`` where the fine map lies ``depth`` levels below the coarsest lateral: 1, 2, then 4."""
-    return [2 ** min(depth, 2)]
 
 
 @block(

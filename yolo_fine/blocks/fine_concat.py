@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require_sizes
-from yolo_fine.blocks.fine import FINE, PAPER, tokens_of_the_coarsest_map
-from yolo_fine.blocks.pooling import pool
+from yolo_fine.blocks.fine import FINE, PAPER
+from yolo_fine.layers.checks import require_sizes
+from yolo_fine.layers.places import tokens_of_the_coarsest_map
+from yolo_fine.layers.pooling import pool
 from yolo_fine.registry import block
 
 

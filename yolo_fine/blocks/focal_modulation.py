@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require_gain, require_odd, require_positive
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.norms import ChannelLayerNorm
+from yolo_fine.layers.checks import require_gain, require_odd, require_positive
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.registry import block
 
 

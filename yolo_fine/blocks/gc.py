@@ -6,8 +6,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import is_number, require, require_gain
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.layers.checks import is_number, require, require_gain
+from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 
 

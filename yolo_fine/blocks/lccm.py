@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.cell_gates import ChannelGate, PositionGate, check_gates
-from yolo_fine.blocks.checks import doubles, require_sizes
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.pooling import pool_to_grid
+from yolo_fine.layers.cell_gates import ChannelGate, PositionGate, check_gates
+from yolo_fine.layers.checks import doubles, require_sizes
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.pooling import pool_to_grid
 from yolo_fine.registry import block
 
 PAPER = "https://arxiv.org/abs/2209.13933"

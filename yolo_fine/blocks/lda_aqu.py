@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import (
+from yolo_fine.layers.checks import (
     require_choice,
     require_divisor,
     require_gain,
@@ -17,9 +17,9 @@ from yolo_fine.blocks.checks import (
     require_positive_number,
     require_scale,
 )
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.norms import ChannelLayerNorm
-from yolo_fine.blocks.sampling import Places, sample, split_places, weighted_sample
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.norms import ChannelLayerNorm
+from yolo_fine.layers.sampling import Places, sample, split_places, weighted_sample
 from yolo_fine.registry import block
 
 

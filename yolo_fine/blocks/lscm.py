@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from yolo_fine.blocks.cell_gates import ChannelGate, PositionGate, check_gates
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.pooling import pool_to_grid
+from yolo_fine.layers.cell_gates import ChannelGate, PositionGate, check_gates
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.pooling import pool_to_grid
 from yolo_fine.registry import block
 
 
@@ -24,7 +24,7 @@ class LSCM(nn.Module):
     3. ``s = σ(Σ_cells w·⟨key, V x⟩ + b)`` at every position.
 
     The authors pool with a window that is fixed by one input size; ours is the same for that size and follows the map
-    (see :func:`yolo_fine.blocks.pooling.pool_to_grid`), in ONNX too. In step 3 the cells are summed and V is applied
+    (see :func:`yolo_fine.layers.pooling.pool_to_grid`), in ONNX too. In step 3 the cells are summed and V is applied
     before the map is touched, which is exact and m times cheaper.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(LSCM(x) - x)``. ``gain=None`` is the

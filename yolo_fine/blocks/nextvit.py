@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain, require_positive
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.sra import cells_of_the_coarsest_map
-from yolo_fine.blocks.token_attention import TokenAttention
+from yolo_fine.layers.checks import largest_divisor, require, require_divisor, require_gain, require_positive
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.places import cells_of_the_coarsest_map
+from yolo_fine.layers.token_attention import TokenAttention
 from yolo_fine.registry import block
 
 PAPER = "https://arxiv.org/abs/2207.05501"

@@ -6,10 +6,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import largest_divisor, require, require_divisor, require_gain, require_positive
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.positions import sincos_2d
-from yolo_fine.blocks.token_attention import TokenAttention
+from yolo_fine.layers.checks import largest_divisor, require, require_divisor, require_gain, require_positive
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.positions import sincos_2d
+from yolo_fine.layers.token_attention import TokenAttention
 from yolo_fine.registry import block
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks.checks import is_number, require, require_gain
-from yolo_fine.blocks.gain import ResidualGain
+from yolo_fine.layers.checks import is_number, require, require_gain
+from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import doubles, require_gain, require_odd, require_positive, require_sizes
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.reassembly import fine_cells, reassemble, similarities
+from yolo_fine.layers.checks import doubles, require_gain, require_odd, require_positive, require_sizes
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.reassembly import fine_cells, reassemble, similarities
 from yolo_fine.registry import block
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require_gain, require_positive
-from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.pooled_conv import PooledConv
+from yolo_fine.layers.checks import require_gain, require_positive
+from yolo_fine.layers.equal_maps import projection, require_equal_sizes
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.pooled_conv import PooledConv
 from yolo_fine.registry import block
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks.checks import require_gain, require_positive
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.gates import gated
+from yolo_fine.layers.checks import require_gain, require_positive
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.gates import gated
 from yolo_fine.registry import block
 
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import largest_divisor, require_divisor, require_gain, require_positive
-from yolo_fine.blocks.gain import ResidualGain
-from yolo_fine.blocks.token_attention import TokenAttention
-from yolo_fine.blocks.windows import pad_to_multiple
+from yolo_fine.layers.checks import largest_divisor, require_divisor, require_gain, require_positive
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.places import cells_of_the_coarsest_map
+from yolo_fine.layers.token_attention import TokenAttention
+from yolo_fine.layers.windows import pad_to_multiple
 from yolo_fine.registry import block
-
-
-def cells_of_the_coarsest_map(depth: int) -> list[int]:
-    """The row's ``sr`` where the map lies ``depth`` levels below the coarsest lateral: 1, 2, 4, then 8."""
-    return [2 ** min(depth, 3)]
 
 
 @block(

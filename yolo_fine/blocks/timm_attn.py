@@ -8,10 +8,11 @@ import importlib.util
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require, require_gain
-from yolo_fine.blocks.gain import ResidualGain
 from yolo_fine.errors import BlockArgumentError
-from yolo_fine.registry import block, did_you_mean
+from yolo_fine.layers.checks import require, require_gain
+from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.registry import block
+from yolo_fine.utils.hints import did_you_mean
 
 
 @block(

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.checks import require_choice
-from yolo_fine.blocks.equal_maps import projection, require_equal_sizes
+from yolo_fine.layers.checks import require_choice
+from yolo_fine.layers.equal_maps import projection, require_equal_sizes
 from yolo_fine.registry import block
 
 

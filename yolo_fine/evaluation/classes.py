@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 
 from yolo_fine.errors import DataError
-from yolo_fine.registry import did_you_mean
+from yolo_fine.utils.hints import did_you_mean
 
 SAYS_NOTHING = re.compile(r"(class|cls)?\d+")
 SHOWN = 8  # names listed in a message

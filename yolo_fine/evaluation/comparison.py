@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import DataError, MissingFileError
-from yolo_fine.evaluation.coco_files import read_results
-from yolo_fine.evaluation.evaluation import SCHEMA
 from yolo_fine.evaluation.folder import DETECTIONS, EVALUATION
-from yolo_fine.evaluation.objects import Detections, GroundTruth
+from yolo_fine.evaluation.result import SCHEMA
+from yolo_fine.formats.coco_files import read_results
+from yolo_fine.formats.objects import Detections, GroundTruth
 
 
 def read_manifest(file: Path) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from yolo_fine.data.fingerprint import data_fingerprint
 from yolo_fine.errors import ArgumentError
-from yolo_fine.evaluation.objects import GroundTruth
+from yolo_fine.formats.fingerprint import data_fingerprint
+from yolo_fine.formats.objects import GroundTruth
 
 PACKAGES = ("yolo-fine", "ultralytics", "torch", "torchvision", "hotcoco", "numpy", "opencv-python", "sahi")
 # What must be the same in two evaluations before their figures may be compared: path in the manifest -> how to say it.

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yolo_fine.evaluation.coco import CocoScore, evaluate_coco
-from yolo_fine.evaluation.coco_intervals import bootstrap_coco, compare_coco
+from yolo_fine.evaluation.coco.intervals import bootstrap_coco, compare_coco
+from yolo_fine.evaluation.coco.score import CocoScore, evaluate_coco
 from yolo_fine.evaluation.comparison import in_words, is_beyond_noise
-from yolo_fine.evaluation.evaluation import Figure
-from yolo_fine.evaluation.objects import Detections, GroundTruth
+from yolo_fine.evaluation.result import Figure
 from yolo_fine.evaluation.sizes import Bin
-from yolo_fine.evaluation.visdrone import VisDroneScore, evaluate_visdrone
-from yolo_fine.evaluation.visdrone_intervals import bootstrap_visdrone, compare_visdrone
-from yolo_fine.progress import progress_line
+from yolo_fine.evaluation.visdrone.intervals import bootstrap_visdrone, compare_visdrone
+from yolo_fine.evaluation.visdrone.score import VisDroneScore, evaluate_visdrone
+from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.utils.progress import progress_line
 
 
 @dataclass(frozen=True)

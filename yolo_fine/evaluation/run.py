@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from yolo_fine.errors import ArgumentError, DataError
-from yolo_fine.evaluation.coco_files import write_results
 from yolo_fine.evaluation.comparison import read_compared_detections, read_manifest
-from yolo_fine.evaluation.detector import open_detector
-from yolo_fine.evaluation.evaluation import Evaluation
 from yolo_fine.evaluation.folder import DETECTIONS, EVALUATION, REPORT, fresh_folder
 from yolo_fine.evaluation.manifest import build_manifest, check_comparable
 from yolo_fine.evaluation.measure import compare as compare_measured
 from yolo_fine.evaluation.measure import intervals, measure
-from yolo_fine.evaluation.predict import Predictions, predict_whole
+from yolo_fine.evaluation.predict.detector import open_detector
+from yolo_fine.evaluation.predict.sliced import predict_sliced
+from yolo_fine.evaluation.predict.whole import Predictions, predict_whole
 from yolo_fine.evaluation.report.page import write_report
+from yolo_fine.evaluation.result import Evaluation
 from yolo_fine.evaluation.sizes import parse_sizes
-from yolo_fine.evaluation.slicing import predict_sliced
 from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
-from yolo_fine.progress import progress_line
+from yolo_fine.formats.coco_files import write_results
+from yolo_fine.utils.progress import progress_line
 
 
 def evaluate(

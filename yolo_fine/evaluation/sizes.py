@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.registry import did_you_mean
+from yolo_fine.utils.hints import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError
-from yolo_fine.evaluation.coco_files import read_instances, read_results
-from yolo_fine.evaluation.objects import Detections, GroundTruth
-from yolo_fine.evaluation.visdrone_files import read_annotations, read_detections
-from yolo_fine.evaluation.yolo_labels import read_split
+from yolo_fine.formats.coco_files import read_instances, read_results
+from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.formats.visdrone_files import read_annotations, read_detections
+from yolo_fine.formats.yolo_labels import read_split
 
 
 @dataclass(frozen=True)

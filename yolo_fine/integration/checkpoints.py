@@ -16,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from yolo_fine.catalog import list_blocks
 from yolo_fine.errors import CheckpointError, MissingFileError
-from yolo_fine.registry import did_you_mean, list_blocks
+from yolo_fine.utils.hints import did_you_mean
 
 
 def wrap_torch_safe_load(stock: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,7 +104,7 @@ def allow_block_classes() -> None:
         return  # torch before 2.4, where Ultralytics loads as usual
 
     modules = {spec.cls.__module__ for spec in list_blocks()}
-    modules |= {name for name in sys.modules if name.startswith("yolo_fine.blocks.")}
+    modules |= {name for name in sys.modules if name.startswith(("yolo_fine.blocks.", "yolo_fine.layers."))}
     classes: set[type] = {
         member
         for name in modules

@@ -39,19 +39,21 @@ def install(module: ModuleType) -> None:
             _replace(module, owner, name, make_wrapper(stock))
     if module.__name__ == "ultralytics.nn.tasks":
         from yolo_fine.integration.console import short_messages
-        from yolo_fine.integration.parser import name_taken_by
+        from yolo_fine.integration.parsing.parser import name_taken_by
         from yolo_fine.registry import refuse_names
 
         refuse_names(name_taken_by(module))
         short_messages()
         if os.environ.get("YOLO_FINE_EVAL"):
-            from yolo_fine.integration.small_ap import arm_from_environment
+            from yolo_fine.evaluation.small_ap import arm_from_environment
 
             arm_from_environment()
 
 
 def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
-    from yolo_fine.integration import checkpoints, model_files, parser, weights
+    from yolo_fine.integration import checkpoints, model_files
+    from yolo_fine.integration.parsing import parser
+    from yolo_fine.integration.transfer import weights
 
     if module_name == "ultralytics.nn.tasks":
         return {

@@ -13,7 +13,7 @@ from yolo_fine.integration.model_files import locate_model_file
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MOST_BYTES = 1_000_000
-MOST_DEPTH = 50  # the C loader of PyYAML ends the process at some thousand
+MOST_DEPTH = 50  # the C loader of PyYAML ends the process at some thousand, from 6.0.4 on with an error at 1,000
 MOST_NODES = 100_000  # with aliases written out
 MOST_NUMBER = 10**100  # Python refuses to print numbers of more than 4,300 digits
 
@@ -52,15 +52,18 @@ def check_text(file: Path) -> None:
     """Raise :class:`ModelYamlError` for a file that is too large, nested too deeply, or no YAML by its syntax."""
     if not file.is_file():
         raise ModelYamlError(f"{file} is not a readable YAML file: it is no file")
-    depth = 0
     try:
         if file.stat().st_size > MOST_BYTES:
             raise ModelYamlError(f"{file} is no model YAML: it has more than {MOST_BYTES:,} bytes")
         text = file.read_bytes().decode("utf-8", errors="ignore")  # as Ultralytics does
-        for event in yaml.parse(text, Loader=LOADER):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MOST_DEPTH:
-                raise ModelYamlError(f"{file} is no model YAML: it is nested more than {MOST_DEPTH} levels deep")
+        try:
+            too_deep = is_nested_too_deeply(text, LOADER)
+        except yaml.MarkedYAMLError:  # maybe the C loader's own limit of depth: ours comes first
+            if not is_nested_too_deeply(text, yaml.SafeLoader):
+                raise
+            too_deep = True
+        if too_deep:
+            raise ModelYamlError(f"{file} is no model YAML: it is nested more than {MOST_DEPTH} levels deep")
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -69,6 +72,16 @@ def check_text(file: Path) -> None:
     except (OSError, yaml.YAMLError) as error:
         said = " ".join(str(error).split())
         raise ModelYamlError(f"{file} is not a readable YAML file: {said}") from error
+
+
+def is_nested_too_deeply(text: str, loader: Any) -> bool:
+    """Whether a YAML text is nested more than ``MOST_DEPTH`` levels deep; it is read no further than that."""
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            return True
+    return False
 
 
 def check_extent(model: Any, file: Path) -> None:

@@ -8,8 +8,8 @@ import io
 
 import numpy as np
 
-from yolo_fine.evaluation.objects import Detections, GroundTruth
 from yolo_fine.evaluation.sizes import Bin
+from yolo_fine.formats.objects import Detections, GroundTruth
 
 
 def random_case(seed: int, *, pictures: int = 6, classes: int = 3, crowds: bool = True, most: int = 12):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.evaluation.coco.cases import mean, pycocotools_arrays, random_case
 from yolo_fine.errors import ArgumentError
-from yolo_fine.evaluation.coco import evaluate_coco
+from yolo_fine.evaluation.coco.score import evaluate_coco
 from yolo_fine.evaluation.sizes import parse_sizes
 
 SIZES = ["coco", "aitod", "8,16,32,96", "50", "0.5,1.5,2"]

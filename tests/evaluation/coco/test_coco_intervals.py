@@ -8,11 +8,11 @@ import pytest
 
 from tests.evaluation.coco.cases import random_case
 from yolo_fine.errors import ArgumentError
-from yolo_fine.evaluation.coco import evaluate_coco
-from yolo_fine.evaluation.coco_intervals import bootstrap_coco, compare_coco, headline
-from yolo_fine.evaluation.coco_weighted import weighted_figures
-from yolo_fine.evaluation.objects import Detections, GroundTruth
+from yolo_fine.evaluation.coco.intervals import bootstrap_coco, compare_coco, headline
+from yolo_fine.evaluation.coco.score import evaluate_coco
+from yolo_fine.evaluation.coco.weighted import weighted_figures
 from yolo_fine.evaluation.sizes import parse_sizes
+from yolo_fine.formats.objects import Detections, GroundTruth
 
 
 def drawn(columns, weights):

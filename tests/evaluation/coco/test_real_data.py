@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import yaml
 
-from yolo_fine.evaluation.coco import evaluate_coco
-from yolo_fine.evaluation.objects import Detections
+from yolo_fine.evaluation.coco.score import evaluate_coco
 from yolo_fine.evaluation.sizes import parse_sizes
-from yolo_fine.evaluation.yolo_labels import read_split
+from yolo_fine.formats.objects import Detections
+from yolo_fine.formats.yolo_labels import read_split
 
 FOLDER = os.environ.get("YOLO_FINE_VISDRONE_VAL")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="YOLO_FINE_VISDRONE_VAL names no folder with VisDrone pictures")

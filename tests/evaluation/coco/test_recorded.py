@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from yolo_fine.evaluation.coco import evaluate_coco
-from yolo_fine.evaluation.coco_files import read_instances, read_results
+from yolo_fine.evaluation.coco.score import evaluate_coco
 from yolo_fine.evaluation.sizes import parse_sizes
+from yolo_fine.formats.coco_files import read_instances, read_results
 
 DATA = Path(__file__).parent / "data"
 EXPECTED = json.loads((DATA / "expected.json").read_text())

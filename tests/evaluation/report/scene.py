@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from yolo_fine.evaluation.coco import evaluate_coco
-from yolo_fine.evaluation.evaluation import Evaluation, Figure, SizeBin
-from yolo_fine.evaluation.objects import Detections, GroundTruth
+from yolo_fine.evaluation.coco.score import evaluate_coco
+from yolo_fine.evaluation.result import Evaluation, Figure, SizeBin
 from yolo_fine.evaluation.sizes import parse_sizes
-from yolo_fine.evaluation.visdrone import evaluate_visdrone
+from yolo_fine.evaluation.visdrone.score import evaluate_visdrone
+from yolo_fine.formats.objects import Detections, GroundTruth
 
 CLASSES = {1: 'car & "van"', 2: "<script>document.title='broken'</script>", 3: "bus'><img src=x onerror=alert(1)>"}
 BINS = [SizeBin(0, None, None, None, "small", 0, 32), SizeBin(0, None, None, None, "large", 32, None)]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.report.scene import make_detections, make_evaluation, make_truth
-from yolo_fine.evaluation.evaluation import SCHEMA, ClassFigures, Evaluation, Figure, SizeBin, SizeCell
 from yolo_fine.evaluation.manifest import build_manifest
 from yolo_fine.evaluation.measure import compare, intervals, measure
+from yolo_fine.evaluation.result import SCHEMA, ClassFigures, Evaluation, Figure, SizeBin, SizeCell
 from yolo_fine.evaluation.sizes import parse_sizes
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")

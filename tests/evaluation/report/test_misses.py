@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.evaluation.report.scene import BINS, OBJECTS, UNJUDGED, make_detections, make_truth
-from yolo_fine.evaluation.objects import Detections, GroundTruth
 from yolo_fine.evaluation.report.matching import best_f1_confidence, judged_pictures, match_objects
 from yolo_fine.evaluation.report.misses import KINDS, find_misses, kind_of, size_name
-from yolo_fine.evaluation.report.overlaps import covered, iou
+from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.utils.boxes import covered, iou
 
 
 def random_boxes(generator, count, limit=30):

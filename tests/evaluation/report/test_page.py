@@ -12,10 +12,10 @@ import pytest
 
 from tests.evaluation.report.scene import CLASSES, make_detections, make_evaluation, make_pictures, make_truth
 from yolo_fine.errors import ArgumentError
-from yolo_fine.evaluation.evaluation import Evaluation
-from yolo_fine.evaluation.objects import Detections
 from yolo_fine.evaluation.report.crops import read_picture
 from yolo_fine.evaluation.report.page import write_report
+from yolo_fine.evaluation.result import Evaluation
+from yolo_fine.formats.objects import Detections
 
 HOSTILE = ['"><img src=x onerror=alert(1)>', "</script><script>alert(2)</script>", "' onmouseover='alert(3)", "d"]
 VOID = {"meta", "img", "input", "br"}

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from tests.evaluation.report.scene import make_detections, make_evaluation, make_truth
-from yolo_fine.evaluation.evaluation import Evaluation
-from yolo_fine.evaluation.terminal import format_evaluation
+from yolo_fine.evaluation.report.terminal import format_evaluation
+from yolo_fine.evaluation.result import Evaluation
 
 
 @pytest.fixture(scope="module")

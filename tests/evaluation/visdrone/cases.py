@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from yolo_fine.evaluation.objects import Detections, GroundTruth
-from yolo_fine.evaluation.visdrone_files import read_annotations, read_detections
+from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.formats.visdrone_files import read_annotations, read_detections
 
 FOLDER = Path(__file__).parent / "cases"
 MORE = os.environ.get("YOLO_FINE_VISDRONE_CASES")

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
-from yolo_fine.evaluation.objects import Detections, GroundTruth
+from yolo_fine.formats.objects import Detections, GroundTruth
 
 
 def matlab_round(value: float) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from yolo_fine.evaluation.objects import Detections, GroundTruth
-from yolo_fine.evaluation.visdrone_files import CLASSES
+from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.formats.visdrone_files import CLASSES
 
 
 def draw_scene(seed: int, pictures: int = 4, ties: bool = True) -> tuple[GroundTruth, Detections]:

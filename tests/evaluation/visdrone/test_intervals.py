@@ -9,8 +9,8 @@ import pytest
 from tests.evaluation.visdrone.cases import load, packaged_cases
 from tests.evaluation.visdrone.scenes import draw_scene
 from yolo_fine.errors import ArgumentError, DataError
-from yolo_fine.evaluation.visdrone import FIGURES, evaluate_visdrone, named_figures, weighted_tables
-from yolo_fine.evaluation.visdrone_intervals import bootstrap_visdrone, compare_visdrone
+from yolo_fine.evaluation.visdrone.intervals import bootstrap_visdrone, compare_visdrone
+from yolo_fine.evaluation.visdrone.score import FIGURES, evaluate_visdrone, named_figures, weighted_tables
 
 PICTURES = 12
 

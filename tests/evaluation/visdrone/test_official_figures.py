@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.visdrone.cases import load, packaged_cases, real_cases
-from yolo_fine.evaluation.visdrone import FIGURES, evaluate_visdrone
+from yolo_fine.evaluation.visdrone.score import FIGURES, evaluate_visdrone
 
 NEAR = {"rtol": 0, "atol": 1e-9}
 

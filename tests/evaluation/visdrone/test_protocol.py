@@ -12,9 +12,9 @@ import pytest
 from tests.evaluation.visdrone.plain import kept, plain_score
 from tests.evaluation.visdrone.scenes import draw_scene
 from yolo_fine.errors import DataError
-from yolo_fine.evaluation.visdrone import FIGURES, evaluate_visdrone
-from yolo_fine.evaluation.visdrone_ignored import outside_ignored
-from yolo_fine.evaluation.visdrone_matching import IOU_THRESHOLDS
+from yolo_fine.evaluation.visdrone.ignored import outside_ignored
+from yolo_fine.evaluation.visdrone.matching import IOU_THRESHOLDS
+from yolo_fine.evaluation.visdrone.score import FIGURES, evaluate_visdrone
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from yolo_fine.evaluation.evaluation import ClassFigures, Evaluation, Figure, SizeBin
 from yolo_fine.evaluation.report import svg
 from yolo_fine.evaluation.report.wording import ERROR_TYPES, count, interval, percent, pixels
+from yolo_fine.evaluation.result import ClassFigures, Evaluation, Figure, SizeBin
 
 MANY = 12  # from more curves on, they are drawn faint, and the mean and the one under the pointer stand out
 COLOURS, DASHES = 8, 4  # of style.css: c0 ... c7, d0 ... d3

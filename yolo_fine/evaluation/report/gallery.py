@@ -8,11 +8,11 @@ from html import escape
 
 import numpy as np
 
-from yolo_fine.evaluation.evaluation import SizeBin
-from yolo_fine.evaluation.objects import Detections, GroundTruth
 from yolo_fine.evaluation.report.crops import Crop, cut, read_picture
 from yolo_fine.evaluation.report.matching import MATCH_IOU
 from yolo_fine.evaluation.report.misses import Miss, Misses
+from yolo_fine.evaluation.result import SizeBin
+from yolo_fine.formats.objects import Detections, GroundTruth
 
 NEIGHBOURS = 60  # boxes drawn around a miss, at most
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolo_fine.evaluation.objects import Detections, GroundTruth
-from yolo_fine.evaluation.report.overlaps import covered, intersections, iou
+from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.utils.boxes import covered, intersections, iou
 
 MATCH_IOU = 0.5  # from here on, a box is on the object
 COVERED = 0.5  # a box covered as far as this by objects of no evaluated class is not judged

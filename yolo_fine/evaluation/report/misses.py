@@ -12,8 +12,6 @@ from itertools import zip_longest
 
 import numpy as np
 
-from yolo_fine.evaluation.evaluation import SizeBin
-from yolo_fine.evaluation.objects import Detections, GroundTruth
 from yolo_fine.evaluation.report.matching import (
     MATCH_IOU,
     JudgedPicture,
@@ -21,6 +19,8 @@ from yolo_fine.evaluation.report.matching import (
     judged_pictures,
     match_objects,
 )
+from yolo_fine.evaluation.result import SizeBin
+from yolo_fine.formats.objects import Detections, GroundTruth
 
 NEAR_IOU = 0.1  # below, a box has nothing to do with the object
 

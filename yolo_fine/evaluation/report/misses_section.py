@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from html import escape
 from string import Template
 
-from yolo_fine.evaluation.evaluation import Evaluation, SizeBin
-from yolo_fine.evaluation.objects import Detections, GroundTruth
 from yolo_fine.evaluation.report.gallery import Gallery
-from yolo_fine.evaluation.report.headline import header, table
+from yolo_fine.evaluation.report.metric_tables import header, table
 from yolo_fine.evaluation.report.misses import KINDS, Misses, find_misses
 from yolo_fine.evaluation.report.sections import note_of
 from yolo_fine.evaluation.report.wording import count, percent
+from yolo_fine.evaluation.result import Evaluation, SizeBin
+from yolo_fine.formats.objects import Detections, GroundTruth
 
 
 def misses_section(

@@ -8,13 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from yolo_fine import __version__
-from yolo_fine.evaluation.evaluation import Evaluation
-from yolo_fine.evaluation.objects import Detections, GroundTruth
+from yolo_fine._version import __version__
 from yolo_fine.evaluation.report import sections
 from yolo_fine.evaluation.report.misses_section import misses_section
 from yolo_fine.evaluation.report.wording import count
-from yolo_fine.results import write_text
+from yolo_fine.evaluation.result import Evaluation
+from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.utils.files import write_text
 
 
 def write_report(

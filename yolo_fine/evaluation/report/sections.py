@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 from html import escape
 
-from yolo_fine.evaluation.evaluation import Evaluation
-from yolo_fine.evaluation.report import charts, headline, tables
+from yolo_fine.evaluation.report import charts, metric_tables, tables
 from yolo_fine.evaluation.report.wording import intervals_text, notes_of, percent, speed_text
+from yolo_fine.evaluation.result import Evaluation
 
 
 def figures(evaluation: Evaluation) -> str:
@@ -16,14 +16,14 @@ def figures(evaluation: Evaluation) -> str:
     parts = []
     if evaluation.coco:
         note = "Mean over IoU 0.50 to 0.95, 101 recall points; every class counts once."
-        parts.append(f"<div><h3>COCO</h3>{headline.protocol_table(evaluation, 'coco')}{note_of(note)}</div>")
+        parts.append(f"<div><h3>COCO</h3>{metric_tables.protocol_table(evaluation, 'coco')}{note_of(note)}</div>")
     if evaluation.visdrone:
         note = (
             "Official: each class weighted by the number of pictures that contain it, as the official tool prints it. "
             "Class mean: every class counts once. Objects and detections in ignored regions are left out."
         )
         parts.append(
-            f"<div><h3>VisDrone-DET</h3>{headline.protocol_table(evaluation, 'visdrone')}{note_of(note)}</div>"
+            f"<div><h3>VisDrone-DET</h3>{metric_tables.protocol_table(evaluation, 'visdrone')}{note_of(note)}</div>"
         )
     notes = ["All figures are percent.", intervals_text(evaluation), *(f"{note}." for note in notes_of(evaluation))]
     if speed := speed_text(evaluation.speed):
@@ -38,7 +38,7 @@ def sizes(evaluation: Evaluation) -> str:
     keys = [("ap", "AP"), ("ar", "AR")] + ([("whole", "the same on whole pictures")] if evaluation.whole else [])
     note = "COCO protocol. The size of an object is the square root of its area."
     chart = f"<div>{charts.size_bars(evaluation)}{keys_of(keys)}</div>"
-    return f'<div class="pair">{chart}<div>{headline.size_table(evaluation)}{note_of(note)}</div></div>'
+    return f'<div class="pair">{chart}<div>{metric_tables.size_table(evaluation)}{note_of(note)}</div></div>'
 
 
 def sliced(evaluation: Evaluation) -> str:
@@ -47,7 +47,7 @@ def sliced(evaluation: Evaluation) -> str:
         return ""
     keys = keys_of([("ring", "whole pictures"), ("dot", "slices")])
     chart = charts.whole_and_sliced(evaluation.whole, evaluation)
-    table = headline.whole_and_sliced(evaluation.whole, evaluation)
+    table = metric_tables.whole_and_sliced(evaluation.whole, evaluation)
     return f'<div class="pair"><div>{chart}{keys}</div><div>{table}</div></div>'
 
 
@@ -61,7 +61,7 @@ def comparison(evaluation: Evaluation) -> str:
         "what makes a picture hard cancels out. Beyond noise: the interval leaves out zero. That is a statement about "
         "these two sets of detections, not about what another training run would give."
     )
-    table = headline.comparison_table(evaluation.comparison)
+    table = metric_tables.comparison_table(evaluation.comparison)
     return f"{table}<details><summary>In words</summary><ul>{sentences}</ul></details>{note_of(note)}"
 
 

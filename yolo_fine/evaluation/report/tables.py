@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from yolo_fine.evaluation.evaluation import Evaluation
-from yolo_fine.evaluation.report.headline import header
+from yolo_fine.evaluation.report.metric_tables import header
 from yolo_fine.evaluation.report.wording import NONE, count, points
+from yolo_fine.evaluation.result import Evaluation
 
 DENSE = 24  # from this many classes on, the confusion matrix has no room for numbers
 STRONG = 0.8  # from this share on, a cell of it is so dark that its number is light

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from yolo_fine.evaluation.evaluation import Evaluation, SizeBin
+from yolo_fine.evaluation.result import Evaluation, SizeBin
 
 NONE = "–"  # a figure that isn't defined
 

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""``yolo-fine data check`` finds what is wrong with a dataset, and nothing in a sound one."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from tests.data.convert.downloads import draw
+from yolo_fine.cli import main
+from yolo_fine.data.check.check import check_dataset, inspect_dataset
+from yolo_fine.data.check.splits import open_dataset
+from yolo_fine.errors import ArgumentError, DataError
+
+NAMES = ["car", "bus", "crate"]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three training and two validation pictures of 100 x 80 pixels; two objects each, of 10 x 8 and 50 x 40 pixels."""
+    for number, split in enumerate(("train", "val")):
+        (tmp_path / "labels" / split).mkdir(parents=True)
+        for index in range(3 - number):
+            draw(tmp_path / "images" / split / f"{index}.jpg", 100, 80, 10 * number + index)
+            (tmp_path / "labels" / split / f"{index}.txt").write_text("0 0.2 0.2 0.1 0.1\n1 0.5 0.5 0.5 0.5\n")
+    write_yaml(tmp_path)
+    return tmp_path
+
+
+def write_yaml(root, **changed):
+    data = {"path": str(root), "train": "images/train", "val": "images/val", "names": NAMES, **changed}
+    (root / "data.yaml").write_text(yaml.safe_dump(data))
+
+
+def inspect(root):
+    return inspect_dataset("data.yaml", open_dataset(str(root / "data.yaml")))
+
+
+def told(check, problem=True):
+    return [finding.what for finding in check.findings if finding.problem == problem]
+
+
+def test_a_sound_dataset(root, capsys):
+    file, picture = root / "check.json", root / "check.png"
+    assert check_dataset(str(root / "data.yaml"), file, picture)
+    result = json.loads(file.read_text())
+    assert result["sound"] is True
+    train = result["splits"]["train"]
+    assert train["by_size"] == {"very tiny": 0, "tiny": 3, "small": 0, "medium": 3, "large": 0}
+    assert train["by_class"] == {"car": 3, "bus": 3, "crate": 0}
+    assert train["median_side"] == round((80**0.5 + 2000**0.5) / 2, 2)
+    assert sum(train["histogram"]) == train["objects"] == 6
+    bar = train["histogram"].index(3)
+    assert result["edges"][bar] <= 80**0.5 < result["edges"][bar + 1]
+    shown = capsys.readouterr().out
+    assert "problems: none" in shown
+    assert "1 of the 3 classes occur nowhere" in shown
+    assert cv2.imread(str(picture)).shape[1] == 1560
+
+
+BROKEN = {
+    "5 numbers": ("0 0.5 0.5 0.1", "4 numbers; a box has 5"),
+    "text": ("car 0.5 0.5 0.1 0.1", "no numbers: 'car 0.5"),
+    "nan": ("0 nan 0.5 0.1 0.1", "not finite"),
+    "class": ("3 0.5 0.5 0.1 0.1", "class 3; the YAML has 3 classes, 0 to 2"),
+    "negative class": ("-1 0.5 0.5 0.1 0.1", "class -1"),
+    "half a class": ("0.5 0.5 0.5 0.1 0.1", "class 0.5"),
+    "pixels": ("0 50 40 10 8", "50 is outside of 0 to 1"),
+    "negative": ("0 -0.5 0.5 0.1 0.1", "-0.5 is outside of 0 to 1"),
+    "no area": ("0 0.5 0.5 0 0.1", "a box without area"),
+    "pair missing": ("0 0.1 0.1 0.2 0.2 0.3", "6 numbers"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_lines(root, case):
+    line, message = BROKEN[case]
+    file = root / "labels" / "val" / "1.txt"
+    file.write_text(f"0 0.5 0.5 0.1 0.1\n\n{line}\n")
+    check = inspect(root)
+    assert told(check) == ["val: 1 broken label file"]
+    (finding,) = [finding for finding in check.findings if finding.problem]
+    assert finding.examples[0].startswith(f"{file}, line 3: ")
+    assert message in finding.examples[0]
+
+
+@pytest.mark.parametrize("case", [name for name in BROKEN if name != "no area"])
+def test_ultralytics_drops_what_is_called_broken(root, case):
+    from ultralytics.data.utils import verify_image_label
+
+    file = root / "labels" / "val" / "1.txt"
+    file.write_text(f"0 0.5 0.5 0.1 0.1\n\n{BROKEN[case][0]}\n")
+    found = verify_image_label((str(root / "images" / "val" / "1.jpg"), str(file), "", False, 3, 0, 0, False))
+    assert found[-2] == 1, "corrupt"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "0 0.5 0.5 1.005 1.0\n", "2 0.1 0.1 0.3 0.1 0.3 0.4\n", "0 0.5 0.5 0.1 0.1\n" * 2, "\ufeff0 0.5 0.5 1 1"],
+)
+def test_lines_that_are_sound(root, content):
+    (root / "labels" / "val" / "1.txt").write_text(content, encoding="utf-8")
+    assert told(inspect(root)) == []
+
+
+def test_a_polygon_counts_as_its_box(root):
+    (root / "labels" / "val" / "1.txt").write_text("2 0.1 0.1 0.3 0.1 0.3 0.4\n")
+    check = inspect(root)
+    assert check.splits["val"].by_class["crate"] == 1
+    assert check.splits["val"].by_size["small"] == 1  # 0.2 x 0.3 of 100 x 80 pixels: a side of 21.9
+
+
+def test_boxes_and_polygons_do_not_mix(root):
+    (root / "labels" / "val" / "1.txt").write_text("2 0.1 0.1 0.3 0.1 0.3 0.4\n0 0.5 0.5 0.1 0.1\n")
+    (finding,) = [finding for finding in inspect(root).findings if finding.problem]
+    assert "mixes boxes" in finding.examples[0]
+
+
+def test_unreadable_pictures(root):
+    whole = (root / "images" / "train" / "0.jpg").read_bytes()
+    (root / "images" / "train" / "0.jpg").write_bytes(whole[: len(whole) // 2])
+    (root / "images" / "train" / "1.jpg").write_bytes(b"")
+    (root / "images" / "train" / "2.jpg").write_bytes(b"no picture at all")
+    check = inspect(root)
+    assert told(check) == ["train: 3 unreadable pictures"]
+    (finding,) = [finding for finding in check.findings if finding.problem]
+    assert "truncated" in finding.examples[0]
+    assert "unknown format" in finding.examples[2]
+
+
+def test_missing_and_empty_labels_are_told_apart(root):
+    (root / "labels" / "train" / "0.txt").unlink()
+    (root / "labels" / "train" / "1.txt").write_text("")
+    check = inspect(root)
+    assert (check.splits["train"].without_labels, check.splits["train"].without_objects) == (1, 1)
+    assert "train: 1 picture without a label file, taken as empty" in told(check, problem=False)
+    assert check.sound
+    for file in (root / "labels" / "train").iterdir():
+        file.unlink()
+    assert told(inspect(root))[0].startswith("train: no picture has a label file; looked for ")
+
+
+def test_labels_without_a_picture(root):
+    (root / "labels" / "val" / "gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (root / "labels" / "val" / "classes.txt").write_text("car\n")
+    check = inspect(root)
+    assert told(check) == ["1 label file without a picture"]
+    (finding,) = [finding for finding in check.findings if finding.problem]
+    assert finding.examples == (str(root / "labels" / "val" / "gone.txt"),)
+
+
+def test_the_same_picture_in_two_splits_and_twice_in_one(root):
+    picture = (root / "images" / "train" / "0.jpg").read_bytes()
+    (root / "images" / "val" / "leak.jpg").write_bytes(picture)
+    check = inspect(root)
+    assert told(check) == ["1 picture in more than one split (equal files)"]
+    (finding,) = [finding for finding in check.findings if finding.problem]
+    assert finding.examples == ("train/0.jpg = val/leak.jpg",)
+    for index in range(4):
+        (root / "images" / "train" / f"0{index}.jpg").write_bytes(picture)
+    (finding,) = [finding for finding in inspect(root).findings if finding.problem]
+    assert finding.examples == ("train/0.jpg = val/leak.jpg = train/00.jpg = train/01.jpg and 2 more",)
+    for index in range(4):
+        (root / "images" / "train" / f"0{index}.jpg").unlink()
+    (root / "images" / "val" / "leak.jpg").rename(root / "images" / "train" / "again.jpg")
+    check = inspect(root)
+    assert check.sound
+    assert "1 picture twice in one split (equal files)" in told(check, problem=False)
+
+
+def test_a_picture_that_was_saved_again_smaller(root):
+    picture = cv2.imread(str(root / "images" / "train" / "0.jpg"))
+    smaller = cv2.resize(picture, (80, 64), interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(root / "images" / "val" / "leak.jpg"), smaller, [cv2.IMWRITE_JPEG_QUALITY, 60])
+    check = inspect(root)
+    assert "1 pair of pictures in different splits that look alike (dHash)" in told(check, problem=False)
+
+
+def test_flat_pictures_do_not_look_alike(root):
+    for index, split in enumerate(("train", "val")):
+        cv2.imwrite(str(root / "images" / split / "flat.jpg"), np.full((80, 100, 3), 40 + 90 * index, dtype=np.uint8))
+    assert not [what for what in told(inspect(root), problem=False) if "alike" in what]
+
+
+def test_repeated_rows_and_boxes_beyond_the_picture_are_worth_knowing(root):
+    (root / "labels" / "val" / "1.txt").write_text("0 0.5 0.5 0.1 0.1\n" * 3 + "1 0.99 0.5 0.2 0.1\n")
+    found = told(inspect(root), problem=False)
+    assert "val: 2 repeated label rows, dropped by Ultralytics" in found
+    assert "val: 1 box beyond the edge of the picture" in found
+
+
+def test_a_list_of_pictures(root):
+    (root / "some.txt").write_text("./images/train/0.jpg\n./images/train/1.jpg\n\n")
+    write_yaml(root, train="some.txt")
+    check = inspect(root)
+    assert check.splits["train"].pictures == 2
+    assert check.sound, "labels of pictures that a list leaves out are no mistake"
+    (root / "some.txt").write_text("./images/train/0.jpg\n./images/train/gone.jpg\n")
+    assert told(inspect(root)) == ["train: 1 unreadable picture"]
+
+
+def test_a_split_that_is_not_there(root):
+    write_yaml(root, train="images/nowhere")
+    assert told(inspect(root)) == ["train: pictures that the YAML names don't exist"]
+    (root / "images" / "none").mkdir()
+    write_yaml(root, train="images/none")
+    assert told(inspect(root)) == ["train: no pictures"]
+
+
+def test_a_yaml_that_cannot_be_used(root, tmp_path):
+    with pytest.raises(DataError, match=r"nowhere.yaml"):
+        check_dataset(str(tmp_path / "nowhere.yaml"))
+    write_yaml(root, val="images/nowhere")
+    with pytest.raises(DataError, match="images not found"):
+        check_dataset(str(root / "data.yaml"))
+
+
+def test_a_picture_that_cannot_be_written(root):
+    with pytest.raises(ArgumentError, match=r"check.docx can't be written"):
+        check_dataset(str(root / "data.yaml"), out=root / "check.docx")
+    assert not list(root.glob("*check*"))
+
+
+def test_the_command(root, monkeypatch, capsys):
+    monkeypatch.chdir(root)
+    assert main(["data", "check", "data=data.yaml"]) == 0
+    assert (root / "runs" / "data" / "data.png").is_file()
+    (root / "labels" / "val" / "0.txt").write_text("7 0.5 0.5 0.1 0.1\n")
+    assert main(["data", "check", "data=data.yaml", "json=check.json"]) == 1
+    assert json.loads((root / "check.json").read_text())["sound"] is False
+    assert "class 7; the YAML has 3 classes, 0 to 2" in capsys.readouterr().out

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Checks the files that a ``yolo-fine train|val|...`` command names, before Ultralytics makes a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from yolo_fine.integration.checkpoints import check_weights_file
+
+
+def check_inputs(words: Sequence[str]) -> None:
+    """Check the weights and the dataset of a command for Ultralytics.
+
+    Raises:
+        CheckpointError: A weights file is empty, truncated or something else.
+        DataError: The dataset's pictures have no labels.
+    """
+    pairs = dict(word.split("=", 1) for word in words if "=" in word)
+    for key in ("model", "pretrained", "resume"):
+        file = Path(pairs.get(key, ""))
+        if file.suffix == ".pt" and file.is_file():
+            check_weights_file(file)
+    splits = ("train", "val") if "train" in words else (pairs.get("split", "val"),) if "val" in words else ()
+    if splits and pairs.get("data", "").endswith((".yaml", ".yml")):
+        from yolo_fine.formats.yolo_layout import check_labels
+
+        check_labels(pairs["data"], splits)
+
+
+def is_users_mistake(error: Exception) -> bool:
+    """Whether Ultralytics' error tells a user what to mend: a missing file, a wrong argument, a broken dataset."""
+    return isinstance(error, (FileNotFoundError, SyntaxError)) or "❌" in str(error)

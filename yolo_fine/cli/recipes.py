@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One training run with its inputs checked first: what the recipes in ``scripts/`` have in common."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from yolo_fine._version import __version__
+from yolo_fine.cli.words import call
+from yolo_fine.errors import ArgumentError, DataError, MissingFileError, YoloFineError
+from yolo_fine.utils.files import write_json
+
+
+def train_and_validate(
+    model: str, weights: str, *, common: dict[str, Any], train: dict[str, Any], how_to_get: str, json: str | None
+) -> None:
+    """Check everything that can be checked, train, validate ``best.pt``, and say where it is.
+
+    Args:
+        model: Model YAML, or a ``.pt`` to go on from.
+        weights: Checkpoint to start from; ``auto`` = the COCO weights of the model's family and scale
+            (``yolo11n-fine.yaml`` -> ``yolo11n.pt``); ``none`` = from scratch.
+        common: Arguments of both ``YOLO.train()`` and ``YOLO.val()``; ``data``, ``imgsz``, ``batch`` and ``device``
+            are among them.
+        train: Arguments of ``YOLO.train()`` alone; ``epochs`` and ``seed`` are among them.
+        how_to_get: Said when the data can't be used.
+        json: Write a summary to this file.
+
+    Raises:
+        ArgumentError: A setting is out of range, or the device is not available.
+        MissingFileError: The weights are not here and can't be downloaded.
+        DataError: The dataset is missing or has no labels.
+    """
+    import ultralytics
+    from ultralytics import YOLO
+
+    from yolo_fine.formats.yolo_layout import check_labels
+
+    check_settings({**common, **train}, json)
+    detector = YOLO(model)
+    start = coco_weights(model) if weights == "auto" else None if weights.lower() == "none" else weights
+    try:
+        if start:
+            YOLO(start)  # downloaded and read now: a mistake must not wait for the data
+    except OSError as error:
+        raise MissingFileError(f"weights={start}: {error}; name a .pt file that is here, or weights=none") from error
+    try:
+        check_labels(common["data"])
+    except DataError as error:
+        raise DataError(f"{error}; {how_to_get}" if how_to_get else str(error)) from error
+
+    detector.train(pretrained=start or model.endswith(".pt"), **train, **common)
+
+    best = Path(detector.trainer.best)
+    used = {**common, "batch": detector.trainer.batch_size}
+    metrics = YOLO(best).val(**used, project=str(detector.trainer.save_dir), name="val", plots=train.get("plots", True))
+    print(f"mAP50-95 {metrics.box.map:.4f}  mAP50 {metrics.box.map50:.4f}  (Ultralytics' evaluator)")
+    print(f"best weights: {best}")
+    if json:
+        versions = {"yolo_fine": __version__, "ultralytics": ultralytics.__version__}
+        results = {key: float(value) for key, value in metrics.results_dict.items()}
+        settings = {"model": model, "weights": start, "epochs": train["epochs"], "seed": train["seed"], **used}
+        write_json(Path(json), {"best": str(best), "metrics": results, "settings": settings, "versions": versions})
+
+
+def check_settings(settings: dict[str, Any], json: str | None) -> None:
+    """Raise :class:`ArgumentError` for numbers out of range, an absent device, or a result file that is a folder."""
+    from ultralytics.utils.torch_utils import select_device
+
+    batch = settings["batch"]
+    if settings["epochs"] < 1 or settings["imgsz"] < 32 or settings["seed"] < 0 or not (batch >= 1 or batch == -1):
+        raise ArgumentError("epochs and batch must be at least 1, imgsz at least 32, seed at least 0")
+    if json and Path(json).is_dir():
+        raise ArgumentError(f"json={json} is a folder; name a file")
+    try:
+        select_device(settings["device"], verbose=False)
+    except ValueError as error:
+        raise ArgumentError(f"device={settings['device']} is not available here; device=cpu always is") from error
+
+
+def coco_weights(model: str) -> str | None:
+    """``yolo11n-fine.yaml`` -> ``yolo11n.pt``; nothing for a model that is a checkpoint itself.
+
+    Raises:
+        ArgumentError: The name shows no family and scale.
+    """
+    if model.endswith(".pt"):
+        return None
+    family = re.match(r"yolov?\d+[nslmx]", Path(model).name)
+    if not family:
+        raise ArgumentError(f"weights=auto: '{model}' names no family and scale; say weights=FILE.pt or weights=none")
+    return f"{family.group()}.pt"
+
+
+def run_script(function: Callable[..., Any]) -> None:
+    """Call a recipe with the command line's ``key=value`` words and end the process.
+
+    Exit code 0 if it returns nothing or True, 1 if it returns False; a user's mistake is one line and exit code 2.
+    """
+    from yolo_fine.cli.inputs import is_users_mistake
+
+    try:
+        result = call(function, sys.argv[1:])
+    except Exception as error:
+        if not isinstance(error, YoloFineError) and not is_users_mistake(error):
+            raise
+        print(f"{Path(sys.argv[0]).stem}:", " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 2))
+    sys.exit(1 if result is False else 0)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""``yolo-fine compose``: a stock model YAML with blocks put into its neck."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from yolo_fine.composer.anatomy import Anatomy, find_anatomy
+from yolo_fine.composer.document import Document, Layer, read_document
+from yolo_fine.composer.finer_head import add_finer_level
+from yolo_fine.composer.header import HEADER, adapt_wording
+from yolo_fine.composer.insertion import insert, places
+from yolo_fine.composer.requests import Request, read_levels, read_requests
+from yolo_fine.errors import ArgumentError, ModelYamlError
+from yolo_fine.integration.dry_run.rows import DryRun
+from yolo_fine.integration.model_files import read_model_file
+from yolo_fine.utils.files import write_json, write_text
+
+ORDER = ("context", "upsample", "fuse", "conv", "refine")  # a lateral map gets its context before FINE refines it
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A composed model YAML.
+
+    Attributes:
+        text: The YAML.
+        blocks: What was put in: ``{"block": "FINE", "level": "p3", "layer": 15}``.
+        layers: Number of layers.
+    """
+
+    text: str
+    blocks: list[dict[str, Any]]
+    layers: int
+
+
+def compose(
+    base: str,
+    *,
+    fuse: str | None = None,
+    upsample: str | None = None,
+    refine: str | None = None,
+    context: str | None = None,
+    conv: str | None = None,
+    head: str | None = None,
+    at: str | int | None = None,
+    out: Path | None = None,
+    json: Path | None = None,
+) -> None:
+    """Write a model YAML with blocks put into the neck of a base model, or print it where no file is named.
+
+    Args:
+        base: A model YAML by name or path, as ``yolo26n`` or ``my.yaml``.
+        fuse: Blocks of kind fuse for the top-down fusions, as ``FINE`` or ``FINE@p4+DilatedFusion@p3``.
+        upsample: Blocks of kind upsample in place of the top-down upsamplers.
+        refine: Blocks of kind refine behind the maps that Detect reads.
+        context: Blocks of kind context on the lateral maps, and behind the backbone.
+        conv: Blocks of kind conv behind the maps that Detect reads, in front of those of kind refine.
+        head: ``p2`` adds detection at stride 4.
+        at: Levels for all blocks that name none themselves, as ``p3,p4``; default: every place that there is.
+        out: File to write. An existing file is replaced only if compose has made it.
+        json: Write what was put in where to this file too.
+
+    Raises:
+        ArgumentError: Something asked for can't be understood or has no place in this model.
+        ModelYamlError: The base has no such shape, or the result can't be built.
+    """
+    kinds = {"fuse": fuse, "upsample": upsample, "refine": refine, "context": context, "conv": conv}
+    asked = {kind: text for kind, text in kinds.items() if text}
+    composed = compose_text(base, asked, head, None if at is None else str(at), out)
+    if out is None:
+        print(composed.text, end="")
+    else:
+        if out.exists() and not out.read_text(encoding="utf-8", errors="replace").startswith(HEADER):
+            raise ArgumentError(f"out={out}: the file exists and was not made by compose; choose another name")
+        write_text(out, composed.text)
+        listed = ", ".join(f"{block['block']} at {block['layer']} ({block['level']})" for block in composed.blocks)
+        print(f"{out}: {composed.layers} layers; {listed or 'no blocks'}")
+    if json:
+        write_json(json, {"base": base, "out": str(out) if out else None, "blocks": composed.blocks})
+
+
+def compose_text(
+    base: str, asked: dict[str, str], head: str | None = None, at: str | None = None, out: Path | None = None
+) -> Composed:
+    """Compose a model YAML without writing it.
+
+    Args:
+        base: A model YAML by name or path.
+        asked: The blocks by kind, in the words of the command.
+        head: ``p2`` or None.
+        at: Levels, as ``p3,p4``, or None.
+        out: The file's name, which decides whether one scale or all are kept.
+
+    Raises:
+        ArgumentError: Something asked for can't be understood or has no place in this model.
+        ModelYamlError: The base has no such shape, or the result can't be built.
+    """
+    if head not in (None, "p2"):
+        raise ArgumentError(f"head={head} is not known; head=p2 adds detection at stride 4")
+    if not asked and not head:
+        raise ArgumentError("nothing to do: name blocks (fuse=, upsample=, refine=, context=, conv=) or head=p2")
+    default = read_levels(at) if at else None
+    requests = {kind: read_requests(kind, text, default) for kind, text in asked.items()}
+    if base.endswith(".pt"):
+        raise ArgumentError(f"base={base}: compose cuts a model YAML, not weights; did you mean base={base[:-3]}?")
+    name = base if base.endswith((".yaml", ".yml")) else f"{base}.yaml"
+    text, model = read_model_file(name)
+    document = read_document(text, name)
+    anatomy = examine(document, model)
+    if head and min(anatomy.outputs) <= 2:
+        raise ArgumentError(f"head=p2: {name} detects at P2 already")
+    while head and min(anatomy.outputs) > 2:
+        try:
+            document = with_finer_level(document, model)
+        except ModelYamlError:  # some layers have a least width, as YOLO12's at scale n
+            document = with_finer_level(document, model, keep_width=True)
+        anatomy = examine(document, model)
+
+    placed: list[tuple[Layer, int]] = []
+    for kind in ORDER:
+        for request in requests.get(kind, []):
+            for level in levels_for(request, anatomy, name):
+                placed.append((insert(document, anatomy, request.spec, request.args, level), level))
+
+    words = {"base": base, **asked, "head": head, "at": at, "out": out.name if out else None}
+    adapt_wording(document, words, str(model["scale"]))
+    result = document.render()
+    check_every_scale(result, name)
+    numbers = {id(row): number for number, row in enumerate(document.rows)}
+    blocks = [{"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed]
+    return Composed(result, sorted(blocks, key=lambda block: block["layer"]), len(numbers))
+
+
+def recompose(file: Path) -> str:
+    """The text that the command in a composed file's first line gives now.
+
+    Raises:
+        ArgumentError: The file's first line is no such command.
+    """
+    first = file.read_text(encoding="utf-8").split("\n", maxsplit=1)[0]
+    words = shlex.split(first.removeprefix(HEADER))
+    if not first.startswith(HEADER) or words[:2] != ["yolo-fine", "compose"]:
+        raise ArgumentError(f"{file}: the first line is no compose command")
+    pairs = dict(word.split("=", 1) for word in words[2:])
+    base, out = pairs.pop("base"), pairs.pop("out", None)
+    head, at = pairs.pop("head", None), pairs.pop("at", None)
+    return compose_text(base, pairs, head, at, Path(out) if out else None).text
+
+
+def with_finer_level(document: Document, model: dict[str, Any], keep_width: bool = False) -> Document:
+    """A copy of the document that detects one level finer.
+
+    Raises:
+        ModelYamlError: The model has no place for another level, or can't be built with it.
+    """
+    name = str(model["yaml_file"])
+    copied = copy.deepcopy(document)
+    add_finer_level(copied, examine(copied, model), keep_width, name)
+    check_every_scale(copied.render(), name)
+    return copied
+
+
+def examine(document: Document, model: dict[str, Any]) -> Anatomy:
+    """Find the places of a document, by a dry run at the scale that ``model`` names.
+
+    Raises:
+        ModelYamlError: It can't be built, or has no neck.
+    """
+    rows = yaml.safe_load(document.render())
+    maps = DryRun({**model, "backbone": rows["backbone"], "head": rows["head"]}).outputs()
+    return find_anatomy(document, maps, str(model["yaml_file"]))
+
+
+def levels_for(request: Request, anatomy: Anatomy, name: str) -> list[int]:
+    """Levels to put a block at, coarsest first.
+
+    Raises:
+        ArgumentError: There is no such place; the message lists those that are.
+    """
+    known = places(request.spec, anatomy)
+    wanted = request.levels or known
+    missing = [f"p{level}" for level in wanted if level not in known]
+    if missing or not wanted:
+        offered = ", ".join(f"p{level}" for level in known) or "none"
+        asked = f"{request.spec.kind}={request.spec.name}@{','.join(missing)}" if missing else request.spec.name
+        raise ArgumentError(f"{asked}: {name} has no such place; places for {request.spec.name} there: {offered}")
+    return sorted(wanted, reverse=True)
+
+
+def check_every_scale(text: str, name: str) -> None:
+    """Build the composed model on the meta device at each of its scales.
+
+    Raises:
+        ModelYamlError: It can't be built; the message names the row and the scale.
+    """
+    model = yaml.safe_load(text)
+    for scale in model.get("scales") or [""]:
+        try:
+            DryRun({**model, "scale": scale, "yaml_file": f"composed from {name}"}).outputs()
+        except ModelYamlError as error:
+            raise ModelYamlError(f"{error}" + (f" (at scale {scale})" if scale else "")) from error

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Finds the splits of a COCO download: instances files, and the folders or archives of their pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from yolo_fine.data.convert.file_tree import FileTree, FolderTree, ZipTree, open_tree
+from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.formats.yolo_layout import PICTURES
+
+EXPECTED = "annotations/instances_{train,val}2017.json (or annotations_trainval2017.zip) and the pictures beside"
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class CocoSource:
+    """One split of the download.
+
+    Attributes:
+        split: ``train``, ``val`` or ``test``.
+        name: What its file is called after, ``val2017``; ``val`` for a plain ``instances.json``.
+        tree: Folder or archive that holds the instances file.
+        instances: That file.
+        pictures: Folder or archive of the pictures, None if there is none.
+    """
+
+    split: str
+    name: str
+    tree: FileTree
+    instances: PurePosixPath
+    pictures: FileTree | None
+
+
+def find_instances(source: Path) -> list[CocoSource]:
+    """Find every instances file of ``source``, in the order train, val, test.
+
+    Args:
+        source: Folder with ``annotations/instances_NAME.json``, ``instances.json`` or an archive of them, and pictures
+            in ``NAME/``, ``images/NAME/``, ``NAME.zip`` or, for a plain ``instances.json``, ``images/``.
+
+    Raises:
+        MissingFileError: ``source`` isn't a folder.
+        DataError: It has no instances file, or two for the same split.
+    """
+    if not source.is_dir():
+        raise MissingFileError(f"source={source}: no such folder; expected one with {EXPECTED}")
+    found: dict[str, CocoSource] = {}
+    for tree, file in _instances_files(source):
+        name = file.stem.removeprefix("instances").lstrip("_") or "val"
+        split = next((split for split in SPLITS if name.startswith(split)), None)
+        if split is None:
+            raise DataError(
+                f"{tree.where(file)}: its name doesn't say which split it is; expected instances_val....json"
+            )
+        if split in found:
+            other = found[split]
+            if isinstance(tree, ZipTree) and other.name == name:  # the archive that was unpacked beside it
+                continue
+            raise DataError(f"two {split} splits: {other.tree.where(other.instances)} and {tree.where(file)}; keep one")
+        found[split] = CocoSource(split, name, tree, file, _find_pictures(source, name))
+    if not found:
+        raise DataError(f"source={source} has no instances file; expected {EXPECTED}")
+    return [found[split] for split in SPLITS if split in found]
+
+
+def _instances_files(source: Path) -> list[tuple[FileTree, PurePosixPath]]:
+    """Instances files in folders first, then those in archives called ``annotations...zip``."""
+    trees: list[FileTree] = [FolderTree(source / "annotations", deep=False), FolderTree(source, deep=False)]
+    archives = [*source.glob("annotations*.zip"), *source.glob("annotations/*.zip")]
+    trees += [ZipTree(archive) for archive in sorted(archives)]
+    return [
+        (tree, file)
+        for tree in trees
+        for file in tree.sizes
+        if file.name.startswith("instances") and file.suffix == ".json"
+    ]
+
+
+def _find_pictures(source: Path, name: str) -> FileTree | None:
+    """The first place with pictures of the split."""
+    places = [source / "images" / name, source / name, source / f"{name}.zip", source / "images" / f"{name}.zip"]
+    if name == "val":
+        places += [source / "images"]
+    for place in places:
+        if place.is_dir() or place.is_file():
+            tree = open_tree(place)
+            if any(file.suffix.lower() in PICTURES for file in tree.sizes):
+                return tree
+    return None

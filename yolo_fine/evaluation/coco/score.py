@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""COCO's figures over any size bins, per class, and per class and size.
+
+The engine is hotcoco, a maintained port of pycocotools that equals it to the last digits, honours any ``maxDets`` and
+area ranges, and brings confusion and TIDE's error types along. This module hands it columns and reads its arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from yolo_fine.errors import ArgumentError
+from yolo_fine.evaluation.result import ClassFigures, Figures, SizeBin, SizeCell
+from yolo_fine.evaluation.sizes import Bin
+from yolo_fine.formats.objects import Detections, GroundTruth
+
+if TYPE_CHECKING:
+    from hotcoco import COCOeval
+
+ALL_AREAS = [0.0, 1e5**2]  # as in pycocotools, and the upper limit of an open bin
+IOU_50, IOU_75 = 0, 5  # places of IoU 0.50 and 0.75 among the ten thresholds 0.50:0.05:0.95
+CONFUSION_SCORE = 0.25  # detections below are left out of the confusion matrix; Ultralytics' own has the same limit
+
+
+@dataclass
+class CocoScore:
+    """What the COCO protocol says about a detector.
+
+    Attributes:
+        figures: AP AP50 AP75, AR1 AR10 AR<max_det>, and AP_<bin> AP50_<bin> AR_<bin>; fractions, None if undefined.
+        sizes: One entry a size bin, over all classes.
+        per_class: By class name.
+        curves: Class name -> ``recall`` (101 values) and ``precision`` at IoU 0.50; "all" is the mean over classes.
+        confusion: ``names`` and ``matrix`` (row = annotated class, column = detected; the last of both is background),
+            for detections from ``score`` up that overlap with at least ``iou``.
+        errors: TIDE's ``delta_ap`` and ``counts`` by type (Bolya et al., ECCV 2020).
+        pictures: Number of pictures.
+        bins: The size bins.
+        max_det: Detections that were allowed per picture and class.
+        evaluator: hotcoco's evaluator after ``accumulate()``. Its image id is the picture's index, and its areas are
+            "all" and then the bins.
+    """
+
+    figures: Figures
+    sizes: list[SizeBin]
+    per_class: dict[str, ClassFigures]
+    curves: dict[str, dict[str, list[float]]]
+    confusion: dict[str, Any]
+    errors: dict[str, Any]
+    pictures: int
+    bins: list[Bin]
+    max_det: int
+    evaluator: COCOeval
+
+
+def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin], *, max_det: int = 500) -> CocoScore:
+    """Evaluate detections by COCO's rules.
+
+    Objects and detections whose category is not among ``truth.classes`` are left out. Like pycocotools, the ``max_det``
+    detections of highest score are kept for each class of each picture.
+
+    Args:
+        truth: Annotated objects.
+        detections: Boxes of a detector on the same pictures.
+        bins: Size bins, see :func:`yolo_fine.evaluation.sizes.parse_sizes`.
+        max_det: Detections per picture and class.
+
+    Returns:
+        All figures, and the evaluator for :mod:`yolo_fine.evaluation.coco.intervals`.
+
+    Raises:
+        ArgumentError: ``max_det`` is below 1.
+    """
+    if max_det < 1:
+        raise ArgumentError(f"max_det={max_det}: at least one detection per picture must be allowed, as max_det=500")
+    bins, classes = list(bins), dict(sorted(truth.classes.items()))
+    limits = [limit for limit in (1, 10) if limit < max_det] + [max_det]
+    evaluator = _run_engine(truth, detections, classes, bins, limits)
+    arrays: dict[str, Any] = evaluator.eval or {}
+    precision = arrays["precision"][..., -1]  # (IoUs, recalls, classes, areas), with max_det; -1 = undefined
+    recall = arrays["recall"]  # (IoUs, classes, areas, limits)
+    objects = _count_objects(truth, classes, bins)  # (classes, areas)
+
+    figures: Figures = {
+        "AP": _mean(precision[:, :, :, 0]),
+        "AP50": _mean(precision[IOU_50, :, :, 0]),
+        "AP75": _mean(precision[IOU_75, :, :, 0]),
+        **{f"AR{limit}": _mean(recall[:, :, 0, m]) for m, limit in enumerate(limits)},
+    }
+    sizes = []
+    for a, bin_ in enumerate(bins, start=1):
+        cell = _cell(objects[:, a].sum(), precision[:, :, :, a], recall[:, :, a, -1])
+        sizes.append(SizeBin(**vars(cell), name=bin_.name, min_side=bin_.min_side, max_side=bin_.max_side))
+        figures |= {f"AP_{bin_.name}": cell.AP, f"AP50_{bin_.name}": cell.AP50, f"AR_{bin_.name}": cell.AR}
+
+    per_class = {}
+    for k, name in enumerate(classes.values()):
+        whole = _cell(objects[k, 0], precision[:, :, k, 0], recall[:, k, 0, -1])
+        cells = {
+            bin_.name: _cell(objects[k, a], precision[:, :, k, a], recall[:, k, a, -1])
+            for a, bin_ in enumerate(bins, start=1)
+        }
+        ap75 = _mean(precision[IOU_75, :, k, 0])
+        per_class[name] = ClassFigures(whole.objects, whole.AP, whole.AP50, ap75, whole.AR, cells)
+
+    return CocoScore(
+        figures=figures,
+        sizes=sizes,
+        per_class=per_class,
+        curves=_curves(precision[IOU_50, :, :, 0], list(classes.values())),
+        confusion=_confusion(evaluator, list(classes.values())),
+        errors=_errors(evaluator),
+        pictures=len(truth.names),
+        bins=bins,
+        max_det=max_det,
+        evaluator=evaluator,
+    )
+
+
+def _run_engine(
+    truth: GroundTruth, detections: Detections, classes: dict[int, str], bins: list[Bin], limits: list[int]
+) -> COCOeval:
+    """Hand the columns to hotcoco, evaluate and accumulate."""
+    from hotcoco import COCO, COCOeval
+
+    images = [
+        {"id": i, "file_name": name, "width": int(width), "height": int(height)}
+        for i, (name, (width, height)) in enumerate(zip(truth.names, truth.sizes, strict=True))
+    ]
+    categories = [{"id": number, "name": name} for number, name in classes.items()]
+    known = np.isin(truth.category, list(classes))
+    objects = COCO.from_arrays(
+        images,
+        categories,
+        truth.picture[known],
+        truth.category[known],
+        truth.boxes[known],
+        area=truth.area[known],
+        iscrowd=truth.crowd[known],
+    )
+    known = np.isin(detections.category, list(classes))
+    columns = (detections.picture, detections.boxes, detections.score, detections.category)
+    rows = np.column_stack([column[known] for column in columns]).astype(np.float64)
+    evaluator = COCOeval(objects, objects.load_res(rows), "bbox")
+    evaluator.params.max_dets = limits
+    evaluator.params.area_rng_lbl = ["all", *(bin_.name for bin_ in bins)]
+    evaluator.params.area_rng = [ALL_AREAS, *(area_limits(bin_) for bin_ in bins)]
+    evaluator.evaluate()
+    evaluator.accumulate()
+    return evaluator
+
+
+def area_limits(bin_: Bin) -> list[float]:
+    """Least and greatest area of a bin in square pixels."""
+    return [bin_.min_side**2, ALL_AREAS[1] if bin_.max_side is None else bin_.max_side**2]
+
+
+def _count_objects(truth: GroundTruth, classes: dict[int, str], bins: list[Bin]) -> np.ndarray:
+    """Annotated objects that can be found, crowds left out: shape (classes, 1 + bins), all areas first."""
+    ranges = [ALL_AREAS, *(area_limits(bin_) for bin_ in bins)]
+    inside = np.array([(truth.area >= low) & (truth.area <= high) & ~truth.crowd for low, high in ranges])
+    counts = [inside[:, truth.category == number].sum(axis=1) for number in classes]
+    return np.array(counts, dtype=np.int64).reshape(len(classes), len(ranges))
+
+
+def _mean(values: np.ndarray) -> float | None:
+    """Mean over what is defined; None if nothing is."""
+    defined = values[values > -1]
+    return float(defined.mean()) if defined.size else None
+
+
+def _cell(objects: int, precision: np.ndarray, recall: np.ndarray) -> SizeCell:
+    """Figures of one size, from precision (IoUs, recalls, ...) and recall (IoUs, ...)."""
+    return SizeCell(int(objects), _mean(precision), _mean(precision[IOU_50]), _mean(recall))
+
+
+def _curves(precision: np.ndarray, names: list[str]) -> dict[str, dict[str, list[float]]]:
+    """Precision over recall at one IoU, (recalls, classes), of the classes that have objects and of their mean."""
+    recall = np.linspace(0, 1, len(precision)).round(2).tolist()
+    defined = [k for k in range(len(names)) if precision[0, k] > -1]
+    curves = {names[k]: {"recall": recall, "precision": precision[:, k].tolist()} for k in defined}
+    if defined:
+        curves["all"] = {"recall": recall, "precision": precision[:, defined].mean(axis=1).tolist()}
+    return curves
+
+
+def _confusion(evaluator: COCOeval, names: list[str]) -> dict[str, Any]:
+    """Which class was taken for which, see :class:`CocoScore`."""
+    result = evaluator.confusion_matrix(iou_thr=0.5, min_score=CONFUSION_SCORE)
+    matrix = result["matrix"].astype(int).tolist()
+    return {"names": [*names, "background"], "matrix": matrix, "iou": 0.5, "score": CONFUSION_SCORE}
+
+
+def _errors(evaluator: COCOeval) -> dict[str, Any]:
+    """Error types after TIDE: how much AP50 each costs, and how often it occurs."""
+    result = evaluator.tide_errors(pos_thr=0.5, bg_thr=0.1)
+    return {"delta_ap": dict(result["delta_ap"]), "counts": dict(result["counts"])}

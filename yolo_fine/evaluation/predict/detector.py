@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Opens the detector that is evaluated: a checkpoint, or a file that Ultralytics exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.errors import ArgumentError, MissingFileError
+from yolo_fine.evaluation.predict.whole import TASKS
+from yolo_fine.integration.checkpoints import open_checkpoint
+from yolo_fine.utils.hints import did_you_mean
+
+
+def open_detector(model: str) -> Any:
+    """The :class:`ultralytics.YOLO` of a checkpoint or an exported model.
+
+    Raises:
+        MissingFileError: There is no such file.
+        CheckpointError: The file is damaged or no checkpoint.
+        ArgumentError: It is a YAML without weights, or a model for another task.
+    """
+    file = Path(model)
+    if file.suffix in (".yaml", ".yml"):
+        raise ArgumentError(f"model={model} has no weights; train it first, or name a checkpoint such as best.pt")
+    detector = open_checkpoint(model, argument="model") if file.suffix == ".pt" else open_exported(file)
+    if detector.task not in TASKS:
+        raise ArgumentError(f"model={model} is for the task '{detector.task}'; evaluated are {', '.join(TASKS)}")
+    return detector
+
+
+def open_exported(file: Path) -> Any:
+    """An exported model, which Ultralytics runs by its suffix (``best.onnx``, ``best_openvino_model/``, ...)."""
+    from ultralytics import YOLO
+
+    if not file.exists():
+        near = [neighbour.name for neighbour in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise MissingFileError(f"model={file} does not exist{did_you_mean(file.name, near)}")
+    return YOLO(str(file), task="detect")

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Makes an exported file in a scratch folder, and moves it to its final name only when it is whole."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.errors import ArgumentError
+from yolo_fine.exporter.options import in_words_of_release
+from yolo_fine.integration.quiet import quiet_ultralytics, short
+
+
+@contextmanager
+def scratch_beside(file: Path) -> Iterator[Path]:
+    """A folder beside ``file``, on its disk, that is gone at the end.
+
+    Raises:
+        ArgumentError: Nothing can be written there.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".yolo_fine_export_", dir=file.absolute().parent))
+    except OSError as error:
+        raise ArgumentError(
+            f"{file.absolute().parent} can't be written, and the exported file comes beside the checkpoint: "
+            f"{error.strerror or error}"
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def produce(checkpoint: Path, format: str, options: dict[str, Any]) -> tuple[Path, list[str]]:
+    """Export a checkpoint; the file comes beside it.
+
+    Args:
+        checkpoint: A copy in a scratch folder.
+        format: Ultralytics' name of the format.
+        options: Arguments of Ultralytics' export.
+
+    Returns:
+        The exported file or folder, and what Ultralytics warned of.
+
+    Raises:
+        ArgumentError: The export failed; the message is Ultralytics' own.
+    """
+    from ultralytics import YOLO
+
+    try:
+        with quiet_ultralytics() as told:
+            file = YOLO(checkpoint).export(format=format, **in_words_of_release(options))
+    except Exception as error:  # whatever it was, the user sees one message, and the cause is chained
+        raise ArgumentError(f"the export to {format} failed: {short(error)}") from error
+    if not file or not Path(file).exists():
+        raise ArgumentError(f"the export to {format} failed: Ultralytics wrote no file")
+    return Path(file), told
+
+
+def publish(made: Path, final: Path) -> None:
+    """Move a finished file or folder to its final name, in place of an older one.
+
+    Raises:
+        ArgumentError: It can't be put there; what stood there stands there still.
+    """
+    old = made.with_name(f"{made.name}.old")
+    try:
+        if final.is_dir() and not final.is_symlink():
+            final.rename(old)  # a folder can't be replaced in one step
+        made.replace(final)
+    except OSError as error:
+        if old.exists() and not final.exists():
+            old.rename(final)
+        raise ArgumentError(f"{final} can't be written: {error.strerror or error}") from error

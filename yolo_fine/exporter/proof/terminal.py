@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A proof as text for the terminal."""
+
+from __future__ import annotations
+
+from yolo_fine.exporter.proof.proof import Case, Proof
+from yolo_fine.exporter.proof.verdict import CLOSE
+
+
+def format_proof(proof: Proof) -> str:
+    """The proof in lines: shapes, groups, boxes, latency, file, and the verdict last."""
+    lines = []
+    if proof.runtime:
+        lines.append(
+            f"{proof.runtime} against PyTorch {proof.versions['torch']} in float32; the file is {proof.precision}"
+        )
+    lines += [_case(case) for case in proof.cases]
+    if proof.groups:
+        lines.append(f"  {'raw outputs':<13}{'max rel':>9}{'mean rel':>10}{'max abs':>10}{'mean abs':>10}")
+    for name, group in proof.groups.items():
+        lines.append(
+            f"  {name:<13}{group['max_rel_err']:>9.1e}{group['mean_rel_err']:>10.1e}{group['max_abs_err']:>10.1e}"
+            f"{group['mean_abs_err']:>10.1e}"
+        )
+    if proof.boxes_close and proof.boxes_close != proof.boxes:
+        found = proof.boxes_close
+        lines.append(
+            f"  as close      {found.matched} of {found.boxes} boxes agree, {found.extra} extra, confidences within "
+            f"{found.max_conf_diff:.1e}, at IoU {CLOSE[proof.precision].iou:g}"
+        )
+    if proof.latency:
+        time = proof.latency
+        lines.append(
+            f"  latency       file {time.file_ms:.1f} ms, PyTorch {time.torch_ms:.1f} ms, ratio {time.ratio:.2f} "
+            f"(batch {time.batch}, median of {time.pairs} pairs, {time.threads} threads)"
+        )
+    if proof.accuracy:
+        one, two, gap = proof.accuracy.torch, proof.accuracy.file, proof.accuracy.difference
+        for name in gap:
+            figures = f"PyTorch {_number(one[name])}, file {_number(two[name])}, difference {_number(gap[name], '+')}"
+            lines.append(f"  {name:<14}{figures}")
+        lines[-1] += f" ({proof.accuracy.pictures} pictures of {proof.accuracy.data})"
+    opset = f", opset {proof.opset}" if proof.opset else ""
+    nodes = f", {proof.nodes} nodes of {len(proof.operators)} kinds" if proof.nodes else ""
+    lines.append(f"  file          {proof.bytes / 1e6:.1f} MB{opset}{nodes}")
+    for runtime, check in proof.other_runtimes.items():
+        said = f"does not take {', '.join(check.refused)}" if check.refused else "lists every operator of this file"
+        if check.unlisted:
+            unlisted = f"its list here says nothing of {', '.join(check.unlisted)}"
+            said = f"{said}; {unlisted}" if check.refused else unlisted
+        lines.append(f"  {runtime}: {said}")
+    lines += [f"  note: {note}" for note in proof.notes]
+    against = "not equal: " if proof.verdict == "close" else ""
+    lines += [f"  {against}{reason}" for reason in proof.reasons]
+    lines.append(f"{proof.verdict}: {proof.file}")
+    return "\n".join(lines)
+
+
+def _case(case: Case) -> str:
+    shape = "  batch {}, {}x{}:".format(*case.shape)
+    if case.failure:
+        return f"{shape} {case.failure}"
+    boxes = ""
+    if case.boxes:
+        found = case.boxes
+        boxes = f"; {found.matched} of {found.boxes} boxes agree, {found.extra} extra, "
+        boxes += f"confidences within {found.max_conf_diff:.1e}"
+    return f"{shape} largest relative error {case.max_rel_err:.1e}{boxes}"
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "undefined" if value is None else f"{value:{sign}.4f}"

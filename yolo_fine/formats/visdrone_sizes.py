@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Sizes of the annotated pictures: listed in a text file, or read from the headers of the pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.formats.visdrone_rows import shown_text
+from yolo_fine.utils.hints import did_you_mean
+from yolo_fine.utils.images import picture_size
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def find_pictures(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
+    """The picture of each name.
+
+    Raises:
+        MissingFileError: There is no such folder.
+        DataError: A name has no picture, or two.
+    """
+    if not folder.is_dir():
+        raise MissingFileError(f"pictures: {folder} is no folder")
+    found: dict[str, Path] = {}
+    wanted = set(names)
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() not in PICTURE_SUFFIXES:
+            continue
+        if file.stem in found and file.stem in wanted:
+            raise DataError(f"{folder} has two pictures '{file.stem}': {found[file.stem].name} and {file.name}")
+        found[file.stem] = file
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise DataError(
+            f"{folder}: {len(missing)} of {len(names)} annotated pictures are not there, the first is '{missing[0]}'"
+            f"{did_you_mean(missing[0], found)}"
+        )
+    return tuple(found[name] for name in names)
+
+
+def picture_sizes(files: tuple[Path, ...]) -> np.ndarray:
+    """Width and height of each picture from its header, shape (pictures, 2), int64.
+
+    Raises:
+        DataError: A file is no picture.
+    """
+    sizes = np.empty((len(files), 2), dtype=np.int64)
+    for index, file in enumerate(files):
+        try:
+            sizes[index] = picture_size(file)
+        except DataError as error:
+            raise DataError(f"{file} can't be read as a picture") from error
+    return sizes
+
+
+def check_sizes(sizes: np.ndarray, files: tuple[Path, ...], sizes_file: Path) -> None:
+    """Raise :class:`DataError` if a listed size is not that of the picture."""
+    wrong = np.flatnonzero((sizes != picture_sizes(files)).any(axis=1))
+    if len(wrong):
+        width, height = sizes[wrong[0]]
+        real = " x ".join(str(side) for side in picture_sizes((files[wrong[0]],))[0])
+        raise DataError(
+            f"{sizes_file}: '{files[wrong[0]].stem}' is listed with {width} x {height} pixels, but "
+            f"{files[wrong[0]]} has {real}; {len(wrong)} of {len(files)} pictures differ"
+        )
+
+
+def listed_sizes(file: Path, names: tuple[str, ...]) -> np.ndarray:
+    """Width and height of each name from lines ``name width height``, shape (pictures, 2), int64.
+
+    Raises:
+        MissingFileError: There is no such file.
+        DataError: A line can't be used, or a name is missing.
+    """
+    if not file.is_file():
+        raise MissingFileError(f"sizes: there is no file {file}")
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file} can't be read: {error.strerror or error}") from error
+    sizes: dict[str, tuple[int, int]] = {}
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        fields = line.rsplit(maxsplit=2)
+        sides = [field for field in fields[1:] if len(field) < 7 and field.isdigit() and int(field) > 0]
+        if len(sides) != 2:
+            raise DataError(
+                f"{file}, line {number}: '{shown_text(line)}'; expected 'name width height' in whole pixels"
+            )
+        name, size = fields[0].strip().decode("utf-8", errors="replace"), (int(sides[0]), int(sides[1]))
+        if sizes.setdefault(name, size) != size:
+            raise DataError(f"{file}, line {number}: '{name}' has the sizes {sizes[name]} and {size}")
+    missing = [name for name in names if name not in sizes]
+    if missing:
+        raise DataError(
+            f"{file}: {len(missing)} of {len(names)} pictures have no size, the first is '{missing[0]}'"
+            f"{did_you_mean(missing[0], sizes)}"
+        )
+    return np.array([sizes[name] for name in names], dtype=np.int64)

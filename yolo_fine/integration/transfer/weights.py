@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Pretrained tensors follow their layers when rows are inserted, removed or replaced.
+
+Stock Ultralytics matches tensors by layer number, so everything behind an inserted row starts afresh. Here the layers
+of both models are paired first (:mod:`.pairing`). A view of the source with its layers renumbered then goes to the
+stock ``load``, which keeps its own rules (class heads, names). Where neither model holds a block of ours, stock sees
+the source as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from yolo_fine.catalog import list_blocks
+from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.transfer.pairing import CLASS_BRANCHES, WIDEST_BY_CLASSES, Pairing, class_width, pair
+from yolo_fine.integration.transfer.source_view import renumbered
+from yolo_fine.integration.transfer.transfer_report import (
+    LostTensor,
+    NewLayer,
+    TransferReport,
+    class_change,
+    keep_report,
+    say,
+)
+
+
+def wrap_load(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """``BaseModel.load``: pair the layers first where one of the models holds a block of ours."""
+
+    @functools.wraps(stock)
+    def load(self: Any, weights: Any, verbose: bool = True) -> Any:
+        source = (weights.get("ema") or weights["model"]) if isinstance(weights, dict) else weights
+        if not holds_blocks(source, self):
+            return stock(self, weights, verbose)
+        _load_paired(stock, self, source, verbose)
+        return None
+
+    return load
+
+
+def transfer(target: Any, source: Any, verbose: bool = True) -> TransferReport:
+    """Load the tensors of one model into another, paired by layer, whether or not they hold blocks of ours.
+
+    Args:
+        target: The model to be filled, as ``YOLO("my.yaml").model``.
+        source: The pretrained model.
+        verbose: Print what was transferred.
+
+    Raises:
+        ArgumentError: One of them is no model that Ultralytics built from a YAML.
+    """
+    for model in (target, source):
+        if not _is_layered(model):
+            raise ArgumentError(f"{type(model).__name__} is no model built from a YAML: it has no numbered layers")
+    return _load_paired(inspect.unwrap(type(target).load), target, source, verbose)
+
+
+def holds_blocks(source: Any, target: Any) -> bool:
+    """Whether both are layered models and one of them holds a block of ours."""
+    if not _is_layered(source) or not _is_layered(target):
+        return False
+    blocks = tuple(spec.cls for spec in list_blocks())
+    return any(isinstance(module, blocks) for module in (*source.model.modules(), *target.model.modules()))
+
+
+def _is_layered(model: Any) -> bool:
+    from torch import nn
+
+    layers = getattr(model, "model", None)
+    return isinstance(layers, nn.Sequential) and len(layers) > 0
+
+
+def _load_paired(stock: Callable[..., Any], target: Any, source: Any, verbose: bool) -> TransferReport:
+    """Call the stock ``load`` with a renumbered view of the source, then see and say what arrived."""
+    pairing = pair(list(source.model), list(target.model))
+    before, size = class_width(target.model[-1]), _parameter_count(target)
+    stock(target, renumbered(source, target, pairing), verbose)
+    after = class_width(target.model[-1])
+    report = compare(source, target, pairing)
+    if before and after and before != after:
+        report = replace(report, widened=(before, after), added_parameters=_parameter_count(target) - size)
+    if report.transferred == report.total and not hasattr(target, "set_classes"):
+        _take_names(source, target)
+    keep_report(target, report)
+    if verbose:
+        say(report)
+    return report
+
+
+def _parameter_count(model: Any) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _take_names(source: Any, target: Any) -> None:
+    """Class names follow a whole class head where the target's are mere numbers, as stock does for a whole model."""
+    names, ours = getattr(source, "names", None), getattr(target, "names", None)
+    if isinstance(names, dict) and ours == {i: str(i) for i in range(len(names))}:
+        target.names = dict(names)
+
+
+def compare(source: Any, target: Any, pairing: Pairing) -> TransferReport:
+    """See which tensors of the source have a place of their shape in the target, after the load."""
+    before, after = _class_count(source), _class_count(target)
+    classes = (before, after) if before and after and before != after else None
+    shapes = [{key: tuple(tensor.shape) for key, tensor in layer.state_dict().items()} for layer in target.model]
+    without_partner = {(j, key) for j, keys in enumerate(shapes) for key in keys}
+    width_by_classes = (class_width(source.model[-1]) or 0) <= WIDEST_BY_CLASSES
+    lost: list[LostTensor] = []
+    transferred = parameters = 0
+    for i, layer in enumerate(source.model):
+        learned = {name for name, _ in layer.named_parameters()}
+        j = pairing.target_of(i)
+        for key, tensor in layer.state_dict().items():
+            place = None if j is None else pairing.target_key(j, key)
+            ours = shapes[j].get(place) if j is not None and place is not None else None
+            without_partner.discard((j, place))
+            if ours == tuple(tensor.shape):
+                transferred += 1
+                parameters += tensor.numel() * (key in learned)
+            else:
+                shapes_of_both = None if ours is None else (tuple(tensor.shape), ours)
+                reason = _reason(j, place, shapes_of_both, classes, width_by_classes and key.startswith(CLASS_BRANCHES))
+                lost.append(LostTensor(i, j, type(layer).__name__, key, reason))
+    new = []
+    for j, layer in enumerate(target.model):
+        tensors = sum(place == j for place, _ in without_partner)
+        if tensors or j not in pairing.layers:
+            part = "part of " * (j in pairing.layers)
+            new.append(NewLayer(j, part + type(layer).__name__, tensors))
+    return TransferReport(transferred, transferred + len(lost), parameters, tuple(new), tuple(lost), classes)
+
+
+def _reason(
+    target: int | None,
+    place: str | None,
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None,
+    classes: tuple[int, int] | None,
+    follows_classes: bool,
+) -> str:
+    """Why a tensor did not arrive."""
+    if target is None:
+        return "no layer of its kind left in the new model"
+    if place is None:
+        return "no branch of its stride in the new head"
+    if shapes is None:
+        return "no such tensor in the new layer"
+    differing = {sizes for sizes in zip(*shapes, strict=False) if sizes[0] != sizes[1]}
+    if classes and (follows_classes or differing == {classes}):
+        return class_change(classes)
+    return f"shape {shapes[0]} vs {shapes[1]}"
+
+
+def _class_count(model: Any) -> int | None:
+    return getattr(model.model[-1], "nc", None) or (getattr(model, "yaml", None) or {}).get("nc")

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""``yolo-fine lint``: every problem of a model YAML at once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.errors import ModelYamlError
+from yolo_fine.integration.dry_run.rows import DryRun
+from yolo_fine.integration.yaml_text import read_as_stock
+from yolo_fine.linter.keys import check_keys
+from yolo_fine.linter.lint_keys import check_scale_letter, usable_keys
+from yolo_fine.linter.rows import RowChecks
+from yolo_fine.linter.whole_model import check_build, check_sizes
+from yolo_fine.utils.files import write_json
+
+MOST_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem of a model YAML.
+
+    Attributes:
+        message: What is wrong, where, and what would be right.
+        layer: Index of the layer, or None for what concerns the whole file.
+        section: ``backbone`` or ``head``, and ``position`` the row's index in it, where a layer is concerned.
+    """
+
+    message: str
+    layer: int | None = None
+    section: str | None = None
+    position: int | None = None
+
+
+@dataclass
+class LintReport:
+    """What lint has found.
+
+    Attributes:
+        model: The name that was given.
+        scales: Scales that were checked; one empty text for a YAML without scales.
+        problems: All of them, in the order of the rows.
+        notes: What is no problem but may surprise.
+        layers: Number of layers.
+    """
+
+    model: str
+    scales: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    layers: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether there are no problems."""
+        return not self.problems
+
+
+def lint(model: str, json: Path | None = None) -> bool:
+    """Print every problem of a model YAML.
+
+    Args:
+        model: A model YAML by name or path, with or without scale letter.
+        json: Write the problems to this file too.
+
+    Returns:
+        Whether it is clean.
+
+    Raises:
+        MissingFileError: There is no such file.
+        ModelYamlError: The file is no YAML of a model.
+    """
+    report = find_problems(model)
+    for problem in report.problems:
+        print(printable(problem.message))
+    for note in report.notes:
+        print(f"note: {printable(note)}")
+    if report.clean:
+        scales = f" at scale {', '.join(report.scales)}" if any(report.scales) else ""
+        print(f"{model}: clean, {report.layers} layers{printable(scales)}")
+    else:
+        print(f"{model}: {len(report.problems)} problem{'s' * (len(report.problems) > 1)}")
+    if json:
+        write_json(json, {"clean": report.clean, **asdict(report)})
+    return report.clean
+
+
+def find_problems(name: str) -> LintReport:
+    """Check a model YAML at the scale that its name asks for, or at all of its scales.
+
+    Raises:
+        MissingFileError: There is no such file.
+        ModelYamlError: The file is no YAML of a model.
+    """
+    model = read_as_stock(name)
+    for section in ("backbone", "head"):
+        if not isinstance(model.get(section), list) or not model[section]:
+            raise ModelYamlError(f"{name}: '{section}' must be a list of rows [from, repeats, module, args]")
+    report = LintReport(name, layers=len(model["backbone"]) + len(model["head"]))
+    if report.layers > MOST_ROWS:
+        raise ModelYamlError(f"{name} is no model YAML: it has {report.layers:,} rows")
+    report.problems += [Problem(f"{name}: {message}") for message in check_keys(model)]
+    letters = check_scale_letter(model, name)
+    report.problems += [Problem(message) for message in letters.problems]
+    report.notes += letters.notes
+    report.scales = letters.scales
+    model = usable_keys(model)
+    try:
+        if model.get("activation"):
+            DryRun(model).activation()
+    except ModelYamlError as error:
+        report.problems.append(Problem(str(error)))
+        del model["activation"]
+    report.problems += _at_each_scale(model, report.scales)
+    if report.clean:
+        report.problems += [Problem(message) for message in check_build(model, report.scales[0])]
+    report.problems.sort(key=lambda problem: -1 if problem.layer is None else problem.layer)
+    return report
+
+
+def printable(text: str) -> str:
+    """Text on one line: whatever a terminal would not show as a character is shown as its escape sequence."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def _at_each_scale(model: dict[str, Any], scales: list[str]) -> list[Problem]:
+    """Problems of the rows."""
+    found: dict[str, list[Problem]] = {}
+    for scale in scales:
+        checks = RowChecks({**model, "scale": scale})
+        found[scale] = []
+        for layer, message in [*checks.run(), *check_sizes(checks)]:
+            row = None if layer is None else checks.rows[layer]
+            found[scale].append(Problem(message, layer, row.section, row.position) if row else Problem(message))
+    return _merged(found)
+
+
+def _merged(found: dict[str, list[Problem]]) -> list[Problem]:
+    """Problems of all scales. What is wrong with a layer is said once, and where it is right at other scales."""
+    merged: list[Problem] = []
+    told: set[int | str] = set()
+    places = {scale: {_place(problem) for problem in problems} for scale, problems in found.items()}
+    for problems in found.values():
+        new = [problem for problem in problems if _place(problem) not in told]
+        told |= {_place(problem) for problem in new}
+        for problem in new:
+            others = [scale for scale in found if _place(problem) in places[scale]]
+            where = f" (at scale {', '.join(others)})" if len(others) < len(found) else ""
+            merged.append(replace(problem, message=problem.message + where))
+    return merged
+
+
+def _place(problem: Problem) -> int | str:
+    """What tells problems apart: the layer, or the message where there is none."""
+    return problem.message if problem.layer is None else problem.layer

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What can be wrong with the rows of a model YAML: each is checked, whatever is wrong with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.errors import BlockArgumentError, ModelYamlError
+from yolo_fine.integration.dry_run.rows import DryRun, Map
+from yolo_fine.integration.parsing.parser import find_our_block, known_names
+from yolo_fine.integration.parsing.planned_block import split_width
+from yolo_fine.integration.parsing.rows import Row, read_rows
+from yolo_fine.integration.parsing.vocabulary import (
+    is_head,
+    is_read_by_the_model,
+    needed_in_file_name,
+    parser_variables,
+    stock_layer,
+)
+from yolo_fine.linter.keys import MOST
+
+MOST_REPEATS = 1000
+MOST_VALUES = 100_000_000  # of one map of a 256 x 256 picture
+
+Found = tuple[int, str]  # layer, message
+
+
+class RowChecks:
+    """Checks the rows of one model at one scale.
+
+    Attributes:
+        parameters: Parameters of all layers that could be built, after :meth:`run`.
+    """
+
+    def __init__(self, model: dict[str, Any]) -> None:
+        self.rows = list(read_rows(model))
+        self.model = model
+        self.dry_run = DryRun(model)
+        self.variables = parser_variables() - set(model) | {"backbone", "head", "scale"} & parser_variables()
+        self.maps: list[Map | None] = []  # None: not known, and nothing that depends on it is blamed
+        self.parameters = 0
+
+    def run(self) -> list[Found]:
+        """All problems, by layer."""
+        found: list[Found] = []
+        for row in self.rows:
+            problems = list(self._check(row))
+            found += [(row.index, message) for message in problems]
+        self.parameters = sum(output.parameters for output in self.maps if output)
+        return found + list(self._unused()) + list(self._head())
+
+    def _check(self, row: Row) -> Iterator[str]:
+        """Problems of one row. Appends what it puts out to ``self.maps``."""
+        self.maps.append(None)
+        spec = find_our_block(row, self.dry_run.tasks)
+        try:
+            row.check(spec)
+            self._check_bounds(row)
+            if spec is not None:
+                spec.check_inputs(len(row.sources))
+                spec.bind(split_width(spec, row.raw[3])[1])
+            elif stock_layer(row.raw[2]) is None:
+                raise row.unknown(known_names(self.dry_run.tasks))
+        except BlockArgumentError as error:
+            yield str(row.error(error, spec))
+            return
+        except ModelYamlError as error:
+            yield str(error)
+            return
+        needed = None if spec else needed_in_file_name(row.raw[2])
+        if needed and needed not in Path(row.file).stem:
+            yield str(row.error(f"{row.raw[2]} works only in models with '{needed}' in their file name"))
+        layer = None if spec else stock_layer(row.raw[2])
+        if layer is not None and is_head(layer) and row.index < len(self.rows) - 1:
+            yield str(row.error(f"{row.raw[2]} is a head, and a head must be the last layer"))
+            return
+        taken = [] if spec else [value for value in row.raw[3] if isinstance(value, str) and value in self.variables]
+        for value in taken:
+            yield str(row.error(f"the parser takes the argument '{value}' for its own variable of that name"))
+        sources = [self.dry_run.picture if index < 0 else self.maps[index] for index in row.absolute_sources]
+        if taken or any(source is None for source in sources):
+            return
+        try:
+            output = self.dry_run.run(row, [source for source in sources if source is not None])
+        except ModelYamlError as error:
+            yield str(error)
+            return
+        yield from self._check_output(row, output)
+
+    @staticmethod
+    def _check_bounds(row: Row) -> None:
+        """Raise :class:`ModelYamlError` for numbers that would take all memory."""
+        if row.raw[1] > MOST_REPEATS:
+            raise row.error(f"repeats must be a whole number from 1 to {MOST_REPEATS}, got {row.raw[1]}")
+        for value in flatten(row.raw[3]):
+            if isinstance(value, (int, float)) and not -MOST <= value <= MOST:
+                raise row.error(f"the argument {value!r} is beyond all measure")
+
+    def _check_output(self, row: Row, output: Map) -> Iterator[str]:
+        """Problems of what a layer puts out; keeps it if later rows can rely on it."""
+        is_last = row.index == len(self.rows) - 1
+        real = output.real_channels
+        values = 1
+        for size in output.shape:
+            values *= size
+        if values > MOST_VALUES:
+            yield str(row.error(f"its output has {values:,} values for a picture of 256 x 256 pixels"))
+        elif real is not None and real != output.channels and not is_last:
+            yield str(row.error(f"puts out {real} channels, but Ultralytics counts {output.channels} for it"))
+        else:
+            self.maps[-1] = output
+
+    def _unused(self) -> Iterator[Found]:
+        """Rows whose output nobody reads. Not known where a row's sources are not."""
+        read: set[int] = set()
+        for row in self.rows:
+            try:
+                row.check()
+            except ModelYamlError:
+                return
+            read |= set(row.absolute_sources)
+        for row in self.rows[:-1]:
+            if row.index not in read and not is_read_by_the_model(row.raw[2]):
+                yield row.index, str(row.error("nobody reads its output"))
+
+    def _head(self) -> Iterator[Found]:
+        """Problems of the last row: it must be a head that reads its maps from fine to coarse."""
+        row = self.rows[-1]
+        layer = stock_layer(row.module) if row.module else None
+        if row.module and find_our_block(row, self.dry_run.tasks):
+            yield row.index, str(row.error("the last layer must be a head, as Detect; this is a block"))
+        elif layer is not None and not is_head(layer):
+            yield row.index, str(row.error("the last layer must be a head, as Detect"))
+        try:
+            row.check()
+        except ModelYamlError:
+            return
+        maps = [self.dry_run.picture if index < 0 else self.maps[index] for index in row.absolute_sources]
+        strides = [output.stride for output in maps if output is not None]
+        if len(strides) == len(maps) and strides != sorted({stride or 0 for stride in strides}):
+            listed = ", ".join(map(str, strides))
+            yield row.index, str(row.error(f"reads maps of strides {listed}; they must be different, the finest first"))
+
+
+def flatten(value: Any) -> Iterator[Any]:
+    """Every plain value inside nested lists and mappings."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from flatten(item)
+    else:
+        yield value

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What can be wrong with a model as a whole: its size, the maps its head reads, the class that its name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.integration.dry_run.forward import is_taken_at_its_word
+from yolo_fine.integration.dry_run.torchvision_rows import downloads
+from yolo_fine.integration.dry_run.whole_model import name_at_scale, why_not_built
+from yolo_fine.integration.parsing.rows import read_rows
+from yolo_fine.linter.rows import Found, RowChecks
+
+MOST_PARAMETERS = 1_000_000_000
+MOST_VALUES = 500_000_000  # of all maps together, for one picture of 256 x 256
+
+
+def check_sizes(checks: RowChecks) -> Iterator[Found | tuple[None, str]]:
+    """Problems of size, with their layer or None. ``checks`` have run."""
+    last = checks.rows[-1]
+    file = last.file
+    if checks.parameters > MOST_PARAMETERS:
+        yield None, f"{file}: {checks.parameters:,} parameters are more than {MOST_PARAMETERS:,}"
+    values = sum(output.values for output in checks.maps if output)
+    if values > MOST_VALUES:
+        yield None, f"{file}: all maps together have {values:,} values for one picture of 256 x 256 pixels"
+    if checks.maps[-1] is None or last.is_single:
+        return
+    for source in last.absolute_sources:
+        output = checks.dry_run.picture if source < 0 else checks.maps[source]
+        if output is not None and output.real_channels and not output.has_whole_stride:
+            height, width = output.shape[2:]
+            message = f"reads {height}x{width} cells of layer {source}; a picture of 256x256 has no such stride"
+            yield last.index, str(last.error(message))
+
+
+def check_build(model: dict[str, Any], scale: str) -> Iterator[str]:
+    """The reason why Ultralytics can't build a model whose rows are all in order, if there is one.
+
+    A model whose layers have all been called can be built. Others are built as a whole, on the meta device.
+    """
+    rows = list(read_rows(model))
+    called = not any(is_taken_at_its_word(str(row.module)) for row in rows)
+    if called or any(downloads(row.module, row.raw[3]) for row in rows):
+        return
+    name = rows[0].file
+    why = why_not_built(name if model["scale"] else name_at_scale(name, scale))
+    if why and rows[-1].module == "RTDETRDecoder" and "rtdetr" not in Path(name).stem.lower():
+        yield f"{name}: RTDETRDecoder works only in models with 'rtdetr' in their file name"
+    elif why:
+        yield f"{name}: the rows are in order, but Ultralytics can't build the model: {why}"

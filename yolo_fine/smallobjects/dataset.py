@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The procedural sample set: aerial scenes with many small objects, drawn on the spot, any number, no download.
+
+    from yolo_fine.smallobjects.dataset import make_dataset
+    make_dataset("smallobjects", train=200, val=50)
+
+Every picture depends on its seed, split and number alone, so a set of 20 pictures is the start of a set of 200.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from yolo_fine.smallobjects.labels import visdrone_text, yolo_text
+from yolo_fine.smallobjects.objects import NAMES
+from yolo_fine.smallobjects.placement import plan_picture
+from yolo_fine.smallobjects.rendering import Annotation, render
+from yolo_fine.smallobjects.sample_set import (
+    RECORD_FILE,
+    SPLITS,
+    YAML_FILE,
+    SampleSet,
+    check_settings,
+    describe,
+    find_existing,
+)
+
+EDITION = 1  # raised whenever the same settings give other pictures
+JPEG_QUALITY = 92
+
+
+def make_picture(
+    split: str, index: int, *, size: int = 1024, scale: float = 1.0, density: float = 1.0, seed: int = 0
+) -> tuple[np.ndarray, list[Annotation], np.ndarray]:
+    """Draw one picture of the set, without writing it.
+
+    Args:
+        split: ``train`` or ``val``.
+        index: Number of the picture in its split, from 0.
+        size: Picture side in pixels.
+        scale: Pixels per pixel of a VisDrone picture: 1 keeps VisDrone's object sizes in pixels.
+        density: Number of objects against VisDrone's.
+        seed: Seed of the whole set.
+
+    Returns:
+        The (size, size, 3) uint8 picture (blue-green-red), its annotations, and its ignored regions as an (n, 4) array
+        of x1, y1, x2, y2 in pixels.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, SPLITS.index(split), index]))
+    plan = plan_picture(rng, size, scale, density)
+    picture, annotations = render(rng, plan)
+    return picture, annotations, plan.regions
+
+
+def make_dataset(
+    root: str | Path,
+    *,
+    train: int = 200,
+    val: int = 50,
+    size: int = 1024,
+    scale: float = 1.0,
+    density: float = 1.0,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> SampleSet:
+    """Draw a set of pictures with YOLO and VisDrone annotations, or find it already there.
+
+    The set appears under ``root`` at once when it is complete; an interrupted run leaves nothing there.
+
+    Args:
+        root: Folder to make.
+        train: Number of training pictures.
+        val: Number of validation pictures.
+        size: Picture side in pixels.
+        scale: Pixels per pixel of a VisDrone picture. At 1, objects have VisDrone's sizes in pixels, and a picture
+            holds as many as a VisDrone window of its size.
+        density: Number of objects against VisDrone's.
+        seed: Seed of the whole set.
+        progress: Called with (done, total) after each picture.
+
+    Raises:
+        ArgumentError: A number is out of range.
+        DataError: ``root`` holds something else, another set or a damaged one.
+    """
+    settings: dict[str, Any] = {"edition": EDITION, "train": train, "val": val, "size": size}
+    settings |= {"scale": scale, "density": density, "seed": seed}
+    check_settings(settings)
+    root = Path(root)
+    found = find_existing(root, settings)
+    if found is not None:
+        return found
+    root.parent.mkdir(parents=True, exist_ok=True)
+    part = root.parent / f".{root.name}.part-{os.getpid()}"
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        _write_set(part, settings, progress)
+        if root.is_dir():
+            root.rmdir()  # find_existing has seen that it is empty
+        part.rename(root)
+    except OSError:
+        found = find_existing(root, settings)  # another process may have finished the same set meanwhile
+        if found is None:
+            raise
+        return found
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return describe(root, created=True)
+
+
+def _write_set(folder: Path, settings: dict[str, Any], progress: Callable[[int, int], None] | None) -> None:
+    """Write the whole set into ``folder``."""
+    how = {name: settings[name] for name in ("size", "scale", "density", "seed")}
+    boxes, ignored, done = dict.fromkeys(SPLITS, 0), dict.fromkeys(SPLITS, 0), 0
+    for split in SPLITS:
+        for kind in ("images", "labels", "annotations"):
+            (folder / kind / split).mkdir(parents=True)
+        for index in range(settings[split]):
+            picture, annotations, regions = make_picture(split, index, **how)
+            name = f"{split}_{index:05d}"
+            encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+            (folder / "images" / split / f"{name}.jpg").write_bytes(encoded.tobytes())
+            _write_text(folder / "labels" / split / f"{name}.txt", yolo_text(annotations, settings["size"]))
+            _write_text(folder / "annotations" / split / f"{name}.txt", visdrone_text(annotations, regions))
+            boxes[split] += len(annotations)
+            ignored[split] += len(regions)
+            done += 1
+            if progress is not None:
+                progress(done, settings["train"] + settings["val"])
+    names = "".join(f"  {index}: {name}\n" for index, name in enumerate(NAMES))
+    _write_text(folder / YAML_FILE, f"train: images/train\nval: images/val\nnames:\n{names}")
+    record = {"settings": settings, "boxes": boxes, "ignored": ignored}
+    _write_text(folder / RECORD_FILE, json.dumps(record, indent=1) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write a text file with the same bytes on every system."""
+    path.write_bytes(text.encode("utf-8"))
