@@ -5,9 +5,10 @@
         [parts=equal,runtimes,half,latency,accuracy] [data=A.yaml,B.yaml] [trained=A.pt,B.pt] [imgsz=320] [pairs=30]
         [threads=2]
 
-``DIR`` holds yolov8n*.pt, yolo11n*.pt and yolo26n*.pt. The blocks of the packaged models are woken first
-(``benchmarks/awake.py``): at init most of them change nothing, and a wrong export would pass. With ``json=FILE`` every
-figure is kept as soon as it is measured, and a later call adds the parts and models that it is asked for.
+``DIR`` holds yolov8n*.pt, yolo11n*.pt and yolo26n*.pt. The blocks of the packaged models get random gains first
+(``benchmarks/randomised_model.py``): at init most of them change nothing, and a wrong export would pass. With
+``json=FILE`` every metric is kept as soon as it is measured, and a later call adds the parts and models that it is
+asked for.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from typing import Any
 import onnxruntime
 import torch
 import ultralytics
-from awake import write_checkpoint
 from export_latency import measure_latency
 from export_page import write_page
+from randomised_model import write_checkpoint
 from transfer import families, pretrained
 
 from yolo_fine.cli.recipes import run_script
@@ -42,14 +43,14 @@ ONNX_FILES = {
     "not simplified": {"dynamic": True, "simplify": False},
 }
 HALF_SIZE = 1280
-Figures = dict[str, Any]
+Metrics = dict[str, Any]
 
 
 def export_figures(
     *, weights: Path, models: str = "", parts: str = "equal,runtimes,half,latency", data: str = "", trained: str = "",
     imgsz: int = 320, pairs: int = 30, threads: int = 2, docs: Path | None = None, json: Path | None = None,
 ) -> None:  # fmt: skip
-    """Export, prove and time; prints each figure as it comes.
+    """Export, prove and time; prints each metric as it comes.
 
     Args:
         weights: Folder of checkpoints, one for each family at scale n.
@@ -63,20 +64,20 @@ def export_figures(
         pairs: Pairs of runs of the latency, of each model and the first of its family that is chosen.
         threads: CPU threads of onnxruntime.
         docs: Write the page of documentation to this file.
-        json: Keep the figures in this file, and take over those that it holds.
+        json: Keep the metrics in this file, and take over those that it holds.
     """
     wanted = parts_in(parts, data, trained)
-    figures: Figures = json_module.loads(json.read_text()) if json and json.exists() else {}
-    figures["versions"] = {
+    metrics: Metrics = json_module.loads(json.read_text()) if json and json.exists() else {}
+    metrics["versions"] = {
         "torch": torch.__version__, "ultralytics": ultralytics.__version__, "onnxruntime": onnxruntime.__version__,
     }  # fmt: skip
-    figures.setdefault("imgsz", imgsz)
+    metrics.setdefault("imgsz", imgsz)
 
     def keep(part: str, name: str, value: Any) -> None:
-        figures.setdefault(part, {})[name] = value
+        metrics.setdefault(part, {})[name] = value
         print(part, name, value, flush=True)
         if json:
-            write_json(json, figures)
+            write_json(json, metrics)
 
     if trained:
         for file, dataset in zip(trained.split(","), data.split(","), strict=True):
@@ -108,7 +109,7 @@ def export_figures(
                 machine = {"load": os.getloadavg()[0], "cores": os.cpu_count(), "threads": threads}
                 keep("latency", name, {**asdict(measured), **machine})
     if docs:
-        write_page(docs, figures)
+        write_page(docs, metrics)
 
 
 def parts_in(words: str, data: str, trained: str) -> list[str]:
@@ -130,27 +131,27 @@ def is_chosen(name: str, family: str, models: str) -> bool:
     return not models or bool({family, stem} & set(models.split(",")))
 
 
-def prove(file: Path, format: str = "onnx", **options: Any) -> Figures:
+def prove(file: Path, format: str = "onnx", **options: Any) -> Metrics:
     """What the proof of one export says, or why there is none."""
-    return figures_of(lambda: export_model(str(file), format, runs=0, **options))
+    return metrics_of(lambda: export_model(str(file), format, runs=0, **options))
 
 
-def accuracy(file: Path, dataset: str) -> Figures:
-    """AP of a checkpoint and of its fp16 ONNX and int8 OpenVINO exports on the val pictures of a dataset."""
-    exports: dict[str, tuple[str, Figures]] = {
+def accuracy(file: Path, dataset: str) -> Metrics:
+    """AP of a checkpoint and of its fp16 ONNX and int8 OpenVINO exports on the val images of a dataset."""
+    exports: dict[str, tuple[str, Metrics]] = {
         "fp16 ONNX": ("onnx", {"half": True}),
         "int8 OpenVINO": ("openvino", {"int8": True}),
     }
     return {
-        label: figures_of(lambda format=format, options=options: export_model(  # type: ignore[misc]
+        label: metrics_of(lambda format=format, options=options: export_model(  # type: ignore[misc]
             str(file), format, data=dataset, runs=0, imgsz=640, **options
         ))
         for label, (format, options) in exports.items()
     }  # fmt: skip
 
 
-def figures_of(export: Callable[[], Proof]) -> Figures:
-    """The figures of a proof that the page shows."""
+def metrics_of(export: Callable[[], Proof]) -> Metrics:
+    """The metrics of a proof that the page shows."""
     try:
         proof = export()
     except YoloFineError as error:

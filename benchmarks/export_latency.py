@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from yolo_fine.exporter.produce import produce
-from yolo_fine.exporter.proof.images import read_pictures, stack
+from yolo_fine.exporter.proof.images import read_images, stack
 
 RUNS = 3  # timed in a row, after one that brings the weights back into the caches; the shortest counts
 PAUSE = 0.02  # seconds before them: the other file's threads go on spinning for a while
@@ -19,7 +19,7 @@ PAUSE = 0.02  # seconds before them: the other file's threads go on spinning for
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds a picture.
+    """Milliseconds an image.
 
     Attributes:
         median: Over the pairs.
@@ -50,7 +50,7 @@ def measure_latency(stock: Path, checkpoint: Path, *, pairs: int, threads: int, 
         threads: CPU threads of onnxruntime.
         imgsz: Height and width, batch 1.
     """
-    pixels = stack(read_pictures(None), 0, 1, imgsz, imgsz)
+    pixels = stack(read_images(None), 0, 1, imgsz, imgsz)
     sessions = [open_session(file, threads, imgsz) for file in (stock, checkpoint)]
     times = np.zeros((pairs, 2))
     for row in range(pairs):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The page of documentation about exports, made from the figures of ``export.py``."""
+"""The page of documentation about exports, made from the metrics of ``export.py``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import Any
 
 from yolo_fine.utils.files import write_text
 
-Figures = dict[str, Any]
+Metrics = dict[str, Any]
 
 PAGE = """# Exports in figures
 
-Every packaged model at scale n, filled with pretrained weights, its blocks woken (at init most of them change nothing,
-and a wrong export would pass), exported and compared with PyTorch by `yolo_fine.exporter`: [export.md](export.md).
+Every packaged model at scale n, filled with pretrained weights, its gains randomised (at init most blocks change
+nothing, and a wrong export would pass), exported and compared with PyTorch by `yolo_fine.exporter`:
+[export.md](export.md).
 Made by `python benchmarks/export.py`; {versions}.
 """
 
 EQUAL = """
 ## ONNX equals PyTorch
 
-float32, {imgsz} x {imgsz} pixels, two real pictures; dynamic files also at a size that is not square, a larger one and
+float32, {imgsz} x {imgsz} pixels, two real images; dynamic files also at a size that is not square, a larger one and
 a batch of 2. Error: the largest relative error of a raw output. Boxes: how many PyTorch finds at confidence 0.25 over
-all pictures and shapes; where the verdict is `equal`, the file finds the same. "Not simplified" is dynamic too.
+all images and shapes; where the verdict is `equal`, the file finds the same. "Not simplified" is dynamic too.
 
 | model | static | error | dynamic | error | not simplified | error | boxes |
 |---|---|---|---|---|---|---|---|
@@ -84,11 +85,11 @@ the pairs of model / stock, its standard error, and quartiles. The machine's loa
 ACCURACY = """
 ## AP of float16 ONNX and int8 OpenVINO
 
-COCO AP on whole pictures at 640 pixels, file minus PyTorch. coco8 with the pretrained weights, the others after a short
-training on them. Measured, not promised: int8 depends on the pictures that it is calibrated with, here those of the
+COCO AP on whole images at 640 pixels, file minus PyTorch. coco8 with the pretrained weights, the others after a short
+training on them. Measured, not promised: int8 depends on the images that it is calibrated with, here those of the
 data set itself.
 
-| model and data | pictures | PyTorch AP | fp16 ONNX | int8 OpenVINO |
+| model and data | images | PyTorch AP | fp16 ONNX | int8 OpenVINO |
 |---|---|---|---|---|
 {rows}
 """
@@ -97,47 +98,47 @@ TABLES = ("equal", "runtimes", "half", "latency", "accuracy")  # parts with a ro
 CONTROL_FLOW = {"Loop", "If", "Scan", "SequenceAt", "SequenceInsert", "SequenceConstruct"}
 
 
-def write_page(file: Path, figures: Figures) -> None:
+def write_page(file: Path, metrics: Metrics) -> None:
     """Write the page; parts that were not measured are left out."""
-    versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
-    figures = {
+    versions = ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
+    metrics = {
         part: dict(sorted(models.items(), key=lambda item: stem(item[0]))) if part in TABLES else models
-        for part, models in figures.items()
+        for part, models in metrics.items()
     }
     parts = [PAGE.format(versions=versions)]
-    imgsz = figures["imgsz"]
-    if "equal" in figures:
-        parts.append(EQUAL.format(imgsz=imgsz, rows=equal_rows(figures["equal"])))
-        parts.append(node_table(figures["equal"]))
-    if "runtimes" in figures:
-        parts.append(RUNTIMES.format(imgsz=imgsz, rows=verdict_rows(figures["runtimes"], ("torchscript", "openvino"))))
-    if "half" in figures:
-        parts.append(HALF.format(rows=half_rows(figures["half"])))
-    if "latency" in figures:
-        parts.append(latency_table(figures["latency"]))
-    if "accuracy" in figures:
-        parts.append(ACCURACY.format(rows=accuracy_rows(figures["accuracy"])))
+    imgsz = metrics["imgsz"]
+    if "equal" in metrics:
+        parts.append(EQUAL.format(imgsz=imgsz, rows=equal_rows(metrics["equal"])))
+        parts.append(node_table(metrics["equal"]))
+    if "runtimes" in metrics:
+        parts.append(RUNTIMES.format(imgsz=imgsz, rows=verdict_rows(metrics["runtimes"], ("torchscript", "openvino"))))
+    if "half" in metrics:
+        parts.append(HALF.format(rows=half_rows(metrics["half"])))
+    if "latency" in metrics:
+        parts.append(latency_table(metrics["latency"]))
+    if "accuracy" in metrics:
+        parts.append(ACCURACY.format(rows=accuracy_rows(metrics["accuracy"])))
     write_text(file, "".join(parts))
 
 
-def equal_rows(models: Figures) -> str:
+def equal_rows(models: Metrics) -> str:
     """One line a model: verdicts, errors, and the boxes of the dynamic file."""
     lines = verdict_rows(models, ("static", "dynamic", "not simplified")).splitlines()
     return "\n".join(
-        f"{line} {figure(files['dynamic'].get('boxes'))} |" for line, files in zip(lines, models.values(), strict=True)
+        f"{line} {metric(files['dynamic'].get('boxes'))} |" for line, files in zip(lines, models.values(), strict=True)
     )
 
 
-def verdict_rows(models: Figures, labels: tuple[str, ...]) -> str:
+def verdict_rows(models: Metrics, labels: tuple[str, ...]) -> str:
     """Verdict and largest relative error of each file."""
     lines = []
     for name, files in models.items():
-        cells = [f"{files[label]['verdict']} | {figure(files[label].get('max_rel_err'), '.1e')}" for label in labels]
+        cells = [f"{files[label]['verdict']} | {metric(files[label].get('max_rel_err'), '.1e')}" for label in labels]
         lines.append(f"| {stem(name)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def node_table(models: Figures) -> str:
+def node_table(models: Metrics) -> str:
     """Operators of every model beside its stock sibling."""
     lines, flow = [], set()
     for name, files in models.items():
@@ -157,19 +158,19 @@ def node_table(models: Figures) -> str:
     return NODES.format(rows="\n".join(lines), control_flow=said)
 
 
-def half_rows(models: Figures) -> str:
+def half_rows(models: Metrics) -> str:
     """Errors of the raw outputs by group, and of the final boxes."""
     lines = []
     for name, entry in models.items():
         boxes, scores = entry["groups"].get("boxes", {}), entry["groups"].get("scores", {})
         lines.append(
-            f"| {stem(name)} | {entry['verdict']} | {figure(boxes.get('mean_abs_err'), '.3f')} "
-            f"| {figure(scores.get('max_abs_err'), '.4f')} | {entry['boxes']} | {entry['matched']} |"
+            f"| {stem(name)} | {entry['verdict']} | {metric(boxes.get('mean_abs_err'), '.3f')} "
+            f"| {metric(scores.get('max_abs_err'), '.4f')} | {entry['boxes']} | {entry['matched']} |"
         )
     return "\n".join(lines)
 
 
-def latency_table(models: Figures) -> str:
+def latency_table(models: Metrics) -> str:
     """Milliseconds and ratios to the stock model."""
     lines = [
         f"| {stem(name)} | {entry['median']:.0f} | {entry['stock']:.0f} | {entry['ratio']:.3f} | {entry['error']:.3f} "
@@ -184,21 +185,21 @@ def latency_table(models: Figures) -> str:
     )  # fmt: skip
 
 
-def accuracy_rows(models: Figures) -> str:
+def accuracy_rows(models: Metrics) -> str:
     """AP of PyTorch and the differences of both files."""
     lines = []
     for name, files in models.items():
         half, whole = (files[label].get("accuracy") or {} for label in ("fp16 ONNX", "int8 OpenVINO"))
         known = half or whole
         lines.append(
-            f"| {name} | {figure(known.get('pictures'))} | {figure((known.get('torch') or {}).get('AP'), '.4f')} "
-            f"| {figure((half.get('difference') or {}).get('AP'), '+.4f')} "
-            f"| {figure((whole.get('difference') or {}).get('AP'), '+.4f')} |"
+            f"| {name} | {metric(known.get('images'))} | {metric((known.get('torch') or {}).get('AP'), '.4f')} "
+            f"| {metric((half.get('difference') or {}).get('AP'), '+.4f')} "
+            f"| {metric((whole.get('difference') or {}).get('AP'), '+.4f')} |"
         )
     return "\n".join(lines)
 
 
-def figure(value: Any, form: str = "") -> str:
+def metric(value: Any, form: str = "") -> str:
     """A number, or a dash where there is none."""
     return "-" if value is None else format(value, form)
 

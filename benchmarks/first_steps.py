@@ -4,7 +4,7 @@
     python benchmarks/first_steps.py weights=yolo11n.pt [steps=200] [imgsz=320] [out=docs/first_steps]
 
 One model with FINE is trained three times on the procedural set: with stock transfer (by layer number), with ours
-(layers paired), and with ours but FINE as published (``modulation="mul"``). Seed, pictures, their order and their
+(layers paired), and with ours but FINE as published (``modulation="mul"``). Seed, images, their order and their
 augmentation are the same: the random generators are seeded anew after the model is built, and every batch is hashed.
 Writes ``out.json`` and ``out.png``.
 """
@@ -32,7 +32,7 @@ from yolo_fine.integration.transfer.pairing import Pairing
 from yolo_fine.integration.transfer.weights import compare, transfer
 from yolo_fine.utils.files import write_json
 
-BATCH, PICTURES, SEED = 8, 200, 0  # cfg/datasets/smallobjects.yaml has 200 training pictures: 25 steps an epoch
+BATCH, IMAGES, SEED = 8, 200, 0  # cfg/datasets/smallobjects.yaml has 200 training images: 25 steps an epoch
 SETTINGS: dict[str, Any] = {
     "data": "smallobjects.yaml", "batch": BATCH, "nbs": BATCH, "seed": SEED, "optimizer": "AdamW", "lr0": 0.001,
     "lrf": 1.0, "momentum": 0.9, "weight_decay": 0.0005, "warmup_epochs": 0.0, "mosaic": 0.0, "close_mosaic": 0,
@@ -85,11 +85,11 @@ class Recorder(DetectionTrainer):
         return super().preprocess_batch(batch)
 
     def keep_loss(self) -> None:
-        """One step's loss for each picture."""
+        """One step's loss for each image."""
         self.losses.append(round(float(self.loss.detach()) / BATCH, 5))
 
     def keep_score(self) -> None:
-        """The validator's figures at the end of an epoch (of the moving average of the weights, as always)."""
+        """The validator's metrics at the end of an epoch (of the moving average of the weights, as always)."""
         self.scores.setdefault(len(self.losses), _map(self.metrics))
 
 
@@ -118,17 +118,17 @@ def first_steps(
     imgsz: int = 320,
     out: Path = Path("docs/first_steps"),
 ) -> None:
-    """Train three times and write the figures.
+    """Train three times and write the metrics.
 
     Args:
         weights: Pretrained checkpoint of the model's family and scale.
         model: Model YAML with FINE rows.
-        steps: Steps of each run, a multiple of 50 (twice over the pictures).
-        imgsz: Side of the pictures.
+        steps: Steps of each run, a multiple of 50 (twice over the images).
+        imgsz: Side of the images.
         out: Name of the files to write, without ending.
     """
-    if steps < 1 or steps % (2 * PICTURES // BATCH):
-        raise ArgumentError(f"steps={steps}: must be a multiple of {2 * PICTURES // BATCH}: twice over the pictures")
+    if steps < 1 or steps % (2 * IMAGES // BATCH):
+        raise ArgumentError(f"steps={steps}: must be a multiple of {2 * IMAGES // BATCH}: twice over the images")
     runs = {}
     with tempfile.TemporaryDirectory() as name:
         for way, label in RUNS.items():
@@ -138,7 +138,7 @@ def first_steps(
                 {
                     **SETTINGS,
                     "model": paper_yaml(model, Path(name)) if way == "paper" else model,
-                    "pretrained": str(weights), "imgsz": imgsz, "epochs": steps * BATCH // PICTURES,
+                    "pretrained": str(weights), "imgsz": imgsz, "epochs": steps * BATCH // IMAGES,
                     "project": name, "name": way,
                 },
             )  # fmt: skip
@@ -158,11 +158,11 @@ def first_steps(
     print(f"same batches in all runs: {result['same_batches']}")
 
 
-def draw(result: dict[str, Any], picture: Path) -> None:
-    """Loss and mAP50 of the runs in one picture."""
+def draw(result: dict[str, Any], image: Path) -> None:
+    """Loss and mAP50 of the runs in one image."""
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.4), dpi=100, layout="constrained")
+    metric, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.4), dpi=100, layout="constrained")
     for run, color in zip(result["runs"].values(), ("tab:gray", "tab:blue", "tab:orange"), strict=True):
         loss = torch.tensor(run["loss"])
         smooth = torch.stack([loss[max(0, i - 9) : i + 1].mean() for i in range(len(loss))])
@@ -170,15 +170,15 @@ def draw(result: dict[str, Any], picture: Path) -> None:
         left.plot(range(1, len(loss) + 1), smooth, color=color, linewidth=1.8, label=run["label"])
         scores = {int(step): values["mAP50"] for step, values in run["scores"].items()}
         right.plot(list(scores), list(scores.values()), "o-", color=color, markersize=3.5, linewidth=1.8)
-    left.set(xlabel="training step", ylabel="loss per picture", title="Loss (thick: mean of the last 10 steps)")
+    left.set(xlabel="training step", ylabel="loss per image", title="Loss (thick: mean of the last 10 steps)")
     left.set(yscale="log", yticks=(5, 10, 20, 40), yticklabels=("5", "10", "20", "40"))
     left.minorticks_off()
-    right.set(xlabel="training step", ylabel="mAP50", title="mAP50 on the val pictures", ylim=(0, None))
+    right.set(xlabel="training step", ylabel="mAP50", title="mAP50 on the val images", ylim=(0, None))
     left.legend(frameon=False, fontsize=8)
     for axis in (left, right):
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(picture)
+    metric.savefig(image)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Compares the procedural set with the VisDrone summary it follows.
 
-``python benchmarks/smallobjects_statistics.py [PICTURES]`` draws that many val pictures at the default size (200 if not
+``python benchmarks/smallobjects_statistics.py [IMAGES]`` draws that many val images at the default size (200 if not
 said) and prints the comparison as a Markdown table.
 """
 
@@ -15,21 +15,21 @@ import numpy as np
 from visdrone_summaries import summarize_split
 
 from yolo_fine.data.convert.visdrone_labels import parse_rows
-from yolo_fine.smallobjects.dataset import make_picture
+from yolo_fine.smallobjects.dataset import make_image
 from yolo_fine.smallobjects.labels import visdrone_text
 from yolo_fine.smallobjects.objects import GROUP_CLASSES, NAMES, VISDRONE_GROUPS
 from yolo_fine.smallobjects.visdrone_statistics import load_statistics
 
-TIMED = 20  # pictures drawn for the timing
+TIMED = 20  # images drawn for the timing
 
 
-def summarize_sample(pictures: int, size: int = 1024, scale: float = 1.0, seed: int = 0) -> dict[str, Any]:
-    """Draw ``pictures`` val pictures (arguments as for ``make_picture``) and summarise them like VisDrone's."""
+def summarize_sample(images: int, size: int = 1024, scale: float = 1.0, seed: int = 0) -> dict[str, Any]:
+    """Draw ``images`` val images (arguments as for ``make_image``) and summarise them like VisDrone's."""
     tables = []
-    for index in range(pictures):
-        _, annotations, regions = make_picture("val", index, size=size, scale=scale, seed=seed)
+    for index in range(images):
+        _, annotations, regions = make_image("val", index, size=size, scale=scale, seed=seed)
         tables.append(parse_rows(visdrone_text(annotations, regions)))
-    return summarize_split(tables, np.full(pictures, float(size * size)), ("ignored", *NAMES))
+    return summarize_split(tables, np.full(images, float(size * size)), ("ignored", *NAMES))
 
 
 def group_medians(summary: dict[str, Any], groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[float, float]]:
@@ -46,18 +46,18 @@ def group_medians(summary: dict[str, Any], groups: dict[str, tuple[str, ...]]) -
 
 def comparison(sample: dict[str, Any], visdrone: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Rows of (what, sample, VisDrone)."""
-    rows = [("pictures", str(sample["pictures"]), str(visdrone["pictures"]))]
+    rows = [("images", str(sample["images"]), str(visdrone["images"]))]
     for key, name in (
-        ("boxes_per_picture", "boxes per picture"),
-        ("ignored_per_picture", "ignored regions per picture"),
+        ("boxes_per_image", "boxes per image"),
+        ("ignored_per_image", "ignored regions per image"),
     ):
         rows.append((f"{name}, mean", f"{sample[key + '_mean']:.1f}", f"{visdrone[key + '_mean']:.1f}"))
         rows.append((f"{name}, 5 / 50 / 95 %", _three(sample[key], ".0f"), _three(visdrone[key], ".0f")))
     rows.append(
         (
-            "pictures with ignored regions",
-            f"{sample['pictures_with_ignored']:.0%}",
-            f"{visdrone['pictures_with_ignored']:.0%}",
+            "images with ignored regions",
+            f"{sample['images_with_ignored']:.0%}",
+            f"{visdrone['images_with_ignored']:.0%}",
         )
     )
     for name in ("small", "medium", "large"):
@@ -79,7 +79,7 @@ def comparison(sample: dict[str, Any], visdrone: dict[str, Any]) -> list[tuple[s
     )
     for key, name in (("between_log_std", "between"), ("within_log_std", "within")):
         rows.append(
-            (f"spread of log size {name} pictures", f"{sample['scale'][key]:.2f}", f"{visdrone['scale'][key]:.2f}")
+            (f"spread of log size {name} images", f"{sample['scale'][key]:.2f}", f"{visdrone['scale'][key]:.2f}")
         )
     ours = {group: tuple(NAMES[label] for label in labels) for group, labels in GROUP_CLASSES.items()}
     sample_groups, visdrone_groups = group_medians(sample, ours), group_medians(visdrone, VISDRONE_GROUPS)
@@ -97,10 +97,10 @@ def _three(quantiles: list[float], form: str) -> str:
 def main(arguments: list[str]) -> int:
     """Print the comparison; returns the exit status."""
     if len(arguments) > 1 or not all(argument.isdigit() and int(argument) > 0 for argument in arguments):
-        print("usage: python benchmarks/smallobjects_statistics.py [PICTURES]", file=sys.stderr)
+        print("usage: python benchmarks/smallobjects_statistics.py [IMAGES]", file=sys.stderr)
         return 2
-    pictures = int(arguments[0]) if arguments else 200
-    sample = summarize_sample(pictures)
+    images = int(arguments[0]) if arguments else 200
+    sample = summarize_sample(images)
     print("| | procedural, 1024 x 1024 | VisDrone2019-DET val |\n|---|---|---|")
     for name, ours, theirs in comparison(sample, load_statistics("val")):
         print(f"| {name} | {ours} | {theirs} |")
@@ -108,8 +108,8 @@ def main(arguments: list[str]) -> int:
     for size in (640, 1024):
         start = time.process_time()
         for index in range(TIMED):
-            make_picture("val", index, size=size)
-        print(f"{(time.process_time() - start) / TIMED * 1000:.0f} ms of processor time per {size} x {size} picture")
+            make_image("val", index, size=size)
+        print(f"{(time.process_time() - start) / TIMED * 1000:.0f} ms of processor time per {size} x {size} image")
     return 0
 
 

@@ -71,7 +71,7 @@ def transfer_page(
         weights: Folder of checkpoints, one for each family at scale n.
         scales: Other scales to count at, with random tensors; ``scales=`` for none.
         docs: Write the page of documentation to this file.
-        json: Write the figures to this file.
+        json: Write the metrics to this file.
     """
     rows, ungained, others, files = [], [], [], []
     for family, variants in families().items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The page of documentation about transfer, made from the figures of ``transfer.py`` and ``first_steps.py``."""
+"""The page of documentation about transfer, made from the metrics of ``transfer.py`` and ``first_steps.py``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from, also where the start-up file is off.
 
 Tensors: how many arrived, with stock transfer and with yolo_fine; in brackets those that arrived in the layer they come
 from (numbers alone also put tensors of one shape into the wrong layer). Difference: the largest one between all raw
-outputs of the new model and of the pretrained one (boxes are in pixels), float32, eval mode, one seeded picture,
+outputs of the new model and of the pretrained one (boxes are in pixels), float32, eval mode, one seeded image,
 before / after `fuse()`.
 
 {table}
@@ -161,7 +161,7 @@ def scales(found: list[dict[str, Any]]) -> str:
 
 
 def first_steps(result: dict[str, Any]) -> str:
-    """The curves, and their ends in figures."""
+    """The curves, and their ends in metrics."""
     steps = result["steps"]
     lines = []
     for run in result["runs"].values():

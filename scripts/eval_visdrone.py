@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Both scores on VisDrone, for whole pictures and for slices: ``python scripts/eval_visdrone.py weights=best.pt``.
+"""Both scores on VisDrone, for whole images and for slices: ``python scripts/eval_visdrone.py weights=best.pt``.
 
 A recipe to copy and edit: every step is one call. ``yolo-fine eval`` does the same with intervals and a report.
 """
@@ -30,7 +30,7 @@ def evaluate(
     detections: Path | None = None,
     json: Path | None = None,
 ) -> None:
-    """Print COCO and VisDrone figures for whole pictures and for slices.
+    """Print COCO and VisDrone metrics for whole images and for slices.
 
     Args:
         weights: The checkpoint.
@@ -39,10 +39,10 @@ def evaluate(
         slice: Side of a slice in pixels.
         overlap: Share of a slice that the next one covers again.
         device: As in Ultralytics: ``cpu``, ``0``.
-        detections: Write the whole-picture detections into this folder, in the official format.
-        json: Write the figures to this file.
+        detections: Write the whole-image detections into this folder, in the official format.
+        json: Write the metrics to this file.
     """
-    truth = read_annotations(folder / "annotations", pictures=folder / "images")
+    truth = read_annotations(folder / "annotations", images=folder / "images")
     model = open_detector(weights)
     settings = {"conf": 0.001, "iou": 0.7, "max_det": 500, "device": device}
     predictions = {
@@ -50,11 +50,11 @@ def evaluate(
         f"slices of {slice}": predict_sliced(model, truth, slice_size=slice, overlap=overlap, imgsz=imgsz, **settings),
     }
 
-    print(f"{len(truth.names)} pictures      VisDrone: AP    AP50   AR500      COCO: AP   AP_small       ms/picture")
+    print(f"{len(truth.names)} images      VisDrone: AP    AP50   AR500      COCO: AP   AP_small       ms/image")
     results = {}
     for title, found in predictions.items():
-        official = evaluate_visdrone(truth, found.detections).figures  # percent
-        coco = evaluate_coco(truth, found.detections, parse_sizes("coco"), max_det=500).figures  # fractions
+        official = evaluate_visdrone(truth, found.detections).metrics  # percent
+        coco = evaluate_coco(truth, found.detections, parse_sizes("coco"), max_det=500).metrics  # fractions
         results[title] = {"visdrone": official, "coco": coco, "speed": found.speed}
         print(
             f"{title:<22} {official['AP']:9.2f} {official['AP50']:7.2f} {official['AR500']:7.2f} "

@@ -17,29 +17,29 @@ import numpy as np
 from yolo_fine.cli.recipes import run_script
 
 
-def detect(session: Any, picture: np.ndarray, conf: float = 0.25, iou: float = 0.7) -> np.ndarray:
-    """Boxes in a BGR picture: x1 y1 x2 y2 score class in its own pixels, shape (n, 6), by falling score."""
+def detect(session: Any, image: np.ndarray, conf: float = 0.25, iou: float = 0.7) -> np.ndarray:
+    """Boxes in a BGR image: x1 y1 x2 y2 score class in its own pixels, shape (n, 6), by falling score."""
     entry, notes = session.get_inputs()[0], session.get_modelmeta().custom_metadata_map
     height, width = ast.literal_eval(notes["imgsz"])
-    pixels, scales, left, top = letterbox(picture, height, width)
+    pixels, scales, left, top = letterbox(image, height, width)
     output = session.run(None, {entry.name: pixels.astype(np.float16 if "float16" in entry.type else np.float32)})[0]
     has_rows = ast.literal_eval(notes.get("end2end", "False")) or ast.literal_eval(notes["args"]).get("nms")
     cells = output[0][: 4 + len(ast.literal_eval(notes["names"]))]  # boxes and scores, without masks or keypoints
     rows = output[0][:, :6] if has_rows else decode(cells, conf, iou)
     rows = rows[rows[:, 4] > conf].astype(np.float32)
     rows[:, :4] = (rows[:, :4] - [left, top, left, top]) / [*scales, *scales]
-    rows[:, :4] = rows[:, :4].clip(0, [picture.shape[1], picture.shape[0]] * 2)
+    rows[:, :4] = rows[:, :4].clip(0, [image.shape[1], image.shape[0]] * 2)
     return rows[np.argsort(-rows[:, 4], kind="stable")]
 
 
-def letterbox(picture: np.ndarray, height: int, width: int) -> tuple[np.ndarray, tuple[float, float], int, int]:
-    """The picture in the middle of a grey height x width, (1, 3, height, width) RGB, 0 to 1; scales and border."""
-    scale = min(height / picture.shape[0], width / picture.shape[1])
-    wide, tall = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+def letterbox(image: np.ndarray, height: int, width: int) -> tuple[np.ndarray, tuple[float, float], int, int]:
+    """The image in the middle of a grey height x width, (1, 3, height, width) RGB, 0 to 1; scales and border."""
+    scale = min(height / image.shape[0], width / image.shape[1])
+    wide, tall = round(image.shape[1] * scale), round(image.shape[0] * scale)
     left, top = round((width - wide) / 2 - 0.1), round((height - tall) / 2 - 0.1)
     canvas = np.full((height, width, 3), 114, np.uint8)
-    canvas[top : top + tall, left : left + wide] = cv2.resize(picture, (wide, tall), interpolation=cv2.INTER_LINEAR)
-    scales = wide / picture.shape[1], tall / picture.shape[0]  # not quite the same: sides are whole pixels
+    canvas[top : top + tall, left : left + wide] = cv2.resize(image, (wide, tall), interpolation=cv2.INTER_LINEAR)
+    scales = wide / image.shape[1], tall / image.shape[0]  # not quite the same: sides are whole pixels
     return canvas[..., ::-1].transpose(2, 0, 1)[None] / np.float32(255), scales, left, top
 
 
@@ -63,21 +63,21 @@ def export(
     simplify: bool = True,
     opset: int | None = None,
     nms: bool | None = None,
-    picture: Path | None = None,
+    image: Path | None = None,
     conf: float = 0.25,
     json: Path | None = None,
 ) -> bool:
-    """Export, prove, and detect in one picture; returns whether the file gives what the checkpoint gives.
+    """Export, prove, and detect in one image; returns whether the file gives what the checkpoint gives.
 
     Args:
         weights: The checkpoint; the ONNX file is written beside it.
-        imgsz: Picture size, or ``[height,width]``.
-        dynamic: Any batch and picture size.
+        imgsz: Image size, or ``[height,width]``.
+        dynamic: Any batch and image size.
         half: float16 weights; compared with the float32 checkpoint.
         simplify: Run onnxslim.
         opset: ONNX opset; by default the newest that Ultralytics trusts.
         nms: True = NMS inside the file; False = the NMS-free head of an end-to-end model (YOLO26).
-        picture: Picture to detect objects in; by default Ultralytics' sample.
+        image: Image to detect objects in; by default Ultralytics' sample.
         conf: Least confidence of its boxes.
         json: Write the proof to this file.
     """
@@ -99,7 +99,7 @@ def export(
 
     session = onnxruntime.InferenceSession(proof.file, providers=["CPUExecutionProvider"])
     names = ast.literal_eval(session.get_modelmeta().custom_metadata_map["names"])
-    file = picture or Path(ASSETS) / "bus.jpg"
+    file = image or Path(ASSETS) / "bus.jpg"
     print(f"{file.name}:")
     for x1, y1, x2, y2, score, label in detect(session, read_pixels(file), conf):
         print(f"  {names[int(label)]:<16}{score:.2f}  {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f}")

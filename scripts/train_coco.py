@@ -2,7 +2,7 @@
 """Train and validate on COCO 2017: ``python scripts/train_coco.py [key=value ...]``.
 
 A recipe to copy and edit: a setting that is not among the arguments goes into ``settings`` below. The defaults are the
-length and picture size of the FINE authors' YOLO runs on COCO.
+length and image size of the FINE authors' YOLO runs on COCO.
 Returns 0, or 2 when something is missing or mistyped; no run folder is made before everything has been checked.
 """
 
@@ -25,7 +25,7 @@ def train(
     *,
     model: str = "yolo11n-fine.yaml",
     data: str = "coco.yaml",
-    weights: str = "none",  # COCO weights have seen these pictures already, which no comparison of blocks can undo
+    weights: str = "none",  # COCO weights have seen these images already, which no comparison of blocks can undo
     epochs: int = 500,  # YOLOv8s and YOLOv10s with FINE: logs in github.com/HyungseopLee/FINE-FPN, runs/detect/coco
     imgsz: int = 640,
     batch: int = 16,  # Ultralytics' defaults, for batch and seed
@@ -45,12 +45,12 @@ def train(
         weights: Checkpoint to start from; ``auto`` = the COCO weights of the model's family and scale
             (``yolo11n-fine.yaml`` -> ``yolo11n.pt``); ``none`` = from scratch.
         epochs: Epochs to train.
-        imgsz: Longer side of the pictures.
-        batch: Pictures in a batch; -1 lets Ultralytics fill the GPU.
+        imgsz: Longer side of the images.
+        batch: Images in a batch; -1 lets Ultralytics fill the GPU.
         seed: Random seed.
         device: As in Ultralytics: ``cpu``, ``0``, ``0,1``.
         workers: Data loading processes.
-        plots: Draw curves, matrices and sample pictures.
+        plots: Draw curves, matrices and sample images.
         project: Folder of runs.
         name: Name of this run.
         json: Write a summary to this file.

@@ -14,7 +14,7 @@ from ultralytics import settings as ultralytics_settings
 
 from yolo_fine.cli.recipes import run_script, train_and_validate
 
-MAX_DET = 500  # the official VisDrone protocol counts 500 detections a picture; Ultralytics' default is 300
+MAX_DET = 500  # the official VisDrone protocol counts 500 detections an image; Ultralytics' default is 300
 HOW_TO_GET = (
     "online, VisDrone.yaml downloads itself (about 2 GB); offline, put images/train, images/val, labels/train and "
     "labels/val into {folder}, or choose another parent folder with 'yolo settings datasets_dir=DIR'"
@@ -45,12 +45,12 @@ def train(
         weights: Checkpoint to start from; ``auto`` = the COCO weights of the model's family and scale
             (``yolo11n-fine.yaml`` -> ``yolo11n.pt``); ``none`` = from scratch.
         epochs: Epochs to train.
-        imgsz: Longer side of the pictures.
-        batch: Pictures in a batch; -1 lets Ultralytics fill the GPU.
+        imgsz: Longer side of the images.
+        batch: Images in a batch; -1 lets Ultralytics fill the GPU.
         seed: Random seed.
         device: As in Ultralytics: ``cpu``, ``0``, ``0,1``.
         workers: Data loading processes.
-        plots: Draw curves, matrices and sample pictures.
+        plots: Draw curves, matrices and sample images.
         project: Folder of runs.
         name: Name of this run.
         json: Write a summary to this file.

@@ -34,7 +34,7 @@ def _surroundings():
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Dataset YAML of eight pictures with a few bright squares each, two classes."""
+    """Dataset YAML of eight images with a few bright squares each, two classes."""
     import cv2
     import numpy as np
     import yaml
@@ -45,14 +45,14 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / "images" / split).mkdir(parents=True)
         (root / "labels" / split).mkdir(parents=True)
         for index in range(4):
-            picture = random.integers(0, 60, (64, 64, 3), dtype=np.uint8)
+            image = random.integers(0, 60, (64, 64, 3), dtype=np.uint8)
             lines = []
             for _ in range(3):
                 x, y = random.integers(6, 58, 2)
                 kind = int(random.integers(0, 2))
-                picture[y - 4 : y + 4, x - 4 : x + 4] = (250, 250, 250) if kind else (30, 30, 250)
+                image[y - 4 : y + 4, x - 4 : x + 4] = (250, 250, 250) if kind else (30, 30, 250)
                 lines.append(f"{kind} {x / 64:.4f} {y / 64:.4f} 0.125 0.125")
-            cv2.imwrite(str(root / "images" / split / f"{index}.png"), picture)
+            cv2.imwrite(str(root / "images" / split / f"{index}.png"), image)
             (root / "labels" / split / f"{index}.txt").write_text("\n".join(lines) + "\n")
     data = {"path": str(root), "train": "images/train", "val": "images/val", "names": {0: "red", 1: "white"}}
     file = root / "tiny.yaml"

@@ -105,7 +105,7 @@ class BlockContract:
         assert y.shape == (batch, self.spec.output_channels(self.channels), *size)
         assert y.isfinite().all()
 
-    def test_single_cell_of_one_picture(self) -> None:
+    def test_single_cell_of_one_image(self) -> None:
         assert self.run(self.random(), self.maps(1, 1, 1)).shape[2:] == (self.factor, self.factor)
 
     @pytest.mark.parametrize("training", [False, True])

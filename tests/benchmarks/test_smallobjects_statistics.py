@@ -18,8 +18,8 @@ def visdrone():
     return load_statistics("val")
 
 
-def test_boxes_per_picture(sample, visdrone):
-    assert sample["boxes_per_picture_mean"] == pytest.approx(visdrone["boxes_per_picture_mean"], rel=0.25)
+def test_boxes_per_image(sample, visdrone):
+    assert sample["boxes_per_image_mean"] == pytest.approx(visdrone["boxes_per_image_mean"], rel=0.25)
 
 
 def test_shares_by_size(sample, visdrone):
@@ -47,13 +47,13 @@ def test_every_class_is_there_and_no_look_alike_is_rare(sample):
 
 
 def test_ignored_regions(sample, visdrone):
-    assert sample["pictures_with_ignored"] == pytest.approx(visdrone["pictures_with_ignored"], abs=0.2)
+    assert sample["images_with_ignored"] == pytest.approx(visdrone["images_with_ignored"], abs=0.2)
     assert sample["ignored"]["side_px"][3] == pytest.approx(visdrone["ignored"]["side_px"][3], rel=0.4)
 
 
 def test_comparison_is_a_table(sample, visdrone):
     rows = comparison(sample, visdrone)
-    assert rows[0] == ("pictures", "60", "543")
+    assert rows[0] == ("images", "60", "543")
     assert all(len(row) == 3 for row in rows)
 
 

@@ -26,9 +26,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_packaged_summary_has_the_published_figures():
+def test_packaged_summary_has_the_published_metrics():
     val, train = load_statistics("val"), load_statistics("train")
-    assert (train["pictures"], val["pictures"]) == (6471, 543)
+    assert (train["images"], val["images"]) == (6471, 543)
     assert val["share_by_area"]["small"] == pytest.approx(0.686, abs=0.005)
     assert val["share_by_area"]["medium"] == pytest.approx(0.287, abs=0.005)
     assert val["share_by_area"]["large"] == pytest.approx(0.027, abs=0.005)
@@ -37,11 +37,11 @@ def test_packaged_summary_has_the_published_figures():
 
 def test_counts_and_shares(folder):
     val = summarize_annotations(folder)["splits"]["val"]
-    assert (val["pictures"], val["boxes"]) == (2, 4)
+    assert (val["images"], val["boxes"]) == (2, 4)
     assert val["share_by_area"] == {"small": 0.5, "medium": 0.25, "large": 0.25}
     assert val["classes"]["pedestrian"]["share"] == 0.5
-    assert val["pictures_with_ignored"] == 0.5
-    assert val["all"]["side_of_picture"][3] == pytest.approx(0.15)
+    assert val["images_with_ignored"] == 0.5
+    assert val["all"]["side_of_image"][3] == pytest.approx(0.15)
 
 
 def test_archive_gives_the_same(folder, tmp_path):
@@ -53,7 +53,7 @@ def test_archive_gives_the_same(folder, tmp_path):
 
 def test_command_prints_json(folder, capsys):
     assert main([str(folder)]) == 0
-    assert json.load(io.StringIO(capsys.readouterr().out))["splits"]["val"]["pictures"] == 2
+    assert json.load(io.StringIO(capsys.readouterr().out))["splits"]["val"]["images"] == 2
     assert main([]) == 2
     assert main([str(folder / "absent")]) == 2
 

@@ -27,7 +27,7 @@ class TestA2N(BlockContract):
         assert (self.run(self.random(gain=None), x) - x[0]).abs().mean() > 0.05 * x[0].abs().mean()
 
 
-def test_the_switch_chooses_a_branch_for_each_picture() -> None:
+def test_the_switch_chooses_a_branch_for_each_image() -> None:
     block, x = A2N(16, temperature=1e-3, gain=None), torch.randn(1, 16, 8, 8)
     torch.nn.init.constant_(block.squeeze.weight, 1.0)
     torch.nn.init.constant_(block.first.weight, 1.0)  # means of one sign

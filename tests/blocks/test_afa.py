@@ -19,7 +19,7 @@ class TestAFA(BlockContract):
     wrong = [((32, 32), {"reduction": 0}, "reduction")]
 
     def maps(self, height: int = 16, width: int = 24, batch: int = 2, seed: int = 1) -> Maps:
-        # Pictures of different means, as real ones: a batch norm over two means divides by what they differ in.
+        # Images of different means, as real ones: a batch norm over two means divides by what they differ in.
         maps = super().maps(height, width, batch, seed)
         generator = torch.Generator().manual_seed(seed)
         return [x + torch.randn(x.shape[:2], generator=generator)[:, :, None, None] for x in maps]
@@ -47,7 +47,7 @@ def test_without_logits_it_is_a_quarter_of_the_sum() -> None:
     torch.testing.assert_close(saturated(0.0, 0.0)([high, low]), (high + low) / 4)
 
 
-def test_a_single_picture_leaves_the_running_statistics_of_the_pooled_branch() -> None:
+def test_a_single_image_leaves_the_running_statistics_of_the_pooled_branch() -> None:
     block = AFA(8, 8).train()
     block([torch.randn(1, 8, 5, 7), torch.randn(1, 8, 5, 7)])
     assert block.channel[0].bn.num_batches_tracked == 0

@@ -12,8 +12,8 @@ from yolo_fine.blocks import AFF, iAFF
 from yolo_fine.errors import BlockArgumentError
 
 
-class PicturesOfDifferentMeans(BlockContract):
-    """As real ones: a batch norm over the means of two pictures divides by what they differ in."""
+class ImagesOfDifferentMeans(BlockContract):
+    """As real ones: a batch norm over the means of two images divides by what they differ in."""
 
     def maps(self, height: int = 16, width: int = 24, batch: int = 2, seed: int = 1) -> Maps:
         maps = super().maps(height, width, batch, seed)
@@ -21,7 +21,7 @@ class PicturesOfDifferentMeans(BlockContract):
         return [x + torch.randn(x.shape[:2], generator=generator)[:, :, None, None] for x in maps]
 
 
-class TestAFF(PicturesOfDifferentMeans):
+class TestAFF(ImagesOfDifferentMeans):
     block = AFF
     channels = (48, 32)
     identity = False
@@ -32,7 +32,7 @@ class TestAFF(PicturesOfDifferentMeans):
     without_gradient = frozenset({"attention.local.0.conv.bias", "attention.local.1.conv.bias"})
 
 
-class TestIAFF(PicturesOfDifferentMeans):
+class TestIAFF(ImagesOfDifferentMeans):
     block = iAFF
     channels = (48, 32)
     identity = False

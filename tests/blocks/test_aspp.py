@@ -32,7 +32,7 @@ def test_every_cell_reaches_every_other() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_the_mean_of_one_picture_is_normed_by_running_statistics(batch: int) -> None:
+def test_the_mean_of_one_image_is_normed_by_running_statistics(batch: int) -> None:
     block = ASPPLite(16).train()
     block(torch.randn(batch, 16, 4, 4))
     assert int(block.pooled.bn.num_batches_tracked) == batch - 1

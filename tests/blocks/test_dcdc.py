@@ -30,7 +30,7 @@ class TestDCDCOfFive(TestDCDC):
 
 
 @pytest.mark.parametrize("kernel", [3, 5])
-def test_the_shared_branch_is_a_depthwise_convolution_for_each_picture(kernel: int) -> None:
+def test_the_shared_branch_is_a_depthwise_convolution_for_each_image(kernel: int) -> None:
     block, x = DCDC(8, kernel, gain=None).eval(), torch.randn(2, 8, 6, 7)
     for parameter in block.local[1].parameters():
         torch.nn.init.zeros_(parameter)

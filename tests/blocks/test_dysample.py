@@ -73,7 +73,7 @@ def test_without_offsets_it_is_bilinear() -> None:
 
 
 @pytest.mark.parametrize("style", ["lp", "pl"])
-def test_a_shift_moves_the_picture(style: str) -> None:
+def test_a_shift_moves_the_image(style: str) -> None:
     block, x = DySample(8, style=style).eval(), torch.randn(1, 8, 6, 6)
     torch.nn.init.zeros_(block.offset.weight)
     with torch.no_grad():

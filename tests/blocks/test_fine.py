@@ -166,8 +166,8 @@ def test_positions_are_built_once() -> None:
     assert sincos_2d(like.half()).dtype == torch.float16
 
 
-def test_ultralytics_counts_what_grows_with_the_picture() -> None:
-    # Its GFLOPs extrapolate from small pictures: the resampling on a CPU must not enter them.
+def test_ultralytics_counts_what_grows_with_the_image() -> None:
+    # Its GFLOPs extrapolate from small images: the resampling on a CPU must not enter them.
     thop = pytest.importorskip("thop")
     small, large = (
         thop.profile(FINE(48, 32, 2), ([torch.zeros(1, 48, s, s), torch.zeros(1, 32, 2 * s, 2 * s)],), verbose=False)[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Blocks with positions and normalisers in float16 files, at the map sizes of a picture of 1280 pixels.
+"""Blocks with positions and normalisers in float16 files, at the map sizes of an image of 1280 pixels.
 
 Ultralytics makes such files in two ways. On a CPU it exports in float32 and lets onnxruntime's converter turn every
 operator into float16, whatever the block casts; on a GPU it traces the network in float16, where the block's own casts
@@ -38,7 +38,7 @@ def test_a_converted_file_is_near_float32(case: str, dynamic: bool) -> None:
     onnx = pytest.importorskip("onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
     float16 = pytest.importorskip("onnxruntime.transformers.float16")
-    block, maps = awake(case)
+    block, maps = randomised(case)
     names = [f"x{i}" for i in range(len(maps))]
     axes = {name: {2: f"h{name}", 3: f"w{name}"} for name in (*names, "y")} if dynamic else None
     buffer = io.BytesIO()
@@ -57,7 +57,7 @@ def test_a_converted_file_is_near_float32(case: str, dynamic: bool) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_network_in_float16_is_near_float32(case: str) -> None:
-    block, maps = awake(case)
+    block, maps = randomised(case)
     y = run(copy.deepcopy(block).half(), [x.half() for x in maps])
     assert y.dtype == torch.float16
     assert_near(y.float(), run(block, maps))
@@ -65,7 +65,7 @@ def test_a_network_in_float16_is_near_float32(case: str) -> None:
 
 def test_keys_of_many_tokens_do_not_overflow() -> None:
     """Their size times the number of tokens is beyond 65504, the largest number of float16."""
-    block, _ = awake("FINE P4 into P3")
+    block, _ = randomised("FINE P4 into P3")
     high = 200 * smooth(64, 80, 160, seed=3)  # 3200 tokens
     with torch.no_grad():
         block.attention.kv_proj.weight.mul_(3)
@@ -74,7 +74,7 @@ def test_keys_of_many_tokens_do_not_overflow() -> None:
     assert_near(y.float(), expected)
 
 
-def awake(case: str) -> tuple[nn.Module, list[Tensor]]:
+def randomised(case: str) -> tuple[nn.Module, list[Tensor]]:
     """The block of a case with nothing at zero, and its maps, as smooth as features are."""
     block, sizes = CASES[case]
     block = copy.deepcopy(block).eval()

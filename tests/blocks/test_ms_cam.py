@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # ruff: noqa: RUF012
-"""MSCAM: the contract, and single pictures in training."""
+"""MSCAM: the contract, and single images in training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TestMSCAM(BlockContract):
     without_gradient = frozenset({"local.0.conv.bias", "local.1.conv.bias"})  # the batch norm takes them out again
 
 
-def test_a_single_picture_is_normed_by_the_running_statistics_of_the_pooled_branch() -> None:
+def test_a_single_image_is_normed_by_the_running_statistics_of_the_pooled_branch() -> None:
     block, x = MSCAM(32, gain=None).train(), torch.randn(1, 32, 6, 6)
     for layer in block.pooled:
         torch.nn.init.uniform_(layer.bn.running_var, 0.5, 2.0)
@@ -30,7 +30,7 @@ def test_a_single_picture_is_normed_by_the_running_statistics_of_the_pooled_bran
     torch.testing.assert_close(trained, block.eval().pooled(pooled))
 
 
-def test_two_pictures_are_normed_by_their_own_statistics() -> None:
+def test_two_images_are_normed_by_their_own_statistics() -> None:
     block = MSCAM(32, gain=None).train()
     block(torch.randn(2, 32, 6, 6))
     assert all(layer.bn.num_batches_tracked == 1 for layer in (*block.pooled, *block.local))

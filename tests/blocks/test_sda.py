@@ -32,7 +32,7 @@ class TestSDA(BlockContract):
         return SDA(list(self.channels), **{**self.arguments, **arguments})
 
     def maps(self, height: int = 16, width: int = 24, batch: int = 2, seed: int = 1) -> Maps:
-        # Pictures of different means, as real ones: a batch norm over two means divides by what they differ in.
+        # Images of different means, as real ones: a batch norm over two means divides by what they differ in.
         maps = super().maps(height, width, batch, seed)
         generator = torch.Generator().manual_seed(seed)
         return [x + torch.randn(x.shape[:2], generator=generator)[:, :, None, None] for x in maps]

@@ -111,17 +111,17 @@ def unlabelled(tiny_data, tmp_path):
     return file
 
 
-def test_pictures_without_labels_are_refused_before_a_run_folder_exists(unlabelled, tmp_path):
+def test_images_without_labels_are_refused_before_a_run_folder_exists(unlabelled, tmp_path):
     done = yolo_fine("train", "model=yolo11n-fine.yaml", f"data={unlabelled}", "epochs=1", *FAST, cwd=tmp_path)
     assert done.returncode == 2
-    assert "none of the 4 pictures of 'train' has a label file" in done.stderr
+    assert "none of the 4 images of 'train' has a label file" in done.stderr
     assert str(unlabelled.parent / "labels" / "train" / "0.txt") in done.stderr
     assert not (tmp_path / "runs").exists()
 
 
 def test_validation_checks_the_split_that_it_is_asked_for(unlabelled):
     check_inputs(["val", f"data={unlabelled}"])
-    with pytest.raises(DataError, match="none of the 4 pictures of 'train' has a label file"):
+    with pytest.raises(DataError, match="none of the 4 images of 'train' has a label file"):
         check_inputs(["val", f"data={unlabelled}", "split=train"])
 
 

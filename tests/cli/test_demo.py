@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The demo: one tiny run from pictures to ONNX, its files, and what it refuses."""
+"""The demo: one tiny run from images to ONNX, its files, and what it refuses."""
 
 import importlib.util
 import json
@@ -36,14 +36,14 @@ def test_onnx_is_written_and_proven(finished):
     assert finished[1].onnx_verdict == "equal"
 
 
-def test_second_run_reuses_the_pictures_and_goes_on_without_export(finished, monkeypatch, capsys):
+def test_second_run_reuses_the_images_and_goes_on_without_export(finished, monkeypatch, capsys):
     out, _ = finished
-    picture = next((out / "data").rglob("train_00000.jpg"))
-    drawn = picture.stat().st_mtime_ns
+    image = next((out / "data").rglob("train_00000.jpg"))
+    drawn = image.stat().st_mtime_ns
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if "onnx" in name else find(name, *rest))
     result = run_demo(out=out, **TINY)
-    assert picture.stat().st_mtime_ns == drawn
+    assert image.stat().st_mtime_ns == drawn
     assert result.onnx is None
     assert result.onnx_verdict is None
     assert 'pip install "yolo-fine[export]"' in capsys.readouterr().out

@@ -198,7 +198,7 @@ def test_one_scale_is_kept_where_the_file_name_has_no_place_for_a_letter(tmp_pat
     assert list(yaml.safe_load(text)["scales"]) == list("nsmlx")
     assert "'model=yolo11n-mine.yaml' will call yolo11-mine.yaml" in text
     assert text.startswith("# Made by: yolo-fine compose base=yolo11s refine=EMA out=yolo11-mine.yaml\n")
-    assert "layers," not in text  # stock's own figures are not this model's
+    assert "layers," not in text  # stock's own metrics are not this model's
     assert YOLO("mine.yaml").model.model[2].cv1.conv.out_channels == 64  # scale s, not the first
 
 

@@ -47,24 +47,24 @@ def test_composed_model_exports(name: str, tmp_path: Path, monkeypatch: pytest.M
     model = YOLO(file)
     network = model.model
     settle(network)
-    pictures = [torch.rand(1, 3, 64, 64), torch.rand(2, 3, 96, 160)]
+    images = [torch.rand(1, 3, 64, 64), torch.rand(2, 3, 96, 160)]
     with torch.no_grad():
-        asleep = [network(picture)[0] for picture in pictures]
+        at_init = [network(image)[0] for image in images]
         for placed in composed.blocks:
-            wake(network.model[placed["layer"]])
-        awake = [network(picture)[0] for picture in pictures]
+            randomise_gains(network.model[placed["layer"]])
+        randomised = [network(image)[0] for image in images]
 
     exported = model.export(format="onnx", dynamic=True, imgsz=64, simplify=False, verbose=False)
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
-    for picture, before, expected in zip(pictures, asleep, awake, strict=True):
-        (got,) = (torch.from_numpy(y) for y in session.run(None, {"images": picture.numpy()}))
+    for image, before, expected in zip(images, at_init, randomised, strict=True):
+        (got,) = (torch.from_numpy(y) for y in session.run(None, {"images": image.numpy()}))
         assert got.shape == expected.shape
         for part, rows in (("boxes", slice(0, 4)), ("scores", slice(4, None))):
             spread = float(expected[:, rows].std(dim=2).mean())
             effect = float((expected - before)[:, rows].abs().max())
             assert effect > 0.01 * spread, "the blocks hardly matter: nothing would be tested"
             error = float((got - expected)[:, rows].abs().max())
-            assert error < 5e-3 * effect, f"{part} at {tuple(picture.shape)}: off by {error:.1e} of {effect:.1e}"
+            assert error < 5e-3 * effect, f"{part} at {tuple(image.shape)}: off by {error:.1e} of {effect:.1e}"
 
 
 def settle(network: nn.Module) -> None:
@@ -80,7 +80,7 @@ def settle(network: nn.Module) -> None:
     network.eval()
 
 
-def wake(block: nn.Module) -> None:
+def randomise_gains(block: nn.Module) -> None:
     """Move everything that starts as a constant: at init most blocks are the identity, and a wrong one would pass."""
     with torch.no_grad():
         for parameter in block.parameters():

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel
 
-from tests.composer.test_every_block_exports import settle, wake
+from tests.composer.test_every_block_exports import randomise_gains, settle
 from yolo_fine.catalog import list_blocks
 from yolo_fine.exporter.onnx_file import count_operators
 from yolo_fine.integration.model_files import packaged_files, read_model_file
@@ -87,19 +87,19 @@ def test_a_packaged_model_equals_pytorch(
     model = YOLO(name)
     settle(model.model)
     for layer in own_layers(model.model):
-        wake(layer)
-    pictures = [torch.rand(1, 3, 64, 64), *([torch.rand(2, 3, 96, 160)] if dynamic else [])]
+        randomise_gains(layer)
+    images = [torch.rand(1, 3, 64, 64), *([torch.rand(2, 3, 96, 160)] if dynamic else [])]
     with torch.no_grad():
-        expected = [first_tensor(model.model(picture)) for picture in pictures]
+        expected = [first_tensor(model.model(image)) for image in images]
 
     file = model.export(format="onnx", dynamic=dynamic, imgsz=64, verbose=False)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    for picture, y in zip(pictures, expected, strict=True):
-        got = torch.from_numpy(session.run(None, {"images": picture.numpy()})[0])
+    for image, y in zip(images, expected, strict=True):
+        got = torch.from_numpy(session.run(None, {"images": image.numpy()})[0])
         assert got.shape == y.shape
         for rows in (slice(0, 4), slice(4, None)):
             error = (got - y)[:, rows].abs().max() / y[:, rows].abs().max()
-            assert error < LARGEST, f"relative error {float(error):.1e} at {tuple(picture.shape)}"
+            assert error < LARGEST, f"relative error {float(error):.1e} at {tuple(image.shape)}"
 
 
 def scaled(name: str) -> str:

@@ -20,7 +20,7 @@ def truth(side: float = 8.0) -> GroundTruth:
         names=("a", "b"),
         sizes=np.array([[64, 48], [64, 48]]),
         classes={1: "car"},
-        picture=np.array([0, 1]),
+        image=np.array([0, 1]),
         boxes=boxes,
         category=np.array([1, 0]),
         area=boxes[:, 2] * boxes[:, 3],
@@ -33,7 +33,7 @@ def test_it_names_versions_data_and_arguments() -> None:
     manifest = build_manifest(truth(), "visdrone", None, ["coco"], arguments)
     assert torch.__version__.startswith(manifest["versions"]["torch"].split("+")[0])
     assert manifest["versions"]["yolo-fine"] == __version__
-    assert manifest["data"]["pictures"] == 2
+    assert manifest["data"]["images"] == 2
     assert manifest["data"]["objects"] == 1  # category 0 is no class
     assert manifest["arguments"]["out"] == str(Path("runs") / "eval")
     other = build_manifest(truth(side=9.0), "visdrone", None, ["coco"], arguments)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The evaluation as a whole: from files or a model to figures, a folder of results, a comparison."""
+"""The evaluation as a whole: from files or a model to metrics, a folder of results, a comparison."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_labels_alone_have_no_visdrone_score(dataset: Dataset) -> None:
         evaluate(data=dataset.yaml, detections=found, protocol="visdrone")
 
 
-def test_a_picture_without_annotations_is_named(dataset: Dataset) -> None:
+def test_a_image_without_annotations_is_named(dataset: Dataset) -> None:
     (dataset.annotations / "3.txt").unlink()
-    with pytest.raises(DataError, match=r"1 of 5 pictures have no file in .*annotations.* 3\.png"):
+    with pytest.raises(DataError, match=r"1 of 5 images have no file in .*annotations.* 3\.png"):
         evaluate(data=dataset.yaml, detections=dataset.annotations)
 
 

@@ -19,7 +19,7 @@ from yolo_fine.evaluation.small_ap import COLUMNS, SmallObjects, as_rows, to_ori
 SMALL = tuple(COLUMNS)
 
 
-def picture_labels(name: str, size: tuple[int, int], boxes: list[tuple[float, ...]]) -> dict:
+def image_labels(name: str, size: tuple[int, int], boxes: list[tuple[float, ...]]) -> dict:
     """Labels as Ultralytics' datasets keep them, from class, left, top, width, height in pixels."""
     table = np.array(boxes, dtype=np.float64).reshape(-1, 5)
     centres = np.column_stack([table[:, 1:3] + table[:, 3:] / 2, table[:, 3:]]) / [*size, *size]
@@ -53,16 +53,16 @@ def found(boxes: list[tuple[float, ...]], scale: float, pad: tuple[float, float]
 def test_only_small_objects_count(as_dictionary):
     size, scale, pad = (400, 300), 0.5, (0.0, 5.0)
     small, large = (0, 10, 10, 20, 30), (0, 100, 100, 200, 150)
-    labels = [picture_labels("a.png", size, [small, large]), picture_labels("b.png", size, [(1, 50, 60, 8, 8)])]
+    labels = [image_labels("a.png", size, [small, large]), image_labels("b.png", size, [(1, 50, 60, 8, 8)])]
     preds = [found([(0.9, *small)], scale, pad), found([(0.8, 1, 50, 60, 8, 8), (0.7, 0, 9, 9, 9, 9)], scale, pad)]
     if as_dictionary:
         preds = [{"bboxes": p[:, :4], "conf": p[:, 4], "cls": p[:, 5], "extra": p[:, 6:]} for p in preds]
     objects = SmallObjects(validator_of(labels))
     objects.collect(preds, batch_of(labels, size, scale, pad))
-    assert objects.figures() == pytest.approx(dict.fromkeys(SMALL, 1.0))  # the missed large one is of no account
+    assert objects.metrics() == pytest.approx(dict.fromkeys(SMALL, 1.0))  # the missed large one is of no account
 
     objects.collect([found([], scale, pad)], batch_of(labels[:1], size, scale, pad))
-    assert objects.figures() == pytest.approx(dict.fromkeys(SMALL, 0.5))  # one of two classes is found
+    assert objects.metrics() == pytest.approx(dict.fromkeys(SMALL, 0.5))  # one of two classes is found
 
 
 def test_equals_pycocotools(tmp_path):
@@ -74,7 +74,7 @@ def test_equals_pycocotools(tmp_path):
     labels, preds, annotations, results = [], [], [], []
     for index in range(6):
         boxes = [(int(random.integers(2)), *random.integers(0, 400, 2), *random.integers(4, 60, 2)) for _ in range(20)]
-        labels.append(picture_labels(str(index), size, boxes))
+        labels.append(image_labels(str(index), size, boxes))
         guesses = []
         for kind, *box in boxes * 2:
             moved = np.array(box) + random.normal(0, 2, 4)
@@ -86,7 +86,7 @@ def test_equals_pycocotools(tmp_path):
                                 "bbox": [*(centre - side / 2), *side], "area": side.prod(), "iscrowd": 0})  # fmt: skip
     objects = SmallObjects(validator_of(labels, max_det=10))
     objects.collect(preds, batch_of(labels, size, 1.0, (0.0, 0.0)))
-    for index, (_, rows) in enumerate(objects.pictures.values()):
+    for index, (_, rows) in enumerate(objects.images.values()):
         for left, top, right, bottom, score, kind in rows.astype(float):
             results.append({"image_id": index, "category_id": int(kind), "score": score,
                             "bbox": [left, top, right - left, bottom - top]})  # fmt: skip
@@ -103,27 +103,27 @@ def test_equals_pycocotools(tmp_path):
     reference.evaluate()
     reference.accumulate()
     precision, recall = reference.eval["precision"][:, :, :, 1, 2], reference.eval["recall"][:, :, 1, 2]
-    figures = objects.figures()
-    assert 0.05 < figures["metrics/AP_small(B)"] < 0.95
-    assert figures["metrics/AP_small(B)"] == pytest.approx(precision[precision > -1].mean(), abs=1e-9)
-    assert figures["metrics/AR_small(B)"] == pytest.approx(recall[recall > -1].mean(), abs=1e-9)
+    metrics = objects.metrics()
+    assert 0.05 < metrics["metrics/AP_small(B)"] < 0.95
+    assert metrics["metrics/AP_small(B)"] == pytest.approx(precision[precision > -1].mean(), abs=1e-9)
+    assert metrics["metrics/AR_small(B)"] == pytest.approx(recall[recall > -1].mean(), abs=1e-9)
 
 
 def test_no_small_object_is_no_number():
-    labels = [picture_labels("a.png", (400, 300), [(0, 100, 100, 200, 150)])]
+    labels = [image_labels("a.png", (400, 300), [(0, 100, 100, 200, 150)])]
     objects = SmallObjects(validator_of(labels))
     objects.collect([found([], 1.0, (0.0, 0.0))], batch_of(labels, (400, 300), 1.0, (0.0, 0.0)))
-    assert all(math.isnan(value) for value in objects.figures().values())
+    assert all(math.isnan(value) for value in objects.metrics().values())
 
 
 def test_single_cls():
-    labels = [picture_labels("a.png", (400, 300), [(0, 10, 10, 20, 20)])]
+    labels = [image_labels("a.png", (400, 300), [(0, 10, 10, 20, 20)])]
     objects = SmallObjects(validator_of(labels, single_cls=True))
     objects.collect([found([(0.9, 1, 10, 10, 20, 20)], 1.0, (0, 0))], batch_of(labels, (400, 300), 1.0, (0.0, 0.0)))
-    assert objects.figures()["metrics/AP_small(B)"] == pytest.approx(1.0)
+    assert objects.metrics()["metrics/AP_small(B)"] == pytest.approx(1.0)
 
 
-def test_letterboxed_and_stretched_pictures():
+def test_letterboxed_and_stretched_images():
     boxes = np.array([[10.0, 20.0, 30.0, 60.0]])
     letterboxed = to_original(boxes, (100, 200), (180, 400), ((0.5, 0.5), (0.0, 5.0)))
     np.testing.assert_allclose(letterboxed, [[20, 30, 60, 110]])
@@ -234,29 +234,29 @@ def test_stock_training_with_and_without(tmp_path, tiny_data):
         assert [mine[key] for key in same] == [theirs[key] for key in same]
 
 
-DDP_PICTURES = """
+DDP_IMAGES = """
 from yolo_fine.evaluation.small_ap import SmallObjects
-figures = SmallObjects.figures
+metrics = SmallObjects.metrics
 
-def count_pictures(self):
-    pathlib.Path(sys.argv[2], "pictures.txt").write_text(str(len(self.pictures)))
-    return figures(self)
+def count_images(self):
+    pathlib.Path(sys.argv[2], "images.txt").write_text(str(len(self.images)))
+    return metrics(self)
 
-SmallObjects.figures = count_pictures
+SmallObjects.metrics = count_images
 BaseTrainer._do_train = train_in_two
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo over torchrun on Linux and macOS")
-def test_two_processes_bring_their_pictures_together(tmp_path, tiny_data):
+def test_two_processes_bring_their_images_together(tmp_path, tiny_data):
     (tmp_path / "write.py").write_text(WRITE.format(data=str(tiny_data), project=str(tmp_path)))
     done = run([sys.executable, str(tmp_path / "write.py")], tmp_path, YOLO_FINE_EVAL="small")
     file = next(line.split(maxsplit=1)[1] for line in done.stdout.splitlines() if line.startswith("FILE "))
     worker = tmp_path / "worker.py"
-    worker.write_text(WORKER.replace("BaseTrainer._do_train = train_in_two\n", DDP_PICTURES))
+    worker.write_text(WORKER.replace("BaseTrainer._do_train = train_in_two\n", DDP_IMAGES))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(worker)]
     done = run([*command, file, str(tmp_path)], tmp_path, YOLO_FINE_EVAL="small")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    assert (tmp_path / "pictures.txt").read_text() == "4"
+    assert (tmp_path / "images.txt").read_text() == "4"
     (row,) = read_rows(tmp_path / "run")
     assert 0 <= float(row[SMALL[0]]) <= 1

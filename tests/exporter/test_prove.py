@@ -136,7 +136,7 @@ def test_half_precision_is_close_at_best(end2end: Path):
 def test_accuracy_of_both_sides(grid: Path, tiny_data: Path):
     proof = export_model(str(grid), data=str(tiny_data), **QUICK)
     assert proof.accuracy is not None
-    assert proof.accuracy.pictures == 4
+    assert proof.accuracy.images == 4
     assert proof.accuracy.torch["AP"] == pytest.approx(proof.accuracy.file["AP"], abs=1e-3)
     assert proof.accuracy.difference["AP"] == pytest.approx(0, abs=1e-3)
 
@@ -152,15 +152,15 @@ def change_weight(file: Path, factor: float) -> None:
     onnx.save(model, str(file))
 
 
-def test_the_pictures_compared_are_those_of_the_data(tiny_data: Path, tmp_path: Path):
-    """Ultralytics' samples, a street and a man, say nothing of a detector for pictures of another kind."""
+def test_the_images_compared_are_those_of_the_data(tiny_data: Path, tmp_path: Path):
+    """Ultralytics' samples, a street and a man, say nothing of a detector for images of another kind."""
     val = [cv2.imread(str(file)) for file in sorted((tiny_data.parent / "images" / "val").iterdir())]
-    compared = prepare_trial(None, str(tiny_data), None, 0).pictures
+    compared = prepare_trial(None, str(tiny_data), None, 0).images
     assert len(compared) == len(val) == 4
     assert all(np.array_equal(one, two) for one, two in zip(compared, val, strict=True))
     cv2.imwrite(str(tmp_path / "mine.png"), val[0])
-    assert len(prepare_trial(tmp_path, str(tiny_data), None, 0).pictures) == 1  # named ones go first
-    assert len(prepare_trial(None, None, None, 0).pictures) == 2
+    assert len(prepare_trial(tmp_path, str(tiny_data), None, 0).images) == 1  # named ones go first
+    assert len(prepare_trial(None, None, None, 0).images) == 2
 
 
 def test_wrong_weights_are_different(grid: Path):
@@ -267,7 +267,7 @@ def test_a_model_that_finds_nothing_is_told(grid: Path, tmp_path: Path):
 
     (tmp_path / "dark").mkdir()
     cv2.imwrite(str(tmp_path / "dark" / "0.png"), np.zeros((64, 64, 3), np.uint8))
-    proof = export_model(str(grid), nms=True, conf=1.0, pictures=tmp_path / "dark", **QUICK)
+    proof = export_model(str(grid), nms=True, conf=1.0, images=tmp_path / "dark", **QUICK)
     assert proof.verdict == "not proven"
     assert any("finds nothing" in note for note in proof.notes)
     assert "stands out" in proof.reasons[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Ultralytics loads the exported file again: ``yolo val`` gives the checkpoint's figures.
+"""Ultralytics loads the exported file again: ``yolo val`` gives the checkpoint's metrics.
 
 The detector is not trained, so its own best boxes serve as annotations: that gives it an mAP that is worth comparing.
 """
@@ -21,17 +21,17 @@ SIZE = 128
 
 @pytest.fixture
 def own_boxes(grid: Path, tmp_path: Path) -> Path:
-    """Eight pictures of blurred noise, annotated with the best boxes that the checkpoint finds on them."""
+    """Eight images of blurred noise, annotated with the best boxes that the checkpoint finds on them."""
     root = tmp_path / "own"
     random = np.random.default_rng(0)
     model = YOLO(grid)
     for kind in ("images", "labels"):
         (root / kind / "val").mkdir(parents=True)
     for index in range(8):
-        picture = cv2.GaussianBlur(random.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8), (0, 0), 2)
-        picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX)
-        cv2.imwrite(str(root / "images" / "val" / f"{index}.png"), picture)
-        boxes = model.predict(picture, imgsz=SIZE, conf=0.05, iou=0.3, max_det=8, verbose=False)[0].boxes
+        image = cv2.GaussianBlur(random.integers(0, 255, (SIZE, SIZE, 3), dtype=np.uint8), (0, 0), 2)
+        image = cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX)
+        cv2.imwrite(str(root / "images" / "val" / f"{index}.png"), image)
+        boxes = model.predict(image, imgsz=SIZE, conf=0.05, iou=0.3, max_det=8, verbose=False)[0].boxes
         rows = [[int(c), *box] for c, box in zip(boxes.cls.tolist(), boxes.xywhn.tolist(), strict=True)]
         lines = [" ".join(str(min(value, 1) if i else value) for i, value in enumerate(row)) for row in rows]
         (root / "labels" / "val" / f"{index}.txt").write_text("\n".join(lines) + "\n")
@@ -41,7 +41,7 @@ def own_boxes(grid: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("options", [{"dynamic": True}, {"nms": True}])
-def test_val_of_the_file_gives_the_figures_of_the_checkpoint(
+def test_val_of_the_file_gives_the_metrics_of_the_checkpoint(
     grid: Path, own_boxes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]
 ) -> None:
     pytest.importorskip("onnxruntime")

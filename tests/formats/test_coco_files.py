@@ -54,10 +54,10 @@ def truth(write):
     return read_instances(write(INSTANCES, "instances.json"))
 
 
-def yolo_truth(names=("car", "bus", "van"), pictures=("a/0001", "b/two")):
-    truth, _ = random_case(0, pictures=len(pictures))
-    columns = {name: getattr(truth, name)[:0] for name in ("picture", "boxes", "category", "area", "crowd")}
-    return replace(truth, **columns, names=tuple(pictures), classes=dict(enumerate(names)))
+def yolo_truth(names=("car", "bus", "van"), images=("a/0001", "b/two")):
+    truth, _ = random_case(0, images=len(images))
+    columns = {name: getattr(truth, name)[:0] for name in ("image", "boxes", "category", "area", "crowd")}
+    return replace(truth, **columns, names=tuple(images), classes=dict(enumerate(names)))
 
 
 def result(**changes):
@@ -69,7 +69,7 @@ def test_instances(truth):
     assert truth.ids == {"first": 3, "b/second": 7, "empty": 9}
     assert truth.sizes.tolist() == [[100, 50], [640, 480], [10, 20]]
     assert truth.classes == {2: "car", 5: "bus"}
-    assert truth.picture.tolist() == [0, 1, 1]
+    assert truth.image.tolist() == [0, 1, 1]
     assert truth.boxes.tolist() == [[-5, 0, 200.25, 10], [1, 2, 30, 40], [0, 0, 8, 8]]
     assert truth.category.tolist() == [2, 5, 2]
     assert truth.area.tolist() == [2000, 900.5, 64]  # the last has none in the file
@@ -77,22 +77,22 @@ def test_instances(truth):
     assert truth.files is None
 
 
-def test_pictures_beside_instances(write, tmp_path):
+def test_images_beside_instances(write, tmp_path):
     file = write(INSTANCES)
     (tmp_path / "b").mkdir()
     for name in ("first.png", "b/second.jpg", "empty.jpg"):
         Image.new("RGB", (4, 4)).save(tmp_path / name)
-    read = read_instances(file, pictures=tmp_path)
+    read = read_instances(file, images=tmp_path)
     assert read.files == (tmp_path / "first.png", tmp_path / "b/second.jpg", tmp_path / "empty.jpg")
     (tmp_path / "empty.jpg").unlink()
-    with pytest.raises(DataError, match=r"images\[2\]: there is no picture .*empty.jpg"):
-        read_instances(file, pictures=tmp_path)
+    with pytest.raises(DataError, match=r"images\[2\]: there is no image .*empty.jpg"):
+        read_instances(file, images=tmp_path)
 
 
 def test_results(write, truth):
     found = read_results(write(RESULTS), truth)
-    assert found.picture.tolist() == [0, 1, 1]
-    assert found.score.tolist() == [0.5, 0.25, 0.75]  # file order within a picture
+    assert found.image.tolist() == [0, 1, 1]
+    assert found.score.tolist() == [0.5, 0.25, 0.75]  # file order within an image
     assert found.category.tolist() == [2, 5, 2]
     assert found.boxes[1].tolist() == [1, 2, 30, 40]
 
@@ -102,11 +102,11 @@ def test_an_empty_list_is_no_detection(write, truth):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_read_files_give_the_figures_of_pycocotools(seed, tmp_path):
+def test_read_files_give_the_metrics_of_pycocotools(seed, tmp_path):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    truth, found = random_case(seed, pictures=8)
+    truth, found = random_case(seed, images=8)
     rng = np.random.default_rng(seed)
     ids = rng.choice(1000, len(truth.names), replace=False).tolist()
     content = {
@@ -118,7 +118,7 @@ def test_read_files_give_the_figures_of_pycocotools(seed, tmp_path):
         "annotations": [
             {
                 "id": i + 1,
-                "image_id": ids[truth.picture[i]],
+                "image_id": ids[truth.image[i]],
                 "category_id": int(truth.category[i]),
                 "bbox": truth.boxes[i].tolist(),
                 "area": float(truth.area[i]),
@@ -129,7 +129,7 @@ def test_read_files_give_the_figures_of_pycocotools(seed, tmp_path):
     }
     rows = [
         {
-            "image_id": ids[found.picture[i]],
+            "image_id": ids[found.image[i]],
             "category_id": int(found.category[i]),
             "bbox": found.boxes[i].tolist(),
             "score": float(found.score[i]),
@@ -145,20 +145,20 @@ def test_read_files_give_the_figures_of_pycocotools(seed, tmp_path):
         evaluator.accumulate()
     precision, recall = evaluator.eval["precision"], evaluator.eval["recall"]
     read = read_instances(tmp_path / "instances.json")
-    figures = evaluate_coco(
+    metrics = evaluate_coco(
         read, read_results(tmp_path / "results.json", read), parse_sizes("coco"), max_det=100
-    ).figures
-    assert figures["AP"] == pytest.approx(mean(precision[:, :, :, 0, -1]), abs=1e-9)
-    assert figures["AP_small"] == pytest.approx(mean(precision[:, :, :, 1, -1]), abs=1e-9)
-    assert figures["AR_medium"] == pytest.approx(mean(recall[:, :, 2, -1]), abs=1e-9)
-    assert figures["AR1"] == pytest.approx(mean(recall[:, :, 0, 0]), abs=1e-9)
+    ).metrics
+    assert metrics["AP"] == pytest.approx(mean(precision[:, :, :, 0, -1]), abs=1e-9)
+    assert metrics["AP_small"] == pytest.approx(mean(precision[:, :, :, 1, -1]), abs=1e-9)
+    assert metrics["AR_medium"] == pytest.approx(mean(recall[:, :, 2, -1]), abs=1e-9)
+    assert metrics["AR1"] == pytest.approx(mean(recall[:, :, 0, 0]), abs=1e-9)
 
 
-# --- which picture --------------------------------------------------------------------------------
+# --- which image --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("row", "picture"),
+    ("row", "image"),
     [
         ({"image_id": "two"}, 1),
         ({"image_id": "b/two"}, 1),
@@ -168,22 +168,20 @@ def test_read_files_give_the_figures_of_pycocotools(seed, tmp_path):
         ({"image_id": 1, "file_name": "b\\two.jpg"}, 1),
     ],
 )
-def test_pictures_by_name(write, row, picture):
+def test_images_by_name(write, row, image):
     found = read_results(write([result(**row)]), yolo_truth(), first_category=0)
-    assert found.picture.tolist() == [picture]
+    assert found.image.tolist() == [image]
 
 
 def test_file_name_goes_before_id(write, truth):
-    assert read_results(write([result(image_id=9, category_id=2, file_name="first.png")]), truth).picture.tolist() == [
-        0
-    ]
+    assert read_results(write([result(image_id=9, category_id=2, file_name="first.png")]), truth).image.tolist() == [0]
 
 
 def test_one_name_in_two_folders_is_refused(write):
-    truth = yolo_truth(pictures=("a/one", "b/one"))
-    with pytest.raises(DataError, match="picture 'one' may be a/one or b/one"):
+    truth = yolo_truth(images=("a/one", "b/one"))
+    with pytest.raises(DataError, match="image 'one' may be a/one or b/one"):
         read_results(write([result(image_id="one")]), truth)
-    assert read_results(write([result(image_id="b/one")]), truth).picture.tolist() == [1]
+    assert read_results(write([result(image_id="b/one")]), truth).image.tolist() == [1]
 
 
 # --- which category -------------------------------------------------------------------------------
@@ -287,7 +285,7 @@ def changed(content, path, value):
         (["images", 1, "file_name"], "b/second.png", r"images\[1\]: 'file_name' 'b/second' is taken by images\[0\]"),
         (["images", 1, "file_name"], None, r"images\[1\]: 'file_name' must be a text, not null"),
         (["images", 1, "width"], ..., r"images\[1\]: no 'width'"),
-        (["images", 1, "width"], 0, r"images\[1\]: a picture of 0x50 pixels"),
+        (["images", 1, "width"], 0, r"images\[1\]: an image of 0x50 pixels"),
         (["categories", 0, "id"], 5, r"categories\[1\]: 'id' 5 is taken by categories\[0\]"),
         (["categories", 0, "name"], "bus", r"categories\[1\]: 'name' 'bus' is taken by categories\[0\]"),
         (["annotations", 2, "image_id"], 4, r"annotations\[2\]: image_id 4 is not among the 3 images"),
@@ -298,7 +296,7 @@ def changed(content, path, value):
         (["annotations", 2, "bbox"], [1, 2, -3, 4], r"annotations\[2\]: 'bbox' has a negative width or height"),
         (["annotations", 2, "bbox"], [1, 2, float("nan"), 4], r"annotations\[2\]: 'bbox' must be finite"),
         (["annotations", 2, "bbox"], [1, 2, 10**400, 4], r"annotations\[2\]: 'bbox' must be finite"),
-        (["annotations", 2, "bbox"], [-1e10, 2, 3, 4], r"annotations\[2\]: 'bbox' is beyond any picture: \[-1"),
+        (["annotations", 2, "bbox"], [-1e10, 2, 3, 4], r"annotations\[2\]: 'bbox' is beyond any image: \[-1"),
         (["annotations", 1, "area"], -1, r"annotations\[1\]: 'area' must not be negative, and is -1"),
         (["annotations", 1, "area"], "9", r"annotations\[1\]: 'area' must be a number, not \"9\""),
         (["annotations", 1, "iscrowd"], 2, r"annotations\[1\]: 'iscrowd' must be 0 or 1, not 2"),
@@ -320,8 +318,8 @@ def test_wrong_instances(write, path, value, message):
         ([1, "score"], None, r"results\[1\]: 'score' must be a number, not null"),
         ([1, "bbox"], ..., r"results\[1\]: no 'bbox'"),
         ([1, "bbox"], [1, 2, 3, -4], r"results\[1\]: 'bbox' has a negative width or height"),
-        ([1, "image_id"], 8, r"results\[1\]: picture 8 is not among the 3 annotated ones"),
-        ([1, "image_id"], "secnd", r"results\[1\]: picture 'secnd' is not among"),
+        ([1, "image_id"], 8, r"results\[1\]: image 8 is not among the 3 annotated ones"),
+        ([1, "image_id"], "secnd", r"results\[1\]: image 'secnd' is not among"),
         ([1, "image_id"], None, r"results\[1\]: no 'image_id'"),
         ([1, "category_id"], 1.5, r"results\[1\]: 'category_id' must be a whole number from 0 up, not 1.5"),
         ([1, "category_id"], -1, r"results\[1\]: 'category_id' must be a whole number from 0 up, not -1"),
@@ -397,7 +395,7 @@ def test_mutated_files_are_read_right_or_refused(write, truth):
             assert len(read) == len(instances["annotations"])
             expected = sorted((row["image_id"], *map(float, row["bbox"])) for row in instances["annotations"])
             ids = [read.ids[name] for name in read.names]
-            got = sorted((ids[p], *box) for p, box in zip(read.picture, read.boxes.tolist(), strict=True))
+            got = sorted((ids[p], *box) for p, box in zip(read.image, read.boxes.tolist(), strict=True))
             assert got == expected
             assert np.isfinite(read.area).all()
         except YoloFineError:

@@ -16,7 +16,7 @@ TRUTH = GroundTruth(
     names=("a", "b"),
     sizes=np.array([[640, 480], [320, 240]]),
     classes={1: "car", 2: "bus"},
-    picture=np.array([0, 0, 1]),
+    image=np.array([0, 0, 1]),
     boxes=np.array([[1.0, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]),
     category=np.array([1, 2, 1]),
     area=np.array([12.0, 56, 132]),
@@ -47,12 +47,12 @@ def test_names_values_and_shapes_count(names, columns):
     assert fingerprint(names, columns) != fingerprint(["a", "b"], [np.arange(4)])
 
 
-def test_the_order_of_pictures_does_not_count():
+def test_the_order_of_images_does_not_count():
     turned = GroundTruth(
         names=("b", "a"),
         sizes=TRUTH.sizes[::-1],
         classes=TRUTH.classes,
-        picture=np.array([0, 1, 1]),
+        image=np.array([0, 1, 1]),
         boxes=TRUTH.boxes[[2, 0, 1]],
         category=TRUTH.category[[2, 0, 1]],
         area=TRUTH.area[[2, 0, 1]],
@@ -67,7 +67,7 @@ def test_the_order_of_pictures_does_not_count():
         {"names": ("a", "c")},
         {"classes": {1: "car", 3: "bus"}},
         {"sizes": TRUTH.sizes + 1},
-        {"picture": np.array([0, 1, 1])},
+        {"image": np.array([0, 1, 1])},
         {"boxes": TRUTH.boxes + 0.25},
         {"category": np.array([1, 2, 2])},
         {"area": TRUTH.area / 2},

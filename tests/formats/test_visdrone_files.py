@@ -21,7 +21,7 @@ ROW = "10,20,30,40,1,4,0,0"
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two annotated pictures with sizes, and a result file for each."""
+    """Two annotated images with sizes, and a result file for each."""
     for kind in ("annotations", "detections"):
         (tmp_path / kind).mkdir()
         for name in ("a", "b"):
@@ -45,7 +45,7 @@ def test_columns(folder):
     truth = annotations_of(folder)
     assert truth.names == ("a", "b")
     assert truth.sizes.tolist() == [[100, 80], [120, 90]]
-    assert truth.picture.tolist() == [0, 0, 0, 0, 1]
+    assert truth.image.tolist() == [0, 0, 0, 0, 1]
     assert truth.boxes[1].tolist() == [10, 20, 30, 40]
     assert truth.category.tolist() == [0, 4, 5, 11, 4]
     assert truth.area.tolist() == [81, 1200, 12, 25, 1200]
@@ -55,7 +55,7 @@ def test_columns(folder):
     assert sorted(truth.classes) == list(range(1, 11))
     assert truth.files is None
     found = detections_of(folder)
-    assert found.picture.tolist() == [0, 1]
+    assert found.image.tolist() == [0, 1]
     assert found.score.tolist() == [1, 1]
 
 
@@ -76,23 +76,23 @@ def test_forms_that_say_the_same(folder, text):
     for kind in ("annotations", "detections"):
         (folder / kind / "a.txt").write_bytes(text.encode())
     truth, found = annotations_of(folder), detections_of(folder)
-    for column in ("picture", "boxes", "category", "crowd"):
+    for column in ("image", "boxes", "category", "crowd"):
         assert np.array_equal(getattr(truth, column), getattr(plain, column))
     assert np.array_equal(found.boxes, plain.boxes)
 
 
-def test_empty_file_is_a_picture_without_rows(folder):
+def test_empty_file_is_a_image_without_rows(folder):
     (folder / "detections" / "a.txt").write_text("")
     (folder / "annotations" / "b.txt").write_text("\n")
     truth, found = annotations_of(folder), detections_of(folder)
     assert truth.names == ("a", "b")
-    assert truth.picture.tolist() == [0]
-    assert found.picture.tolist() == [1]
+    assert truth.image.tolist() == [0]
+    assert found.image.tolist() == [1]
     (folder / "detections" / "b.txt").write_text("")
     assert len(detections_of(folder)) == 0
 
 
-def test_pictures_are_in_the_order_of_file_names(folder):
+def test_images_are_in_the_order_of_file_names(folder):
     (folder / "annotations" / "a-1.txt").write_text(ROW)
     (folder / "sizes.txt").write_text("b 1 1\na 2 2\na-1 3 3\nunused 4 4\n")
     truth = annotations_of(folder)
@@ -100,7 +100,7 @@ def test_pictures_are_in_the_order_of_file_names(folder):
     assert truth.sizes[:, 0].tolist() == [3, 2, 1]
 
 
-def test_boxes_outside_the_picture_are_kept(folder):
+def test_boxes_outside_the_image_are_kept(folder):
     (folder / "detections" / "a.txt").write_text("-50.5,-2,10,10,0.5,1,-1,-1\n999,999,0,5,0.25,-3,-1,-1\n")
     found = detections_of(folder)
     assert found.boxes[:2].tolist() == [[-50.5, -2, 10, 10], [999, 999, 0, 5]]
@@ -158,10 +158,10 @@ def test_annotation_that_cannot_be_used(folder, row, message):
 
 def test_missing_and_extra_result_files(folder):
     (folder / "detections" / "b.txt").rename(folder / "detections" / "B.txt")
-    with pytest.raises(DataError, match=r"1 of 2 pictures have no result file, the first is b\.txt; did you mean B\?"):
+    with pytest.raises(DataError, match=r"1 of 2 images have no result file, the first is b\.txt; did you mean B\?"):
         detections_of(folder)
     (folder / "detections" / "b.txt").write_text(ROW)
-    with pytest.raises(DataError, match=r"1 result files belong to no picture, the first is B\.txt; did you mean b\?"):
+    with pytest.raises(DataError, match=r"1 result files belong to no image, the first is B\.txt; did you mean b\?"):
         detections_of(folder)
     (folder / "detections" / "B.txt").unlink()
     (folder / "detections" / "notes.md").write_text("not a result")
@@ -175,9 +175,9 @@ def test_missing_folders(folder):
         read_detections(folder / "nowhere", annotations_of(folder))
     with pytest.raises(MissingFileError, match=r"there is no file .*nowhere\.txt"):
         read_annotations(folder / "annotations", sizes_file=folder / "nowhere.txt")
-    with pytest.raises(MissingFileError, match=r"pictures: .*nowhere is no folder"):
-        read_annotations(folder / "annotations", pictures=folder / "nowhere")
-    with pytest.raises(DataError, match="sizes of the pictures are needed"):
+    with pytest.raises(MissingFileError, match=r"images: .*nowhere is no folder"):
+        read_annotations(folder / "annotations", images=folder / "nowhere")
+    with pytest.raises(DataError, match="sizes of the images are needed"):
         read_annotations(folder / "annotations")
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match="has no annotation files"):
@@ -193,7 +193,7 @@ def test_unreadable_file(folder):
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ("a 100 80\n", "1 of 2 pictures have no size, the first is 'b'"),
+        ("a 100 80\n", "1 of 2 images have no size, the first is 'b'"),
         ("a 100 80\nb 120\n", "line 2: 'b 120'; expected 'name width height'"),
         ("a 100 80\nb 120 0\n", "line 2: 'b 120 0'; expected"),
         ("a 100 80\nb 120.5 90\n", r"line 2: 'b 120\.5 90'; expected"),
@@ -207,51 +207,51 @@ def test_sizes_that_cannot_be_used(folder, sizes, message):
         annotations_of(folder)
 
 
-def test_sizes_come_from_pictures(folder):
-    pictures = folder / "images"
-    pictures.mkdir()
-    Image.new("RGB", (100, 80)).save(pictures / "a.jpg")
-    Image.new("L", (120, 90)).save(pictures / "b.PNG")
-    (pictures / "readme.txt").write_text("")
-    truth = read_annotations(folder / "annotations", pictures=pictures)
+def test_sizes_come_from_images(folder):
+    images = folder / "images"
+    images.mkdir()
+    Image.new("RGB", (100, 80)).save(images / "a.jpg")
+    Image.new("L", (120, 90)).save(images / "b.PNG")
+    (images / "readme.txt").write_text("")
+    truth = read_annotations(folder / "annotations", images=images)
     assert truth.sizes.tolist() == [[100, 80], [120, 90]]
-    assert truth.files == (pictures / "a.jpg", pictures / "b.PNG")
-    both = read_annotations(folder / "annotations", pictures=pictures, sizes_file=folder / "sizes.txt")
+    assert truth.files == (images / "a.jpg", images / "b.PNG")
+    both = read_annotations(folder / "annotations", images=images, sizes_file=folder / "sizes.txt")
     assert both.files == truth.files
 
     (folder / "sizes.txt").write_text("a 100 80\nb 90 120\n")
     with pytest.raises(DataError, match=r"'b' is listed with 90 x 120 pixels, but .*b\.PNG has 120 x 90; 1 of 2"):
-        read_annotations(folder / "annotations", pictures=pictures, sizes_file=folder / "sizes.txt")
-    (pictures / "b.PNG").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"b\.PNG can't be read as a picture"):
-        read_annotations(folder / "annotations", pictures=pictures)
-    (pictures / "b.PNG").rename(pictures / "a.png")
-    with pytest.raises(DataError, match=r"two pictures 'a': a\.jpg and a\.png"):
-        read_annotations(folder / "annotations", pictures=pictures)
-    (pictures / "a.png").unlink()
-    with pytest.raises(DataError, match="1 of 2 annotated pictures are not there, the first is 'b'"):
-        read_annotations(folder / "annotations", pictures=pictures)
+        read_annotations(folder / "annotations", images=images, sizes_file=folder / "sizes.txt")
+    (images / "b.PNG").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"b\.PNG can't be read as an image"):
+        read_annotations(folder / "annotations", images=images)
+    (images / "b.PNG").rename(images / "a.png")
+    with pytest.raises(DataError, match=r"two images 'a': a\.jpg and a\.png"):
+        read_annotations(folder / "annotations", images=images)
+    (images / "a.png").unlink()
+    with pytest.raises(DataError, match="1 of 2 annotated images are not there, the first is 'b'"):
+        read_annotations(folder / "annotations", images=images)
 
 
 def test_sizes_are_those_of_the_stored_pixels(folder):
     """As Matlab's imread sees them: a note on rotation in the EXIF block changes nothing."""
-    pictures = folder / "images"
-    pictures.mkdir()
+    images = folder / "images"
+    images.mkdir()
     for name in ("a", "b"):
-        picture = Image.new("RGB", (64, 32))
-        exif = picture.getexif()
+        image = Image.new("RGB", (64, 32))
+        exif = image.getexif()
         exif[0x0112] = 6  # rotated by a quarter
-        picture.save(pictures / f"{name}.jpg", exif=exif)
-    assert read_annotations(folder / "annotations", pictures=pictures).sizes.tolist() == [[64, 32], [64, 32]]
+        image.save(images / f"{name}.jpg", exif=exif)
+    assert read_annotations(folder / "annotations", images=images).sizes.tolist() == [[64, 32], [64, 32]]
 
 
 @pytest.mark.parametrize("case", packaged_cases()[::4], ids=lambda case: case.name)
 def test_written_detections_are_read_back(tmp_path, case):
     truth, detections = load(case)
-    order = np.lexsort((-detections.score, detections.picture))
+    order = np.lexsort((-detections.score, detections.image))
     write_detections(tmp_path / "out", truth, detections)
     again = read_detections(tmp_path / "out", truth)
-    assert np.array_equal(again.picture, detections.picture[order])
+    assert np.array_equal(again.image, detections.image[order])
     assert np.array_equal(again.boxes, detections.boxes[order])
     assert np.array_equal(again.category, detections.category[order])
     assert np.array_equal(again.score, detections.score[order])
@@ -267,25 +267,23 @@ def test_numbers_survive_writing_to_the_bit(tmp_path):
     )
     write_detections(tmp_path / "new" / "out", truth, detections)
     again = read_detections(tmp_path / "new" / "out", truth)
-    order = np.lexsort((-detections.score, detections.picture))
+    order = np.lexsort((-detections.score, detections.image))
     assert np.array_equal(again.boxes, detections.boxes[order])
     assert np.array_equal(again.score, detections.score[order])
 
 
-def test_picture_without_detections_gets_a_row_that_no_figure_sees(tmp_path):
+def test_image_without_detections_gets_a_row_that_no_metric_sees(tmp_path):
     truth, detections = draw_scene(8)
-    rows = detections.picture != 2
+    rows = detections.image != 2
     fewer = replace(
-        detections, **{name: getattr(detections, name)[rows] for name in ("picture", "boxes", "category", "score")}
+        detections, **{name: getattr(detections, name)[rows] for name in ("image", "boxes", "category", "score")}
     )
     write_detections(tmp_path / "out", truth, fewer)
     assert (tmp_path / "out" / "p2.txt").read_text() == "0,0,1,1,0,0,-1,-1\n"
-    order = np.lexsort((-fewer.score, fewer.picture))
-    by_score = replace(
-        fewer, **{name: getattr(fewer, name)[order] for name in ("picture", "boxes", "category", "score")}
-    )
+    order = np.lexsort((-fewer.score, fewer.image))
+    by_score = replace(fewer, **{name: getattr(fewer, name)[order] for name in ("image", "boxes", "category", "score")})
     again = evaluate_visdrone(truth, read_detections(tmp_path / "out", truth))
-    assert again.figures == evaluate_visdrone(truth, by_score).figures
+    assert again.metrics == evaluate_visdrone(truth, by_score).metrics
 
 
 def test_detections_are_written_whole_or_not_at_all(tmp_path, monkeypatch):

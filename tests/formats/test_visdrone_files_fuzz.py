@@ -104,7 +104,7 @@ def test_damaged_file(tmp_path, kind):
             continue
         outcomes["read"] += 1
         table = np.array(rows_as_they_stand(content)).reshape(-1, 8)
-        rows = result.picture == 2
+        rows = result.image == 2
         assert np.array_equal(result.boxes[rows], table[:, :4]), context
         assert np.array_equal(result.category[rows], table[:, 5]), context
         if kind == "annotations":
@@ -112,7 +112,7 @@ def test_damaged_file(tmp_path, kind):
             assert np.array_equal(result.crowd[rows], evaluated & (table[:, 4] == 0)), context
         else:
             assert np.array_equal(result.score[rows], table[:, 4]), context
-        for value in score.figures.values():
+        for value in score.metrics.values():
             assert value is None or isinstance(value, dict) or 0 <= value <= 100 + 1e-9, context
     assert min(outcomes.values()) > COUNT / 20  # both ways are taken
 

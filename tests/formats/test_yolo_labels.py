@@ -24,17 +24,17 @@ class Dataset:
         self.yaml.write_text(yaml.safe_dump(content))
 
     def add(self, name, labels=None, size=(200, 100), orientation=None):
-        picture = self.root / "images" / name
-        picture.parent.mkdir(parents=True, exist_ok=True)
+        image = self.root / "images" / name
+        image.parent.mkdir(parents=True, exist_ok=True)
         exif = Image.Exif()
         if orientation is not None:
             exif[274] = orientation
-        Image.new("RGB", size).save(picture, exif=exif)
+        Image.new("RGB", size).save(image, exif=exif)
         if labels is not None:
             file = (self.root / "labels" / name).with_suffix(".txt")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(labels.encode())
-        return picture
+        return image
 
     def read(self, split="val"):
         return read_split(str(self.yaml), split)
@@ -46,7 +46,7 @@ def dataset(tmp_path):
 
 
 def stock_labels(dataset):
-    """What Ultralytics' own dataset reads: picture -> (width, height), sorted rows of class and box in pixels."""
+    """What Ultralytics' own dataset reads: image -> (width, height), sorted rows of class and box in pixels."""
     from ultralytics.data import YOLODataset
     from ultralytics.data.utils import check_det_dataset
 
@@ -65,7 +65,7 @@ def check_against_stock(dataset):
     stock = stock_labels(dataset)
     assert [str(file) for file in truth.files] == list(stock)
     for i, (size, rows) in enumerate(stock.values()):
-        here = truth.picture == i
+        here = truth.image == i
         ours = np.column_stack([truth.category[here], truth.boxes[here]])
         assert tuple(truth.sizes[i]) == size
         assert ours.shape == rows.shape
@@ -82,7 +82,7 @@ def test_labels(dataset):
     assert truth.names == ("a", "b", "sub/c")
     assert truth.sizes.tolist() == [[200, 100], [200, 100], [64, 32]]
     assert truth.classes == {0: "car", 1: "bus", 2: "van"}
-    assert truth.picture.tolist() == [1, 1]
+    assert truth.image.tolist() == [1, 1]
     assert np.allclose(truth.boxes, [[75, 25, 50, 50], [10, 5, 20, 10]])
     assert truth.category.tolist() == [1, 0]
     assert np.allclose(truth.area, [2500, 200])
@@ -117,7 +117,7 @@ def test_exif_orientation(dataset, orientation):
     assert truth.sizes.tolist() == [[100, 200] if orientation in (6, 8) else [200, 100]]
 
 
-def test_text_file_lists_pictures(dataset):
+def test_text_file_lists_images(dataset):
     dataset.add("a.jpg", "0 0.5 0.5 0.1 0.1")
     b = dataset.add("b.jpg", "1 0.5 0.5 0.1 0.1")
     dataset.add("c.jpg", "2 0.5 0.5 0.1 0.1")
@@ -160,15 +160,15 @@ def test_wrong_labels(dataset, labels, message):
         dataset.read()
 
 
-def test_wrong_pictures_and_yaml(dataset):
+def test_wrong_images_and_yaml(dataset):
     with pytest.raises(DataError, match=r"data\.yaml"):
-        dataset.read()  # no picture folder
-    picture = dataset.add("a.jpg", "0 0.5 0.5 0.1 0.1")
-    with pytest.raises(DataError, match="names no 'vall' pictures; did you mean val"):
+        dataset.read()  # no image folder
+    image = dataset.add("a.jpg", "0 0.5 0.5 0.1 0.1")
+    with pytest.raises(DataError, match="names no 'vall' images; did you mean val"):
         dataset.read("vall")
     (dataset.root / "empty").mkdir()
     dataset.write_yaml(train="images", val="empty", names=["car"])
-    with pytest.raises(DataError, match="no pictures found for 'val'"):
+    with pytest.raises(DataError, match="no images found for 'val'"):
         dataset.read()
     dataset.write_yaml(train="images", val="images", names=["car", "car"])
     with pytest.raises(DataError, match="two classes are named 'car'"):
@@ -177,19 +177,19 @@ def test_wrong_pictures_and_yaml(dataset):
     with pytest.raises(DataError, match=r"lists .*a\.jpg twice"):
         dataset.read()
     dataset.write_yaml(train="images", val="images", names=["car"])
-    picture.write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"a\.jpg is not a readable picture"):
+    image.write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"a\.jpg is not a readable image"):
         dataset.read()
     (dataset.root / "labels" / "a.txt").write_bytes(b"\xff\xfe0")
-    Image.new("RGB", (10, 10)).save(picture)
+    Image.new("RGB", (10, 10)).save(image)
     with pytest.raises(DataError, match=r"a\.txt can't be read"):
         dataset.read()
 
 
-def test_two_pictures_of_one_name(dataset):
+def test_two_images_of_one_name(dataset):
     dataset.add("a.jpg", "0 0.5 0.5 0.1 0.1")
     dataset.add("a.png")
-    with pytest.raises(DataError, match="two pictures are named 'a'"):
+    with pytest.raises(DataError, match="two images are named 'a'"):
         dataset.read()
 
 

@@ -84,7 +84,7 @@ def test_rows_that_look_right_and_are_not(row, said, tmp_path):
 @pytest.mark.parametrize("size", ["[3, 1]", "[2, 1, 1]"])
 def test_a_map_without_whole_stride_under_detect(size, tmp_path):
     found = messages(write(tmp_path, **inserted(f"[2, 1, nn.MaxPool2d, {size}]")))
-    assert any("a picture of 256x256 has no such stride" in message for message in found), found
+    assert any("an image of 256x256 has no such stride" in message for message in found), found
 
 
 TEN = "[{0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}]"

@@ -17,7 +17,7 @@ from yolo_fine.formats.visdrone_files import read_annotations, read_detections
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "eval_visdrone.py"
 
 
-def test_the_recipe_gives_the_figures_of_the_command(dataset: Dataset, checkpoint: str, tmp_path: Path) -> None:
+def test_the_recipe_gives_the_metrics_of_the_command(dataset: Dataset, checkpoint: str, tmp_path: Path) -> None:
     split = tmp_path / "split"
     split.mkdir()
     for kind in ("images", "annotations"):
@@ -25,15 +25,15 @@ def test_the_recipe_gives_the_figures_of_the_command(dataset: Dataset, checkpoin
     words = [f"weights={checkpoint}", f"folder={split}", "imgsz=64", "slice=64", "device=cpu"]
     done = run([sys.executable, str(SCRIPT), *words, "json=r.json", "detections=found"], tmp_path)
     assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "r.json").read_text())
-    assert set(figures) == {"whole", "slices of 64"}
+    metrics = json.loads((tmp_path / "r.json").read_text())
+    assert set(metrics) == {"whole", "slices of 64"}
     result = evaluate(model=checkpoint, data=dataset.yaml, imgsz=64, slice=64, whole=True, device="cpu", resamples=0)
     assert result.whole is not None
-    for ours, theirs in ((result, figures["slices of 64"]), (result.whole, figures["whole"])):
+    for ours, theirs in ((result, metrics["slices of 64"]), (result.whole, metrics["whole"])):
         assert ours.coco == pytest.approx(theirs["coco"])
         assert ours.visdrone is not None
         assert ours.visdrone["AP"] == pytest.approx(theirs["visdrone"]["AP"])
-    truth = read_annotations(split / "annotations", pictures=split / "images")
+    truth = read_annotations(split / "annotations", images=split / "images")
     assert len(read_detections(tmp_path / "found", truth)) > 0
 
 

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(installed_version() < (8, 3, 253), reason="older releases ask for the onnxscript exporter"),
 ]
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "export_onnx.py"
-PICTURES = [Path(ASSETS) / "bus.jpg", Path(ASSETS) / "zidane.jpg"]
+IMAGES = [Path(ASSETS) / "bus.jpg", Path(ASSETS) / "zidane.jpg"]
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +58,10 @@ def check_boxes(recipe: ModuleType, file: Path, size: tuple[int, int], model: Pa
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     detector, count = YOLO(model or file, task="detect"), 0
-    for picture in PICTURES:
-        result = detector.predict(str(picture), imgsz=size, conf=0.25, iou=0.7, rect=False, verbose=False)[0]
+    for image in IMAGES:
+        result = detector.predict(str(image), imgsz=size, conf=0.25, iou=0.7, rect=False, verbose=False)[0]
         expected = result.boxes.data.cpu().numpy()
-        got = recipe.detect(session, cv2.imread(str(picture)))
+        got = recipe.detect(session, cv2.imread(str(image)))
         assert got.shape == expected.shape
         order = [np.lexsort(rows.round(1).T) for rows in (expected, got)]
         np.testing.assert_allclose(got[order[1], :4], expected[order[0], :4], atol=0.05)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The recipes of ``scripts/``, run as a user runs them, on four drawn pictures."""
+"""The recipes of ``scripts/``, run as a user runs them, on four drawn images."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Workplace:
 
 
 def draw_dataset(folder: Path, labels: bool = True) -> Path:
-    """Four pictures with six small rectangles each, two of them for validation."""
+    """Four images with six small rectangles each, two of them for validation."""
     draw = np.random.default_rng(0)
     for index in range(4):
         split = "train" if index < 2 else "val"
-        picture = draw.integers(60, 120, (96, 128, 3), dtype=np.uint8)
+        image = draw.integers(60, 120, (96, 128, 3), dtype=np.uint8)
         rows = []
         for box in range(6):
             x, y, w, h = 10 + 18 * box, int(draw.integers(10, 70)), 10, 12
-            cv2.rectangle(picture, (x, y), (x + w, y + h), (30, 200, 40 * box), -1)
+            cv2.rectangle(image, (x, y), (x + w, y + h), (30, 200, 40 * box), -1)
             rows.append(f"{box % 2} {(x + w / 2) / 128} {(y + h / 2) / 96} {w / 128} {h / 96}\n")
         for kind in ("images", "labels")[: 1 + labels]:
             (folder / kind / split).mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / "images" / split / f"{index}.png"), picture)
+        cv2.imwrite(str(folder / "images" / split / f"{index}.png"), image)
         if labels:
             (folder / "labels" / split / f"{index}.txt").write_text("".join(rows))
     file = folder / "data.yaml"

@@ -10,7 +10,7 @@ import pytest
 
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.smallobjects import dataset as procedural
-from yolo_fine.smallobjects.dataset import make_dataset, make_picture
+from yolo_fine.smallobjects.dataset import make_dataset, make_image
 from yolo_fine.smallobjects.objects import NAMES
 
 SIZE = 256
@@ -29,12 +29,12 @@ def sample(tmp_path_factory):
 
 def test_layout_and_counts(sample):
     assert sample.created
-    assert sample.pictures == {"train": 6, "val": 10}
-    for split, count in sample.pictures.items():
+    assert sample.images == {"train": 6, "val": 10}
+    for split, count in sample.images.items():
         for folder in ("images", "labels", "annotations"):
             assert len(list((sample.root / folder / split).iterdir())) == count
-    picture = cv2.imread(str(sample.root / "images/val/val_00000.jpg"))
-    assert picture.shape == (SIZE, SIZE, 3)
+    image = cv2.imread(str(sample.root / "images/val/val_00000.jpg"))
+    assert image.shape == (SIZE, SIZE, 3)
 
 
 def test_two_runs_give_the_same_bits(sample, tmp_path):
@@ -42,7 +42,7 @@ def test_two_runs_give_the_same_bits(sample, tmp_path):
     assert digests(again.root) == digests(sample.root)
 
 
-def test_a_picture_does_not_depend_on_how_many_there_are(sample, tmp_path):
+def test_a_image_does_not_depend_on_how_many_there_are(sample, tmp_path):
     fewer = digests(make_dataset(tmp_path / "fewer", train=2, val=1, size=SIZE, scale=0.5).root)
     more = digests(sample.root)
     shared = [name for name in fewer if name.startswith(("images", "labels", "annotations"))]
@@ -51,9 +51,9 @@ def test_a_picture_does_not_depend_on_how_many_there_are(sample, tmp_path):
 
 
 @pytest.mark.parametrize(("split", "index", "seed"), [("val", 0, 0), ("train", 1, 0), ("train", 0, 1)])
-def test_split_number_and_seed_each_change_the_picture(split, index, seed):
-    first = make_picture("train", 0, size=SIZE)[0]
-    assert not np.array_equal(first, make_picture(split, index, size=SIZE, seed=seed)[0])
+def test_split_number_and_seed_each_change_the_image(split, index, seed):
+    first = make_image("train", 0, size=SIZE)[0]
+    assert not np.array_equal(first, make_image(split, index, size=SIZE, seed=seed)[0])
 
 
 def test_yolo_and_visdrone_labels_agree(sample):
@@ -91,12 +91,12 @@ def test_rows_are_valid(sample):
 
 
 def test_density_changes_the_number_of_objects():
-    counts = [sum(len(make_picture("val", i, size=512, density=d)[1]) for i in range(6)) for d in (0.5, 1, 2)]
+    counts = [sum(len(make_image("val", i, size=512, density=d)[1]) for i in range(6)) for d in (0.5, 1, 2)]
     assert counts[0] < 0.7 * counts[1] < 0.5 * counts[2]
 
 
 def test_truncated_boxes_touch_the_edge():
-    _, annotations, _ = make_picture("val", 3, size=512)
+    _, annotations, _ = make_image("val", 3, size=512)
     for annotation in annotations:
         if annotation.truncation:
             assert min(annotation.box) == 0 or max(annotation.box) == 512
@@ -106,7 +106,7 @@ def test_a_finished_set_is_found_again(sample):
     before = digests(sample.root)
     again = make_dataset(sample.root, train=6, val=10, size=SIZE, scale=0.5)
     assert not again.created
-    assert (again.boxes, again.ignored, again.pictures) == (sample.boxes, sample.ignored, sample.pictures)
+    assert (again.boxes, again.ignored, again.images) == (sample.boxes, sample.ignored, sample.images)
     assert digests(sample.root) == before
 
 
@@ -169,7 +169,7 @@ def test_two_processes_may_make_the_same_set(tmp_path, monkeypatch):
         ({"scale": "big"}, "scale must be a number"),
         ({"density": 9}, "density must be a number from 0.1 to 5"),
         ({"seed": -1}, "seed must be"),
-        ({"train": 0, "val": 0}, "no picture"),
+        ({"train": 0, "val": 0}, "no image"),
     ],
 )
 def test_wrong_arguments_are_refused(tmp_path, arguments, message):

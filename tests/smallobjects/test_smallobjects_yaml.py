@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The packaged dataset YAML draws its own pictures when Ultralytics finds none."""
+"""The packaged dataset YAML draws its own images when Ultralytics finds none."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A2N: a branch with pixel attention and one without, mixed by what the picture needs."""
+"""A2N: a branch with pixel attention and one without, mixed by what the image needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class A2N(nn.Module):
 
     1. ``y = LeakyReLU(Conv1x1(x))``.
     2. ``attention(y) = Conv3x3(Conv3x3(y) · σ(Conv1x1(LeakyReLU(Conv3x3(y)))))``: a gate per channel and position.
-    3. ``w = softmax(W₂ ReLU(W₁ mean(y)) / t)``: two numbers for each picture.
+    3. ``w = softmax(W₂ ReLU(W₁ mean(y)) / t)``: two numbers for each image.
 
     Of the convolutions only the gate's has a bias. Made for super-resolution with 40 channels: dear at the widths of
     detectors.

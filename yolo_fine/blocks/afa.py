@@ -24,7 +24,7 @@ class AFA(nn.Module):
     * ``a = σ(Conv1x1(CBR3x3(CBR3x3(low))))``, one value per position (CBR: convolution, batch norm, ReLU).
     * ``m = σ(F(max high) + F(mean high))``, one value per channel; F is one 1x1 CBR to C/r and a 1x1 convolution back.
 
-    No convolution has a bias. F's batch norm sees the maximum first, then the mean. In training with one picture that
+    No convolution has a bias. F's batch norm sees the maximum first, then the mean. In training with one image that
     single cell has no statistics: there, and only there, the batch norm uses its running ones (ours). ``high`` comes
     upsampled to the size of ``low``; if its channels differ it is projected by a 1x1 convolution with batch norm, so
     that the block can stand where Concat stood. Weights start as PyTorch's do; the authors draw those of the batch

@@ -21,7 +21,7 @@ class AFF(nn.Module):
     """Attentional feature fusion: ``scale·(w·low + (1-w)·high)`` with ``w = M(low + high)``.
 
     "Attentional Feature Fusion", WACV 2021 (arXiv 2009.14082, section 4.1), the authors' code. M is the gate of
-    :class:`MSCAM`, with its rule for single pictures in training. ``high`` comes upsampled to the size of ``low``; if
+    :class:`MSCAM`, with its rule for single images in training. ``high`` comes upsampled to the size of ``low``; if
     its channels differ it is projected by a 1x1 convolution with batch norm (ours), so that the block can stand where
     Concat stood. That w belongs to ``low`` is our choice; only the sign of the gate's logits depends on it.
 

@@ -26,7 +26,7 @@ class ASPPLite(nn.Module):
     * ``block = Conv1x1(concat; to C)``.
 
     A batch norm and the model's activation follow each convolution. The 1x1 convolutions that read the map are one.
-    In training with one picture the mean has no statistics: there, and only there, its norm uses the running ones.
+    In training with one image the mean has no statistics: there, and only there, its norm uses the running ones.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(block(x) - x)``.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""DCDC: a depthwise convolution whose kernels are predicted, per position and per picture."""
+"""DCDC: a depthwise convolution whose kernels are predicted, per position and per image."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from yolo_fine.registry import block
 
 @block(inputs=1, out="same", kind="conv", paper="https://arxiv.org/abs/2211.06163", origin="reconstruction")
 class DCDC(nn.Module):
-    """Sum of a convolution that varies with the position and one that varies with the picture.
+    """Sum of a convolution that varies with the position and one that varies with the image.
 
     RECONSTRUCTION. "Dual Complementary Dynamic Convolution for Image Recognition" (arXiv 2211.06163) published no code
     and its text could not be read. Known is the sum of two branches with predicted kernels: LSA, a kernel for each
-    position, and GSI, one kernel for each picture, the same at all positions. Their forms are ours, both depthwise:
+    position, and GSI, one kernel for each image, the same at all positions. Their forms are ours, both depthwise:
 
     * LSA is an involution: 1x1 convolution to C/4, batch norm, ReLU, 1x1 convolution to k² weights for each group of
       channels, at each position.

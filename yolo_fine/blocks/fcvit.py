@@ -18,7 +18,7 @@ class FCViTContext(nn.Module):
     "A Close Look at Spatial Modeling: From Attention to Convolution" (arXiv 2212.12552), the authors' code.
 
     1. Heads split the channels: ``s_h(p) = ⟨x_h(p), mean_p x_h⟩ / √(C/heads)``.
-    2. s is standardised over heads and positions of a picture together, then each head has a weight and a bias.
+    2. s is standardised over heads and positions of an image together, then each head has a weight and a bias.
     3. ``c = W₂ GELU(W₁ mean_p x)``, hidden width C/reduction; ``block = x + s·c``.
 
     Step 2 is computed in float32.
@@ -82,7 +82,7 @@ class Standardise(nn.Module):
         self.bias = nn.Parameter(torch.zeros(heads))
 
     def forward(self, s: Tensor) -> Tensor:
-        """Standardise the likenesses of each picture."""
+        """Standardise the likenesses of each image."""
         wide = s.float()
         centred = wide - wide.mean((1, 2, 3), keepdim=True)
         deviation = centred.std((1, 2, 3), keepdim=True) + 1e-5

@@ -13,7 +13,7 @@ from yolo_fine.registry import block
 
 @block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/1904.11492")
 class GC(nn.Module):
-    """Global context block: ``x + T(context)``, one vector per picture.
+    """Global context block: ``x + T(context)``, one vector per image.
 
     "GCNet: Non-local Networks Meet Squeeze-Excitation Networks and Beyond", ICCVW 2019 (arXiv 1904.11492), the
     authors' code. ``context = Σ_p softmax_p(Conv1x1(x))·x_p``; ``T(c) = W₂ ReLU(LayerNorm(W₁ c))``. With

@@ -17,7 +17,7 @@ class MSCAM(MultiScaleChannelAttention):
 
     "Attentional Feature Fusion", WACV 2021 (arXiv 2009.14082, section 3), the authors' code. L and G are alike:
     1x1 convolution to C/r, batch norm, ReLU, 1x1 convolution to C, batch norm, with biases; G works on one cell. In
-    training with one picture that cell has no statistics: there, and only there, G uses its running ones (ours; the
+    training with one image that cell has no statistics: there, and only there, G uses its running ones (ours; the
     authors' code raises an error).
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(MSCAM(x) - x)``. ``gain=None`` is the

@@ -26,7 +26,7 @@ class SDA(nn.Module):
     2. ``v = ReLU(BN(Conv1x1(u)))`` with ``max(C/r, smallest)`` numbers.
     3. One 1x1 convolution of v for each map gives its logits; their softmax runs across the maps.
 
-    In training with one picture the single cell has no statistics: there, and only there, the batch norm uses its
+    In training with one image the single cell has no statistics: there, and only there, the batch norm uses its
     running ones (ours; the authors' code raises an error). Maps of other channels than the first are projected by a 1x1
     convolution with batch norm (ours), so that the block can stand where Concat stood.
 

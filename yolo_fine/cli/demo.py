@@ -29,8 +29,8 @@ DATA_FOLDER = "data"
 class DemoResult:
     """What a demo run made and measured: also the content of ``demo.json``.
 
-    ``map50`` and ``map50_95`` are mAP at an overlap of 0.5 and over 0.5 to 0.95 on the val pictures, ``ap50`` is per
-    class, ``detections`` counts the boxes in ``picture``, ``seconds`` is wall time per step. ``onnx`` is the exported
+    ``map50`` and ``map50_95`` are mAP at an overlap of 0.5 and over 0.5 to 0.95 on the val images, ``ap50`` is per
+    class, ``detections`` counts the boxes in ``image``, ``seconds`` is wall time per step. ``onnx`` is the exported
     file and ``onnx_verdict`` what comparing its outputs with those of the weights gave; both are None without the
     export extra. ``settings`` are the arguments that make the same run again.
     """
@@ -43,7 +43,7 @@ class DemoResult:
     weights: str
     onnx: str | None
     onnx_verdict: str | None
-    picture: str
+    image: str
     settings: dict[str, Any]
 
 
@@ -61,23 +61,23 @@ def run_demo(
     lr: float = 0.002,
     seed: int = 0,
 ) -> DemoResult:
-    """Run the whole loop once; prints its steps, figures and files.
+    """Run the whole loop once; prints its steps, metrics and files.
 
     Ultralytics is kept offline, unless it was imported before. ``out/demo.json`` is written last: a folder without it
-    is unfinished. Run again, the demo draws no pictures that are already there and replaces the rest.
+    is unfinished. Run again, the demo draws no images that are already there and replaces the rest.
 
     Args:
         out: Folder for everything that is made.
         model: Model YAML, trained from scratch.
-        train: Number of training pictures.
-        val: Number of validation pictures.
-        imgsz: Side of pictures and of the network's input, in pixels.
-        scale: Pixels per pixel of a VisDrone picture; less means more and smaller objects.
+        train: Number of training images.
+        val: Number of validation images.
+        imgsz: Side of images and of the network's input, in pixels.
+        scale: Pixels per pixel of a VisDrone image; less means more and smaller objects.
         density: Number of objects against VisDrone's.
-        epochs: Passes over the training pictures.
-        batch: Pictures per step.
+        epochs: Passes over the training images.
+        batch: Images per step.
         lr: Learning rate of AdamW.
-        seed: Seed of pictures and training.
+        seed: Seed of images and training.
 
     Raises:
         ArgumentError: A value is out of range, or ``out`` holds something else.
@@ -88,7 +88,7 @@ def run_demo(
         os.environ.setdefault("YOLO_OFFLINE", "true")
     (out / RESULT_FILE).unlink(missing_ok=True)
     seconds: dict[str, float] = {}
-    with _step("draw", f"1/4 Drawing {train} + {val} pictures of {imgsz} x {imgsz} with small objects", seconds):
+    with _step("draw", f"1/4 Drawing {train} + {val} images of {imgsz} x {imgsz} with small objects", seconds):
         samples = _draw(out, settings)
         print(f"{samples.boxes['train']} + {samples.boxes['val']} objects")
     with _step("train", f"2/4 Training {model} from scratch for {epochs} epochs, with validation", seconds):
@@ -96,9 +96,9 @@ def run_demo(
     with _step("export", "3/4 Exporting to ONNX, and comparing the file with the weights", seconds):
         proof = _export(weights, imgsz)
         onnx = proof.file if proof else None
-    with _step("look", f"4/4 Looking at a val picture with {'the ONNX file' if onnx else 'the weights'}", seconds):
-        picture = out / "prediction.jpg"
-        detections = _look(Path(onnx or weights), samples, imgsz, picture)
+    with _step("look", f"4/4 Looking at a val image with {'the ONNX file' if onnx else 'the weights'}", seconds):
+        image = out / "prediction.jpg"
+        detections = _look(Path(onnx or weights), samples, imgsz, image)
 
     ap50 = dict.fromkeys(metrics.names.values(), 0.0)
     for label, value in zip(metrics.box.ap_class_index, metrics.box.ap50, strict=True):
@@ -106,7 +106,7 @@ def run_demo(
     result = DemoResult(
         map50=round(float(metrics.box.map50), 4), map50_95=round(float(metrics.box.map), 4), ap50=ap50,
         detections=detections, seconds=seconds, weights=str(weights), onnx=onnx,
-        onnx_verdict=proof.verdict if proof else None, picture=str(picture), settings=settings,
+        onnx_verdict=proof.verdict if proof else None, image=str(image), settings=settings,
     )  # fmt: skip
     write_json(out / RESULT_FILE, asdict(result))
     _report(result, samples, out)
@@ -129,7 +129,7 @@ def _check(out: Path, settings: dict[str, Any]) -> None:
 
 
 def _draw(out: Path, settings: dict[str, Any]) -> SampleSet:
-    """Make the pictures, or find them there."""
+    """Make the images, or find them there."""
     from yolo_fine.smallobjects.dataset import make_dataset
 
     wanted = {key: settings[key] for key in ("train", "val", "scale", "density", "seed")} | {"size": settings["imgsz"]}
@@ -138,7 +138,7 @@ def _draw(out: Path, settings: dict[str, Any]) -> SampleSet:
 
 
 def _train(out: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any, Path]:
-    """Train from scratch; returns the metrics of the best epoch's weights on the val pictures, and these weights."""
+    """Train from scratch; returns the metrics of the best epoch's weights on the val images, and these weights."""
     threads = int(os.environ.get("OMP_NUM_THREADS") or min(8, os.cpu_count() or 1))  # before Ultralytics sets it to 1
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # threads that wait for a busy core spin for microseconds only
     import torch
@@ -173,12 +173,12 @@ def _export(weights: Path, imgsz: int) -> Proof | None:
     return proof
 
 
-def _look(weights: Path, samples: SampleSet, imgsz: int, picture: Path) -> int:
-    """Detect objects in the val picture with the most labels; saves it with boxes and returns their number."""
+def _look(weights: Path, samples: SampleSet, imgsz: int, image: Path) -> int:
+    """Detect objects in the val image with the most labels; saves it with boxes and returns their number."""
     from ultralytics import YOLO
 
     found = YOLO(weights, task="detect").predict(str(samples.busiest()), imgsz=imgsz, device="cpu", verbose=False)[0]
-    found.save(str(picture), line_width=1, font_size=6)
+    found.save(str(image), line_width=1, font_size=6)
     return len(found.boxes)
 
 
@@ -192,11 +192,9 @@ def _step(name: str, title: str, seconds: dict[str, float]) -> Iterator[None]:
 
 
 def _report(result: DemoResult, samples: SampleSet, out: Path) -> None:
-    """Print the figures and where everything is."""
-    print(
-        f"\nmAP50 {result.map50:.3f}, mAP50-95 {result.map50_95:.3f} on {samples.pictures['val']} val pictures; AP50:"
-    )
+    """Print the metrics and where everything is."""
+    print(f"\nmAP50 {result.map50:.3f}, mAP50-95 {result.map50_95:.3f} on {samples.images['val']} val images; AP50:")
     print("  " + ", ".join(f"{name} {value:.2f}" for name, value in result.ap50.items()))
-    print(f"  pictures {samples.root}\n  weights  {result.weights}\n  ONNX     {result.onnx or 'not exported'}")
-    print(f"  picture  {result.picture} ({result.detections} boxes)\n  figures  {out / RESULT_FILE}")
+    print(f"  images {samples.root}\n  weights  {result.weights}\n  ONNX     {result.onnx or 'not exported'}")
+    print(f"  image  {result.image} ({result.detections} boxes)\n  metrics  {out / RESULT_FILE}")
     print(f"Done in {sum(result.seconds.values()):.0f} s.")

@@ -25,7 +25,7 @@ class Request:
         format: An export format of Ultralytics.
         check: A file made elsewhere, to be compared with the model instead of exporting it.
         data: Dataset YAML, for the AP of both sides and for the calibration of int8.
-        pictures: Folder of pictures to compare on.
+        images: Folder of images to compare on.
         threads: CPU threads of both sides.
         runs: Pairs of runs for the latency; 0 leaves it out.
         json: Write everything to this file.
@@ -35,7 +35,7 @@ class Request:
     format: str = "onnx"
     check: Path | None = None
     data: str | None = None
-    pictures: Path | None = None
+    images: Path | None = None
     threads: int | None = None
     runs: int = 30
     json: Path | None = None
@@ -59,7 +59,7 @@ def run(words: Sequence[str]) -> int:
         raise ArgumentError(f"json={request.json} is a folder; name a file")
     common: dict[str, Any] = {
         "data": request.data,
-        "pictures": request.pictures,
+        "images": request.images,
         "threads": request.threads,
         "runs": request.runs,
     }

@@ -14,7 +14,7 @@ def check_inputs(words: Sequence[str]) -> None:
 
     Raises:
         CheckpointError: A weights file is empty, truncated or something else.
-        DataError: The dataset's pictures have no labels.
+        DataError: The dataset's images have no labels.
     """
     pairs = dict(word.split("=", 1) for word in words if "=" in word)
     for key in ("model", "pretrained", "resume"):

@@ -13,7 +13,7 @@ from typing import Any
 from yolo_fine.registry import BlockSpec
 
 CHANNELS = 128
-SIZE = 80  # cells a side: P3 of a 640 x 640 picture
+SIZE = 80  # cells a side: P3 of a 640 x 640 image
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ MEANING = {
 PAGE = """# Blocks
 
 What a model YAML may name, by kind. Parameters and 10^6 multiply-accumulates (convolutions and matrix products, eval
-mode) are those of a block whose output has 128 channels on 80 x 80 cells (P3 of a 640 x 640 picture); a coarser input
+mode) are those of a block whose output has 128 channels on 80 x 80 cells (P3 of a 640 x 640 image); a coarser input
 has 256 channels on 40 x 40, a finer one 64 on 160 x 160. "Starts as" is what a fresh block puts out. Evidence: *paper*
 follows published code or equations, *reconstruction* fills gaps of a paper without code, *adaptation* carries an idea
 to a neck. ONNX: exported at one size and compared with PyTorch at another.

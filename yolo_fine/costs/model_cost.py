@@ -15,10 +15,10 @@ SCALES = "nsmlx"
 PAGE = """# Packaged models
 
 Each is used by bare name with a scale letter, from any folder: `yolo train model=yolo11n-fine.yaml ...`. Counted with
-80 classes. GFLOPs are 2 x multiply-accumulates of convolutions and matrix products on a 640 x 640 picture in training,
+80 classes. GFLOPs are 2 x multiply-accumulates of convolutions and matrix products on a 640 x 640 image in training,
 for stock and ours alike. With pretrained weights, the P2 heads of `-small` above scale n become wider than here:
-[transfer.md](transfer.md#other-scales). (Ultralytics' own figure counts a few element-wise layers too, and extrapolates
-from a small picture.)
+[transfer.md](transfer.md#other-scales). (Ultralytics' own metric counts a few element-wise layers too, and extrapolates
+from a small image.)
 
 {table}
 
@@ -104,7 +104,7 @@ def show_model_costs(scales: str = "n", json: Path | None = None, docs: Path | N
 
     Args:
         scales: Scale letters, as ``n`` or ``nsmlx``.
-        json: Write the figures to this file too.
+        json: Write the metrics to this file too.
         docs: Write the table as a page of documentation to this file too.
     """
     costs = model_costs(scales)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Compares two evaluations of the same pictures: paired differences, their intervals, and what they say in words.
+"""Compares two evaluations of the same images: paired differences, their intervals, and what they say in words.
 
-The pictures are drawn again with replacement, the same ones for both (a paired bootstrap): what makes a picture hard is
-common to both and cancels out. The interval covers the choice of pictures, not the luck of one training run.
+The images are drawn again with replacement, the same ones for both (a paired bootstrap): what makes an image hard is
+common to both and cancels out. The interval covers the choice of images, not the luck of one training run.
 """
 
 from __future__ import annotations
@@ -54,25 +54,25 @@ def read_compared_detections(file: Path, truth: GroundTruth) -> Detections:
     return read_results(detections, truth)
 
 
-def in_words(figure: str, difference: dict[str, float | None], scale: float, confidence: float) -> str:
+def in_words(metric: str, difference: dict[str, float | None], scale: float, confidence: float) -> str:
     """What a paired difference says, for a reader: ``AP_small rose by 1.2 points (0.4 to 2.0): beyond noise``.
 
     Args:
-        figure: Name of the figure.
+        metric: Name of the metric.
         difference: ``difference``, ``low`` and ``high``.
         scale: 100 for fractions, 1 for percent.
         confidence: Of the interval.
     """
     value, low, high = difference["difference"], difference["low"], difference["high"]
     if value is None or low is None or high is None:
-        return f"{figure}: not defined in both"
+        return f"{metric}: not defined in both"
     points = abs(value) * scale
     if points < 0.005:
         moved = "did not change" if points < 1e-9 else "changed by less than 0.01 points"  # 1e-14 is rounding
     else:
         moved = f"{'rose' if value > 0 else 'fell'} by {points:.2f} points"
     interval = f"{confidence:.0%} interval of the difference {low * scale:+.2f} to {high * scale:+.2f}"
-    return f"{figure} {moved} ({interval}): {'beyond noise' if is_beyond_noise(difference) else 'within noise'}"
+    return f"{metric} {moved} ({interval}): {'beyond noise' if is_beyond_noise(difference) else 'within noise'}"
 
 
 def is_beyond_noise(difference: dict[str, float | None]) -> bool:

@@ -16,7 +16,7 @@ from yolo_fine.formats.fingerprint import data_fingerprint
 from yolo_fine.formats.objects import GroundTruth
 
 PACKAGES = ("yolo-fine", "ultralytics", "torch", "torchvision", "hotcoco", "numpy", "opencv-python", "sahi")
-# What must be the same in two evaluations before their figures may be compared: path in the manifest -> how to say it.
+# What must be the same in two evaluations before their metrics may be compared: path in the manifest -> how to say it.
 COMPARABLE = {
     ("data", "fingerprint"): "the annotated objects",
     ("protocols",): "the protocols",
@@ -42,7 +42,7 @@ def build_manifest(
         "model": {"file": model, "sha256": file_hash(Path(model))} if model else None,
         "data": {
             "kind": kind,
-            "pictures": len(truth.names),
+            "images": len(truth.names),
             "objects": int(np.isin(truth.category, list(truth.classes)).sum()),
             "classes": list(truth.classes.values()),
             "fingerprint": data_fingerprint(truth),
@@ -55,7 +55,7 @@ def build_manifest(
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that have a say in the figures; those that aren't installed are left out."""
+    """Versions of the packages that have a say in the metrics; those that aren't installed are left out."""
     found = {}
     for name in PACKAGES:
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""From objects and boxes to figures: every protocol that was asked for, once, with what the intervals need later."""
+"""From objects and boxes to metrics: every protocol that was asked for, once, with what the intervals need later."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from yolo_fine.evaluation.coco.intervals import bootstrap_coco, compare_coco
 from yolo_fine.evaluation.coco.score import CocoScore, evaluate_coco
 from yolo_fine.evaluation.comparison import in_words, is_beyond_noise
-from yolo_fine.evaluation.result import Figure
+from yolo_fine.evaluation.result import DetectorMetrics
 from yolo_fine.evaluation.sizes import Bin
 from yolo_fine.evaluation.visdrone.intervals import bootstrap_visdrone, compare_visdrone
 from yolo_fine.evaluation.visdrone.score import VisDroneScore, evaluate_visdrone
@@ -20,22 +20,22 @@ from yolo_fine.utils.progress import progress_line
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures of one detector. Those by size and class always follow COCO's rules, whatever was asked for."""
+    """The metrics of one detector. Those by size and class always follow COCO's rules, whatever was asked for."""
 
     protocols: tuple[str, ...]
     coco: CocoScore
     visdrone: VisDroneScore | None
 
-    def figure(self, speed: Mapping[str, float]) -> Figure:
-        """The figures as the result shows them."""
+    def metrics(self, speed: Mapping[str, float]) -> DetectorMetrics:
+        """The metrics as the result shows them."""
         per_class = dict(self.coco.per_class)
         if self.visdrone is not None:
-            for name, figures in self.visdrone.per_class.items():
+            for name, metrics in self.visdrone.per_class.items():
                 if name in per_class:
-                    per_class[name].visdrone = dict(figures)
-        return Figure(
-            coco=dict(self.coco.figures) if "coco" in self.protocols else None,
-            visdrone=dict(self.visdrone.figures) if self.visdrone is not None else None,
+                    per_class[name].visdrone = dict(metrics)
+        return DetectorMetrics(
+            coco=dict(self.coco.metrics) if "coco" in self.protocols else None,
+            visdrone=dict(self.visdrone.metrics) if self.visdrone is not None else None,
             sizes=list(self.coco.sizes),
             per_class=per_class,
             speed=dict(speed),
@@ -52,7 +52,7 @@ def measure(
         detections: The detector's boxes.
         protocols: ``coco``, ``visdrone`` or both.
         bins: Size bins.
-        max_det: COCO's limit on detections per picture and class; VisDrone's is part of its protocol.
+        max_det: COCO's limit on detections per image and class; VisDrone's is part of its protocol.
     """
     return Measured(
         tuple(protocols),
@@ -62,7 +62,7 @@ def measure(
 
 
 def intervals(measured: Measured, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
-    """Bootstrap intervals of the headline figures, over pictures."""
+    """Bootstrap intervals of the headline metrics, over images."""
     settings: dict[str, Any] = {"resamples": resamples, "seed": seed, "confidence": confidence}
     result: dict[str, Any] = dict(settings)
     if "coco" in measured.protocols:

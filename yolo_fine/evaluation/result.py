@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The result of an evaluation, and its JSON form (``eval.json``).
 
-Figures under ``coco``, ``sizes`` and ``per_class`` are fractions of 1, those under ``visdrone`` are percent, as each
-protocol's own tool prints them. A figure that isn't defined (no object of that class and size) is None,
+Metrics under ``coco``, ``sizes`` and ``per_class`` are fractions of 1, those under ``visdrone`` are percent, as each
+protocol's own tool prints them. A metric that isn't defined (no object of that class and size) is None,
 ``null`` in JSON.
 """
 
@@ -16,12 +16,12 @@ from yolo_fine.utils.files import write_json
 
 SCHEMA = 1  # raised when a key changes its meaning
 
-Figures = dict[str, "float | None"]
+Metrics = dict[str, "float | None"]
 
 
 @dataclass
 class SizeCell:
-    """Figures of the objects of one size bin, of all classes or of one.
+    """Metrics of the objects of one size bin, of all classes or of one.
 
     Attributes:
         objects: Number of annotated objects in the bin (a box exactly on a limit counts in both, as in pycocotools).
@@ -49,8 +49,8 @@ class SizeBin(SizeCell):
 
 
 @dataclass
-class ClassFigures:
-    """Figures of one class. ``visdrone`` holds AP AP50 AP75 AR1 AR10 AR100 AR500 in percent, under that protocol."""
+class ClassMetrics:
+    """Metrics of one class. ``visdrone`` holds AP AP50 AP75 AR1 AR10 AR100 AR500 in percent, under that protocol."""
 
     objects: int
     AP: float | None
@@ -58,37 +58,37 @@ class ClassFigures:
     AP75: float | None
     AR: float | None
     sizes: dict[str, SizeCell] = field(default_factory=dict)
-    visdrone: Figures | None = None
+    visdrone: Metrics | None = None
 
 
 @dataclass
-class Figure:
+class DetectorMetrics:
     """What one detector got: the part of an evaluation that whole and sliced inference each have."""
 
-    coco: Figures | None
+    coco: Metrics | None
     visdrone: dict[str, Any] | None
     sizes: list[SizeBin]
-    per_class: dict[str, ClassFigures]
-    speed: Figures
+    per_class: dict[str, ClassMetrics]
+    speed: Metrics
 
 
 @dataclass
-class Evaluation(Figure):
+class Evaluation(DetectorMetrics):
     """A whole evaluation. See docs/evaluation.md for every key.
 
     Attributes:
         coco: AP AP50 AP75, AR1 AR10 AR<max_det>, AP_<size> AP50_<size> AR_<size>; fractions. None if not asked for.
-        visdrone: AP AP50 AP75 AR1 AR10 AR100 AR500, as the official tool prints them (picture-weighted class mean), and
+        visdrone: AP AP50 AP75 AR1 AR10 AR100 AR500, as the official tool prints them (image-weighted class mean), and
             ``class_mean`` with the same keys (plain mean over classes); percent. None if not asked for or not possible.
         sizes: One entry a size bin, over all classes.
         per_class: By class name.
-        speed: Milliseconds per picture: ``preprocess inference postprocess total``; empty for detections from files.
-        intervals: ``confidence resamples seed``, and ``coco`` and ``visdrone``: figure -> [low, high].
-        manifest: Versions, model hash, data fingerprint, every argument, and ``notes``: what to know about the figures.
+        speed: Milliseconds per image: ``preprocess inference postprocess total``; empty for detections from files.
+        intervals: ``confidence resamples seed``, and ``coco`` and ``visdrone``: metric -> [low, high].
+        manifest: Versions, model hash, data fingerprint, every argument, and ``notes``: what to know about the metrics.
         curves: Class name -> {"recall": [...], "precision": [...]} at IoU 0.50, and "all" for the mean.
         confusion: ``names`` and ``matrix`` (row = annotated class, column = detected; the last of both is background).
         errors: Error types after TIDE (Bolya et al., ECCV 2020): ``delta_ap`` and ``counts`` by type.
-        whole: The same model on whole pictures, where sliced inference was evaluated beside it.
+        whole: The same model on whole images, where sliced inference was evaluated beside it.
         comparison: Against another evaluation: paired differences with intervals and what they say in words.
     """
 
@@ -97,7 +97,7 @@ class Evaluation(Figure):
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     confusion: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, Any] = field(default_factory=dict)
-    whole: Figure | None = None
+    whole: DetectorMetrics | None = None
     comparison: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:

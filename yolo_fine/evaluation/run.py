@@ -32,7 +32,7 @@ def evaluate(
     detections: Path | None = None,
     first_category: int | None = None,
     sizes_file: Path | None = None,
-    pictures: Path | None = None,
+    images: Path | None = None,
     protocol: Literal["coco", "visdrone", "all"] = "all",
     sizes: str | int = "coco",
     slice: int | None = None,
@@ -66,21 +66,21 @@ def evaluate(
         annotations: VisDrone annotation folder, or COCO ``instances.json``.
         detections: VisDrone result folder, or COCO results file.
         first_category: Number of the first class in a COCO results file, where the file itself does not tell.
-        sizes_file: Picture sizes of an annotation folder without pictures: lines ``name width height``.
-        pictures: Picture folder of ``annotations``, if not beside them.
+        sizes_file: Image sizes of an annotation folder without images: lines ``name width height``.
+        images: Image folder of ``annotations``, if not beside them.
         protocol: ``coco``, ``visdrone``, or ``all`` that the annotations allow.
         sizes: Size bins: ``coco``, ``aitod``, or limits of the object's side in pixels such as ``8,16,32,96``.
         slice: Predict on overlapping squares of this many pixels, and merge.
         overlap: Share of a slice that the next one covers again.
-        full_pass: With ``slice``: merge the boxes of the whole picture in, for objects that no slice holds.
-        whole: With ``slice``: evaluate the model on whole pictures too, and show both side by side.
+        full_pass: With ``slice``: merge the boxes of the whole image in, for objects that no slice holds.
+        whole: With ``slice``: evaluate the model on whole images too, and show both side by side.
         imgsz: Input size of the model in pixels; by default that of its training (with ``slice``: the slice).
         conf: Least confidence of a box.
         iou: Threshold of the model's non-maximum suppression.
-        max_det: Most boxes of a picture, and COCO's maxDets. VisDrone's own limits are part of its protocol.
+        max_det: Most boxes of an image, and COCO's maxDets. VisDrone's own limits are part of its protocol.
         multi_label: A candidate box may have several classes, as in ``yolo val``; in ``yolo predict`` it has one.
         allow_missing: Accept classes of the dataset that the model doesn't know; they count, without boxes.
-        batch: Pictures, or slices, predicted at a time.
+        batch: Images, or slices, predicted at a time.
         device: As Ultralytics takes it: ``cpu``, ``0``.
         half: Predict in half precision.
         resamples: Bootstrap samples for the intervals; 0 for none.
@@ -100,7 +100,7 @@ def evaluate(
     check_boxes(model, detections)
     _check_arguments(arguments)
     bins = parse_sizes(str(sizes))
-    source = open_source(data, split, annotations, sizes_file, pictures)
+    source = open_source(data, split, annotations, sizes_file, images)
     truth, protocols = source.truth, _protocols(protocol, source)
     manifest = build_manifest(truth, source.kind, model, protocols, arguments)
     others = None
@@ -116,14 +116,14 @@ def evaluate(
         measured = measure(truth, found.detections, protocols, bins, max_det)
         score = measured.coco
         result = Evaluation(
-            **vars(measured.figure(found.speed)),
+            **vars(measured.metrics(found.speed)),
             manifest={**manifest, "notes": list(found.notes)},
             curves=score.curves,
             confusion=score.confusion,
             errors=score.errors,
         )
         if at_whole is not None:
-            result.whole = measure(truth, at_whole.detections, protocols, bins, max_det).figure(at_whole.speed)
+            result.whole = measure(truth, at_whole.detections, protocols, bins, max_det).metrics(at_whole.speed)
         if resamples:
             result.intervals = intervals(measured, resamples, seed, confidence)
         if others is not None:
@@ -140,27 +140,27 @@ def evaluate(
 
 
 def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Predictions | None]:
-    """The model's boxes; with ``slice`` and ``whole`` those on whole pictures too."""
+    """The model's boxes; with ``slice`` and ``whole`` those on whole images too."""
     if source.truth.files is None:
-        raise DataError(f"{source.place} has no pictures to predict on; name their folder with pictures=DIR")
+        raise DataError(f"{source.place} has no images to predict on; name their folder with images=DIR")
     detector = open_detector(arguments["model"])
     trained_at = detector.overrides.get("imgsz", 640)
     settings = {key: arguments[key] for key in ("conf", "iou", "max_det", "multi_label", "allow_missing")}
     settings |= {key: arguments[key] for key in ("batch", "device", "half")}
     size = arguments["imgsz"]
 
-    def on_whole_pictures() -> Predictions:
-        with progress_line("pictures") as progress:
+    def on_whole_images() -> Predictions:
+        with progress_line("images") as progress:
             return predict_whole(detector, source.truth, imgsz=size or trained_at, **settings, progress=progress)
 
     if arguments["slice"] is None:
-        return on_whole_pictures(), None
+        return on_whole_images(), None
     slicing = {"slice_size": arguments["slice"], "overlap": arguments["overlap"], "imgsz": size}
-    with progress_line("sliced pictures") as progress:
+    with progress_line("sliced images") as progress:
         sliced = predict_sliced(
-            detector, source.truth, **slicing, whole_picture=arguments["full_pass"], **settings, progress=progress
+            detector, source.truth, **slicing, whole_image=arguments["full_pass"], **settings, progress=progress
         )
-    return sliced, on_whole_pictures() if arguments["whole"] else None
+    return sliced, on_whole_images() if arguments["whole"] else None
 
 
 def _check_arguments(arguments: dict[str, Any]) -> None:
@@ -180,7 +180,7 @@ def _check_arguments(arguments: dict[str, Any]) -> None:
     if not 0 <= arguments["overlap"] < 1:
         raise ArgumentError(f"overlap={arguments['overlap']} must be from 0 to below 1: a share of the slice")
     if arguments["whole"] and arguments["slice"] is None:
-        raise ArgumentError("whole=True shows whole pictures beside slices; give slice=640 too")
+        raise ArgumentError("whole=True shows whole images beside slices; give slice=640 too")
     if arguments["slice"] is not None and arguments["model"] is None:
         raise ArgumentError(f"slice={arguments['slice']} needs a model=; detections from a file are taken as they are")
     if arguments["compare"] is not None and not arguments["resamples"]:

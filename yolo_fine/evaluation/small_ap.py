@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """``YOLO_FINE_EVAL=small``: COCO's AP and AR of small objects of the val set, per epoch, in results.csv.
 
-Small is an area of at most 32x32 px in the original picture. The boxes are the validator's own, after its suppression:
+Small is an area of at most 32x32 px in the original image. The boxes are the validator's own, after its suppression:
 there is no second forward pass. ``conf`` is therefore 0.001 and ``max_det`` 300 unless training was told otherwise
-(newer releases raise 300 to the largest number of objects in a picture), and ``max_det`` is COCO's maxDets too.
+(newer releases raise 300 to the largest number of objects in an image), and ``max_det`` is COCO's maxDets too.
 
 Nothing of Ultralytics is replaced. Two default callbacks (``on_val_start``, ``on_pretrain_routine_end``) put wrappers
 around methods of one validator and one trainer object. The columns stand at the end of results.csv, because older
@@ -66,7 +66,7 @@ def watch_validator(validator: Any) -> None:
         validator.get_stats = collected.around_get_stats(validator.get_stats)
         if hasattr(validator, "gather_stats"):
             validator.gather_stats = collected.around_gather_stats(validator.gather_stats)
-    collected.pictures.clear()
+    collected.images.clear()
 
 
 def watch_trainer(trainer: Any) -> None:
@@ -77,9 +77,9 @@ def watch_trainer(trainer: Any) -> None:
     stock = trainer.save_metrics
 
     def save_metrics(metrics: dict[str, Any]) -> None:
-        figures = {name: metrics.get(name, UNDEFINED[name]) for name in COLUMNS}
+        small = {name: metrics.get(name, UNDEFINED[name]) for name in COLUMNS}
         rest = {name: value for name, value in metrics.items() if name not in COLUMNS}
-        stock(metrics={**rest, **figures} if _has_columns(trainer.csv) else rest)
+        stock(metrics={**rest, **small} if _has_columns(trainer.csv) else rest)
 
     trainer.save_metrics = save_metrics
     if trainer.csv.exists() and not _has_columns(trainer.csv):
@@ -87,16 +87,16 @@ def watch_trainer(trainer: Any) -> None:
 
 
 class SmallObjects:
-    """The boxes of one validation, picture by picture, and their figures.
+    """The boxes of one validation, image by image, and their metrics.
 
     Attributes:
-        pictures: File of the picture -> its height and width, and rows of left, top, right, bottom, score, class in
+        images: File of the image -> its height and width, and rows of left, top, right, bottom, score, class in
             its pixels, shape (n, 6), float32.
     """
 
     def __init__(self, validator: Any) -> None:
         self.validator = validator
-        self.pictures: dict[str, tuple[tuple[int, int], np.ndarray]] = {}
+        self.images: dict[str, tuple[tuple[int, int], np.ndarray]] = {}
         self.failed = False
 
     def around_update_metrics(self, stock: Callable[..., None]) -> Callable[..., None]:
@@ -118,13 +118,13 @@ class SmallObjects:
         return gather_stats
 
     def around_get_stats(self, stock: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-        """Add the figures to those of the epoch."""
+        """Add the metrics to those of the epoch."""
 
         def get_stats() -> dict[str, Any]:
             stats = stock()
-            figures = self.attempt(self.figures) or UNDEFINED
-            _tell(figures)
-            return {**stats, **figures}
+            metrics = self.attempt(self.metrics) or UNDEFINED
+            _tell(metrics)
+            return {**stats, **metrics}
 
         return get_stats
 
@@ -140,7 +140,7 @@ class SmallObjects:
             return None
 
     def collect(self, preds: Any, batch: dict[str, Any]) -> None:
-        """Take the boxes of a batch, scaled to the original pictures."""
+        """Take the boxes of a batch, scaled to the original images."""
         for index, pred in enumerate(preds):
             height, width = (int(side) for side in batch["ori_shape"][index])
             rows = as_rows(pred)
@@ -149,7 +149,7 @@ class SmallObjects:
             )
             if self.validator.args.single_cls:
                 rows[:, 5] = 0
-            self.pictures[str(batch["im_file"][index])] = ((height, width), rows)
+            self.images[str(batch["im_file"][index])] = ((height, width), rows)
 
     def gather(self) -> None:
         """With several processes, give the first one the boxes of all."""
@@ -159,34 +159,34 @@ class SmallObjects:
             return
         first = dist.get_rank() == 0
         everyone: list[Any] | None = [None] * dist.get_world_size() if first else None
-        dist.gather_object((self.failed, self.pictures), everyone, dst=0)
-        for failed, pictures in everyone or ():
+        dist.gather_object((self.failed, self.images), everyone, dst=0)
+        for failed, images in everyone or ():
             self.failed |= failed
-            self.pictures.update(pictures)
+            self.images.update(images)
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """AP_small and AR_small of what was collected."""
         from yolo_fine.evaluation.coco.score import evaluate_coco
         from yolo_fine.evaluation.sizes import KNOWN_BINS
         from yolo_fine.formats.objects import Detections
 
-        truth = annotated(self.validator.dataloader.dataset, self.pictures, self.validator.names)
-        rows = [self.pictures[name][1] for name in truth.names]
+        truth = annotated(self.validator.dataloader.dataset, self.images, self.validator.names)
+        rows = [self.images[name][1] for name in truth.names]
         table = np.concatenate(rows).astype(np.float64) if rows else np.zeros((0, 6))
         detections = Detections(
-            picture=np.repeat(np.arange(len(rows)), [len(row) for row in rows]),
+            image=np.repeat(np.arange(len(rows)), [len(row) for row in rows]),
             boxes=np.column_stack([table[:, :2], table[:, 2:4] - table[:, :2]]),
             category=table[:, 5].astype(np.int64),
             score=table[:, 4].copy(),
         )
         small = next(bin_ for bin_ in KNOWN_BINS["coco"] if bin_.name == "small")
         score = evaluate_coco(truth, detections, [small], max_det=self.validator.args.max_det)
-        found = {column: score.figures[name] for column, name in COLUMNS.items()}
+        found = {column: score.metrics[name] for column, name in COLUMNS.items()}
         return {column: float("nan") if value is None else value for column, value in found.items()}
 
 
 def as_rows(pred: Any) -> np.ndarray:
-    """One picture's boxes as a table: from a tensor of rows (up to 8.3.1xx) or a dictionary of columns."""
+    """One image's boxes as a table: from a tensor of rows (up to 8.3.1xx) or a dictionary of columns."""
     import torch
 
     if isinstance(pred, dict):
@@ -195,13 +195,13 @@ def as_rows(pred: Any) -> np.ndarray:
 
 
 def to_original(boxes: np.ndarray, network: tuple[int, ...], original: tuple[int, int], ratio_pad: Any) -> np.ndarray:
-    """Boxes from the network's input to the original picture, clipped to it.
+    """Boxes from the network's input to the original image, clipped to it.
 
     Args:
         boxes: Left, top, right, bottom, shape (n, 4).
         network: Height and width of the network's input.
-        original: Height and width of the picture.
-        ratio_pad: Scales of height and width, and padding at the left and top; a picture that was stretched (RT-DETR)
+        original: Height and width of the image.
+        ratio_pad: Scales of height and width, and padding at the left and top; an image that was stretched (RT-DETR)
             has scales alone, and they follow from the two sizes.
     """
     if np.size(ratio_pad[0]) == 2:
@@ -212,12 +212,12 @@ def to_original(boxes: np.ndarray, network: tuple[int, ...], original: tuple[int
     return moved.clip(0, [original[1], original[0], original[1], original[0]])
 
 
-def annotated(dataset: Any, pictures: dict[str, Any], names: dict[int, str]) -> Any:
-    """The labels of the pictures that were validated, in pixels of the original pictures."""
+def annotated(dataset: Any, images: dict[str, Any], names: dict[int, str]) -> Any:
+    """The labels of the images that were validated, in pixels of the original images."""
     from yolo_fine.formats.objects import GroundTruth
 
-    labels = [label for label in dataset.labels if str(label["im_file"]) in pictures]
-    sizes = np.array([pictures[str(label["im_file"])][0][::-1] for label in labels], dtype=np.int64).reshape(-1, 2)
+    labels = [label for label in dataset.labels if str(label["im_file"]) in images]
+    sizes = np.array([images[str(label["im_file"])][0][::-1] for label in labels], dtype=np.int64).reshape(-1, 2)
     counts = [len(label["cls"]) for label in labels]
     share = np.concatenate([label["bboxes"].reshape(-1, 4) for label in labels] or [np.zeros((0, 4))])
     boxes = share.astype(np.float64) * np.repeat(np.tile(sizes, 2), counts, axis=0)
@@ -227,7 +227,7 @@ def annotated(dataset: Any, pictures: dict[str, Any], names: dict[int, str]) -> 
         names=tuple(str(label["im_file"]) for label in labels),
         sizes=sizes,
         classes=dict(names),
-        picture=np.repeat(np.arange(len(labels)), counts),
+        image=np.repeat(np.arange(len(labels)), counts),
         boxes=boxes,
         category=category.astype(np.int64),
         area=boxes[:, 2] * boxes[:, 3],
@@ -244,8 +244,8 @@ def _has_columns(csv: Path) -> bool:
     return set(COLUMNS) <= set(header)
 
 
-def _tell(figures: dict[str, float]) -> None:
-    values = ", ".join(f"{name} {figures[column]:.4f}" for column, name in COLUMNS.items())
+def _tell(metrics: dict[str, float]) -> None:
+    values = ", ".join(f"{name} {metrics[column]:.4f}" for column, name in COLUMNS.items())
     _say(f"{values} (objects up to 32x32 px)")
 
 

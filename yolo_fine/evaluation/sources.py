@@ -26,7 +26,7 @@ class Source:
 
 
 def open_source(
-    data: str | None, split: str, annotations: Path | None, sizes_file: Path | None, pictures: Path | None
+    data: str | None, split: str, annotations: Path | None, sizes_file: Path | None, images: Path | None
 ) -> Source:
     """The objects of a dataset YAML or of annotation files: exactly one of both.
 
@@ -37,7 +37,7 @@ def open_source(
     if data is not None and annotations is None:
         return from_dataset(data, split)
     if annotations is not None and data is None:
-        return from_annotations(annotations, sizes_file, pictures)
+        return from_annotations(annotations, sizes_file, images)
     found = "both are given" if data is not None else "neither is given"
     raise ArgumentError(f"objects come from data=FILE.yaml or from annotations=DIR|instances.json; {found}")
 
@@ -45,39 +45,39 @@ def open_source(
 def from_dataset(data: str, split: str) -> Source:
     """The objects of one split of a dataset YAML.
 
-    Original annotations beside the pictures are preferred to YOLO labels, because they say more: VisDrone's
+    Original annotations beside the images are preferred to YOLO labels, because they say more: VisDrone's
     ``annotations/SPLIT/NAME.txt`` know ignored regions, COCO's ``annotations/instances_SPLIT.json`` the segmented area
     and crowds. ``yolo-fine data visdrone`` and ``yolo-fine data coco`` keep them.
 
     Raises:
-        DataError: The YAML, its pictures, labels or annotations can't be used.
+        DataError: The YAML, its images, labels or annotations can't be used.
     """
     labels = read_split(data, split)
     if not labels.files:
-        raise DataError(f"data={data}: the split '{split}' has no pictures")
+        raise DataError(f"data={data}: the split '{split}' has no images")
     place = f"data={data} split={split}"
     instances = instances_file(labels.files[0])
     if instances is not None:
-        return Source(only_pictures(read_instances(instances), labels, str(instances)), "coco", place)
-    annotations = [annotation_file(picture) for picture in labels.files]
-    missing = [picture for picture, file in zip(labels.files, annotations, strict=True) if not file.is_file()]
+        return Source(only_images(read_instances(instances), labels, str(instances)), "coco", place)
+    annotations = [annotation_file(image) for image in labels.files]
+    missing = [image for image, file in zip(labels.files, annotations, strict=True) if not file.is_file()]
     folders = {file.parent for file in annotations}
     if len(missing) == len(annotations) or len(folders) > 1:
         return Source(labels, "yolo", place)
     if missing:
         raise DataError(
-            f"{place}: {len(missing)} of {len(annotations)} pictures have no file in {folders.pop()}, "
+            f"{place}: {len(missing)} of {len(annotations)} images have no file in {folders.pop()}, "
             f"the first is {missing[0].name}; add them, or remove the folder to evaluate on the YOLO labels"
         )
     folder = folders.pop()
-    truth = read_annotations(folder, pictures=labels.files[0].parent)
-    return Source(only_pictures(truth, labels, str(folder)), "visdrone", place)
+    truth = read_annotations(folder, images=labels.files[0].parent)
+    return Source(only_images(truth, labels, str(folder)), "visdrone", place)
 
 
-def from_annotations(annotations: Path, sizes_file: Path | None = None, pictures: Path | None = None) -> Source:
+def from_annotations(annotations: Path, sizes_file: Path | None = None, images: Path | None = None) -> Source:
     """The objects of a VisDrone annotation folder or of a COCO ``instances.json``.
 
-    Picture sizes of a VisDrone folder come from ``sizes_file`` (lines ``name width height``), or from the pictures;
+    Image sizes of a VisDrone folder come from ``sizes_file`` (lines ``name width height``), or from the images;
     without either, ``sizes.txt`` and ``images`` beside the folder are looked at.
 
     Raises:
@@ -85,15 +85,15 @@ def from_annotations(annotations: Path, sizes_file: Path | None = None, pictures
         DataError: A file can't be used.
     """
     if annotations.is_dir():
-        beside_sizes, beside_pictures = annotations.parent / "sizes.txt", beside(annotations, "images")
-        if sizes_file is None and pictures is None and beside_sizes.is_file():
+        beside_sizes, beside_images = annotations.parent / "sizes.txt", beside(annotations, "images")
+        if sizes_file is None and images is None and beside_sizes.is_file():
             sizes_file = beside_sizes
-        if pictures is None and beside_pictures is not None and beside_pictures.is_dir():
-            pictures = beside_pictures
-        truth = read_annotations(annotations, sizes_file=sizes_file, pictures=pictures)
+        if images is None and beside_images is not None and beside_images.is_dir():
+            images = beside_images
+        truth = read_annotations(annotations, sizes_file=sizes_file, images=images)
         return Source(truth, "visdrone", f"annotations={annotations}")
     if annotations.is_file():
-        return Source(read_instances(annotations, pictures=pictures), "coco", f"annotations={annotations}")
+        return Source(read_instances(annotations, images=images), "coco", f"annotations={annotations}")
     raise MissingFileError(
         f"annotations={annotations}: no such file or folder; name a folder of VisDrone text files or a COCO JSON file"
     )
@@ -148,14 +148,14 @@ def check_boxes(model: str | None, detections: Path | None) -> None:
         raise ArgumentError(f"boxes come from model=best.pt or from detections=DIR|results.json; {found}")
 
 
-def annotation_file(picture: Path) -> Path:
-    """Where a picture's original VisDrone annotations lie: the last ``images`` of its path becomes ``annotations``."""
-    return (beside(picture, "annotations") or picture).with_suffix(".txt")
+def annotation_file(image: Path) -> Path:
+    """Where an image's original VisDrone annotations lie: the last ``images`` of its path becomes ``annotations``."""
+    return (beside(image, "annotations") or image).with_suffix(".txt")
 
 
-def instances_file(picture: Path) -> Path | None:
-    """The COCO file of a picture's folder: ``images/val2017/x.jpg`` -> ``annotations/instances_val2017.json``."""
-    folder = beside(picture.parent, "annotations")
+def instances_file(image: Path) -> Path | None:
+    """The COCO file of an image's folder: ``images/val2017/x.jpg`` -> ``annotations/instances_val2017.json``."""
+    folder = beside(image.parent, "annotations")
     if folder is None:
         return None
     file = folder.with_name(f"instances_{folder.name}.json")
@@ -172,28 +172,28 @@ def beside(path: Path, name: str) -> Path | None:
     return None
 
 
-def only_pictures(truth: GroundTruth, wanted: GroundTruth, place: str) -> GroundTruth:
-    """``truth`` restricted to the pictures of ``wanted``, in its own order, with their files.
+def only_images(truth: GroundTruth, wanted: GroundTruth, place: str) -> GroundTruth:
+    """``truth`` restricted to the images of ``wanted``, in its own order, with their files.
 
     Raises:
-        DataError: A wanted picture is not annotated there.
+        DataError: A wanted image is not annotated there.
     """
     by_stem = {name.rsplit("/", 1)[-1]: index for index, name in enumerate(truth.names)}
     files = {file.stem: file for file in wanted.files or ()}
     if len(files) < len(wanted.names):
-        raise DataError(f"{place}: two pictures in different folders have one name, and annotations know only names")
+        raise DataError(f"{place}: two images in different folders have one name, and annotations know only names")
     missing = sorted(files.keys() - by_stem.keys())
     if missing:
-        raise DataError(f"{place} has no annotations of {len(missing)} pictures, the first is {missing[0]}")
+        raise DataError(f"{place} has no annotations of {len(missing)} images, the first is {missing[0]}")
     kept = np.array(sorted(by_stem[stem] for stem in files), dtype=np.int64)
     new_index = np.full(len(truth.names), -1, dtype=np.int64)
     new_index[kept] = np.arange(len(kept))
-    rows = new_index[truth.picture] >= 0
+    rows = new_index[truth.image] >= 0
     return replace(
         truth,
         names=tuple(truth.names[index] for index in kept),
         sizes=truth.sizes[kept],
-        picture=new_index[truth.picture[rows]],
+        image=new_index[truth.image[rows]],
         boxes=truth.boxes[rows],
         category=truth.category[rows],
         area=truth.area[rows],

@@ -35,7 +35,7 @@ def export_model(
     format: str = "onnx",
     *,
     data: str | None = None,
-    pictures: Path | None = None,
+    images: Path | None = None,
     threads: int | None = None,
     runs: int = 30,
     **options: Any,
@@ -48,7 +48,7 @@ def export_model(
         model: The checkpoint.
         format: An export format of Ultralytics.
         data: Dataset YAML for the AP of both sides, and for the calibration of int8.
-        pictures: Folder of pictures to compare on; by default val pictures of ``data``, or else Ultralytics' samples.
+        images: Folder of images to compare on; by default val images of ``data``, or else Ultralytics' samples.
         threads: CPU threads of both sides; by default PyTorch's number.
         runs: Pairs of runs for the latency; 0 leaves it out.
         options: Arguments of Ultralytics' export: ``imgsz=640``, ``dynamic=True``, ...
@@ -62,7 +62,7 @@ def export_model(
     precision = wanted_precision(options)
     check_installed(format, simplify=options.get("simplify", True) is not False, int8=precision == "int8")
     checkpoint = open_file_of(model)
-    trial = prepare_trial(pictures, data, threads, runs)
+    trial = prepare_trial(images, data, threads, runs)
     given = {**options, "data": data} if data and precision == "int8" else options
 
     with scratch_beside(checkpoint) as folder:
@@ -102,7 +102,7 @@ def check_file(
     model: str,
     *,
     data: str | None = None,
-    pictures: Path | None = None,
+    images: Path | None = None,
     threads: int | None = None,
     runs: int = 30,
     **options: Any,
@@ -113,7 +113,7 @@ def check_file(
         file: The exported file or folder.
         model: The checkpoint that it should equal.
         data: As of :func:`export_model`.
-        pictures: As of :func:`export_model`.
+        images: As of :func:`export_model`.
         threads: As of :func:`export_model`.
         runs: As of :func:`export_model`.
         options: What the file's metadata doesn't say: ``imgsz``, ``nms``, ``end2end``, ``conf``, ``iou``, ``max_det``.
@@ -131,7 +131,7 @@ def check_file(
     check_options(options)
     check_device(format, options.get("device"))
     checkpoint = open_file_of(model)
-    trial = prepare_trial(pictures, data, threads, runs)
+    trial = prepare_trial(images, data, threads, runs)
     runtime = open_runtime(file, format, threads=trial.threads, device=options.get("device"))
     settings = {**settings_of(runtime), **options}
     if "imgsz" not in settings:

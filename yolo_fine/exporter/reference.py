@@ -33,9 +33,9 @@ class Reference:
             the best n of them: ``query_rows``, (batch, n, 6), the same with score and class. ``plain``: anything else.
         names: Class names.
         task: As Ultralytics names it.
-        stride: Picture sides are multiples of it.
+        stride: Image sides are multiples of it.
         imgsz: Height and width of the export.
-        batch: Pictures of the export.
+        batch: Images of the export.
         floor: Confidence below which embedded NMS drops boxes; 0 for other layouts.
         asleep: Layers with a block of ours that still is the identity it starts as, as ``11 (FINE)``.
     """
@@ -50,12 +50,12 @@ class Reference:
     floor: float
     asleep: tuple[str, ...] = ()
 
-    def run(self, pictures: np.ndarray) -> list[np.ndarray]:
-        """Raw outputs for pictures of shape (batch, 3, height, width), float32, 0 to 1."""
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """Raw outputs for images of shape (batch, 3, height, width), float32, 0 to 1."""
         import torch
 
         with torch.inference_mode():
-            return list(arrays_in(self.network(torch.from_numpy(pictures))))
+            return list(arrays_in(self.network(torch.from_numpy(images))))
 
 
 class _Prepared(BaseException):
@@ -109,7 +109,7 @@ def _read(exporter: Any) -> Reference:
     channels = getattr(exporter.model, "yaml", {}).get("channels", 3)
     if channels != 3:
         raise ArgumentError(
-            f"the model takes pictures of {channels} channels; what is compared here are RGB pictures. "
+            f"the model takes images of {channels} channels; what is compared here are RGB images. "
             "'yolo export' exports it without a proof"
         )
     height, width = exporter.imgsz

@@ -29,7 +29,7 @@ class Runtime:
 
     Attributes:
         name: Runtime and version.
-        run: Pictures (batch, 3, height, width), float32, 0 to 1 -> raw outputs, float32.
+        run: Images (batch, 3, height, width), float32, 0 to 1 -> raw outputs, float32.
         metadata: What Ultralytics wrote into the file; empty for files made otherwise.
         shape: Of the input, with None where the file takes any number; empty where the file doesn't say.
         operators: Operator -> how often it occurs; empty where the runtime doesn't tell.
@@ -91,8 +91,8 @@ def _open_onnx(file: Path, threads: int, device: object) -> Runtime:
     entry = session.get_inputs()[0]
     kind = np.float16 if entry.type == "tensor(float16)" else np.float32
 
-    def run(pictures: np.ndarray) -> list[np.ndarray]:
-        return [np.asarray(y, np.float32) for y in session.run(None, {entry.name: pictures.astype(kind, copy=False)})]
+    def run(images: np.ndarray) -> list[np.ndarray]:
+        return [np.asarray(y, np.float32) for y in session.run(None, {entry.name: images.astype(kind, copy=False)})]
 
     model = onnx.load(str(file))
     return Runtime(
@@ -126,8 +126,8 @@ def _open_openvino(file: Path, threads: int, device: object) -> Runtime:
     weights = [op.get_element_type().get_type_name() for op in graph.get_ops() if op.get_type_name() == "Constant"
                and op.get_output_shape(0) and np.prod(op.get_output_shape(0)) > 64]  # fmt: skip
 
-    def run(pictures: np.ndarray) -> list[np.ndarray]:
-        return [np.array(y, np.float32) for y in compiled(pictures).values()]  # the buffers are used again
+    def run(images: np.ndarray) -> list[np.ndarray]:
+        return [np.array(y, np.float32) for y in compiled(images).values()]  # the buffers are used again
 
     return Runtime(
         name=f"OpenVINO {openvino.__version__.split('-')[0]} (CPU)",
@@ -150,9 +150,9 @@ def _open_torchscript(file: Path, threads: int, device: object) -> Runtime:
     network = torch.jit.load(str(file), map_location=place, _extra_files=extra)
     kind = next((parameter.dtype for parameter in network.parameters()), torch.float32)
 
-    def run(pictures: np.ndarray) -> list[np.ndarray]:
+    def run(images: np.ndarray) -> list[np.ndarray]:
         with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-            return list(arrays_in(network(torch.from_numpy(pictures).to(place, kind))))
+            return list(arrays_in(network(torch.from_numpy(images).to(place, kind))))
 
     written = extra["config.txt"]
     return Runtime(
@@ -174,9 +174,9 @@ def _open_engine(file: Path, threads: int, device: object) -> Runtime:
     place = torch.device(f"cuda:{cuda_number(device) or 0}")
     backend = AutoBackend(str(file), place)
 
-    def run(pictures: np.ndarray) -> list[np.ndarray]:
+    def run(images: np.ndarray) -> list[np.ndarray]:
         with torch.inference_mode():
-            return list(arrays_in(backend(torch.from_numpy(pictures).to(place))))
+            return list(arrays_in(backend(torch.from_numpy(images).to(place))))
 
     with file.open("rb") as stream:  # Ultralytics' header: its length, and JSON
         length = int.from_bytes(stream.read(4), "little", signed=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """COCO's ``instances.json``: annotated objects.
 
-Boxes are taken as they stand, also where they leave the picture, as pycocotools does.
+Boxes are taken as they stand, also where they leave the image, as pycocotools does.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from yolo_fine.utils.hints import did_you_mean
 
 @dataclass(frozen=True)
 class CocoGroundTruth(GroundTruth):
-    """Objects of a COCO file, which knows its pictures by number: ``ids`` gives that of each name."""
+    """Objects of a COCO file, which knows its images by number: ``ids`` gives that of each name."""
 
     ids: dict[str, int] = field(default_factory=dict)
 
 
-def read_instances(file: Path | str, *, pictures: Path | str | None = None) -> CocoGroundTruth:
+def read_instances(file: Path | str, *, images: Path | str | None = None) -> CocoGroundTruth:
     """Read ``instances.json``.
 
-    Pictures come in the order of their ids and are named by ``file_name`` without suffix. ``area`` and ``iscrowd`` are
+    Images come in the order of their ids and are named by ``file_name`` without suffix. ``area`` and ``iscrowd`` are
     the file's; where an annotation has none, its area is the box's and it is no crowd.
 
     Args:
         file: The JSON file, with ``images``, ``annotations`` and ``categories``.
-        pictures: Folder that ``file_name`` is relative to, if the pictures are at hand.
+        images: Folder that ``file_name`` is relative to, if the images are at hand.
 
     Returns:
         The objects; ``classes`` are the file's categories by id.
@@ -50,25 +50,27 @@ def read_instances(file: Path | str, *, pictures: Path | str | None = None) -> C
     for key in ("images", "annotations", "categories"):
         if key not in content:
             raise DataError(f"{file} has no '{key}'{did_you_mean(key, content)}; annotations need that list")
-    images, annotations, categories = (
+    image_table, annotations, categories = (
         Table(file, key, content[key]) for key in ("images", "annotations", "categories")
     )
     class_names = categories.texts("name")
     _refuse_twice(categories, "name", class_names)
     classes = dict(zip(_unique_numbers(categories, "id"), class_names, strict=True))
-    ids = _unique_numbers(images, "id")
-    names = [picture_name(text) for text in images.texts("file_name")]
-    _refuse_twice(images, "file_name", names)
-    sizes = np.array([images.whole_numbers("width"), images.whole_numbers("height")], dtype=np.int64).T.reshape(-1, 2)
+    ids = _unique_numbers(image_table, "id")
+    names = [image_name(text) for text in image_table.texts("file_name")]
+    _refuse_twice(image_table, "file_name", names)
+    sizes = np.array(
+        [image_table.whole_numbers("width"), image_table.whole_numbers("height")], dtype=np.int64
+    ).T.reshape(-1, 2)
     for i, (width, height) in enumerate(sizes.tolist()):
         if not width or not height:
-            raise images.error(i, f"a picture of {width}x{height} pixels")
+            raise image_table.error(i, f"an image of {width}x{height} pixels")
     by_id = sorted(range(len(ids)), key=lambda i: ids[i])
     place = {ids[i]: index for index, i in enumerate(by_id)}
 
     category = annotations.whole_numbers("category_id")
-    picture = annotations.whole_numbers("image_id")
-    for i, (one, number) in enumerate(zip(picture, category, strict=True)):
+    image = annotations.whole_numbers("image_id")
+    for i, (one, number) in enumerate(zip(image, category, strict=True)):
         if one not in place:
             raise annotations.error(i, f"image_id {one} is not among the {len(ids)} images")
         if number not in classes:
@@ -85,24 +87,24 @@ def read_instances(file: Path | str, *, pictures: Path | str | None = None) -> C
         if area[i] < 0:
             raise annotations.error(i, f"'area' must not be negative, and is {area[i]:g}")
 
-    index = np.array([place[one] for one in picture], dtype=np.int64)
+    index = np.array([place[one] for one in image], dtype=np.int64)
     order = np.argsort(index, kind="stable")
     return CocoGroundTruth(
         names=tuple(names[i] for i in by_id),
         sizes=sizes[by_id],
         classes=classes,
-        picture=index[order],
+        image=index[order],
         boxes=boxes[order],
         category=np.array(category, dtype=np.int64)[order],
         area=area[order],
         crowd=np.array(crowd, dtype=bool)[order],
-        files=None if pictures is None else _files(images, by_id, Path(pictures)),
+        files=None if images is None else _files(image_table, by_id, Path(images)),
         ids={names[i]: ids[i] for i in by_id},
     )
 
 
-def picture_name(file_name: str) -> str:
-    """A picture's name: its file name without suffix, folders kept."""
+def image_name(file_name: str) -> str:
+    """An image's name: its file name without suffix, folders kept."""
     path = PurePosixPath(file_name.replace("\\", "/"))
     return str(path.with_suffix("")) if path.name else file_name
 
@@ -121,10 +123,10 @@ def _refuse_twice(table: Table, key: str, values: Sequence[int | str]) -> None:
             raise table.error(i, f"'{key}' {value!r} is taken by {table.name}[{first[value]}]")
 
 
-def _files(images: Table, by_id: list[int], folder: Path) -> tuple[Path, ...]:
-    """The pictures themselves, which must all be there."""
-    files = [folder / str(images.rows[i]["file_name"]) for i in by_id]
+def _files(image_table: Table, by_id: list[int], folder: Path) -> tuple[Path, ...]:
+    """The images themselves, which must all be there."""
+    files = [folder / str(image_table.rows[i]["file_name"]) for i in by_id]
     for i, file in zip(by_id, files, strict=True):
         if not file.is_file():
-            raise images.error(i, f"there is no picture {file}")
+            raise image_table.error(i, f"there is no image {file}")
     return tuple(files)

@@ -131,7 +131,7 @@ class Table:
         beyond = np.flatnonzero((np.abs(boxes) > GREATEST_COORDINATE).any(axis=1))
         if len(beyond):
             i = int(beyond[0])
-            raise self.error(i, f"'{key}' is beyond any picture: {_short(values[i])}")
+            raise self.error(i, f"'{key}' is beyond any image: {_short(values[i])}")
         negative = np.flatnonzero((boxes[:, 2:] < 0).any(axis=1))
         if len(negative):
             i = int(negative[0])

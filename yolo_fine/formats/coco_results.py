@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from yolo_fine.errors import DataError
-from yolo_fine.formats.coco_instances import CocoGroundTruth, picture_name
+from yolo_fine.formats.coco_instances import CocoGroundTruth, image_name
 from yolo_fine.formats.coco_json import Table, load_json
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.utils.files import write_text
@@ -20,9 +20,9 @@ from yolo_fine.utils.hints import did_you_mean
 def read_results(file: Path | str, truth: GroundTruth, *, first_category: int | None = None) -> Detections:
     """Read a list of results, ``{"image_id": ..., "category_id": ..., "bbox": [...], "score": ...}`` each.
 
-    **Pictures.** Where an entry has a ``file_name`` (Ultralytics' ``predictions.json``), that names the picture. Else a
-    numeric ``image_id`` is an id of ``instances.json`` if the objects come from one; if they don't, it is the picture's
-    name read as a number, as Ultralytics writes it. An ``image_id`` that is a text is the picture's name. Names go
+    **Images.** Where an entry has a ``file_name`` (Ultralytics' ``predictions.json``), that names the image. Else a
+    numeric ``image_id`` is an id of ``instances.json`` if the objects come from one; if they don't, it is the image's
+    name read as a number, as Ultralytics writes it. An ``image_id`` that is a text is the image's name. Names go
     without suffix, and without folders if that is clear.
 
     **Categories.** Where an entry has a ``category_name`` (SAHI's lists and ours), that names the class. Else
@@ -36,11 +36,11 @@ def read_results(file: Path | str, truth: GroundTruth, *, first_category: int | 
         first_category: Number that the list gives to the first class; the others follow without gaps.
 
     Returns:
-        The detections, by picture, within a picture in the order of the list.
+        The detections, by image, within an image in the order of the list.
 
     Raises:
         MissingFileError: There is no such file.
-        DataError: It is malformed, or has pictures or categories that the objects don't have.
+        DataError: It is malformed, or has images or categories that the objects don't have.
     """
     file = Path(file)
     content = load_json(file)
@@ -49,32 +49,32 @@ def read_results(file: Path | str, truth: GroundTruth, *, first_category: int | 
     table = Table(file, "results", content)
     boxes, score = table.boxes(), table.numbers("score")
     category = _categories(table, truth, first_category)
-    picture = _pictures(table, truth)
-    order = np.argsort(picture, kind="stable")
-    return Detections(picture[order], boxes[order], category[order], score[order])
+    image = _images(table, truth)
+    order = np.argsort(image, kind="stable")
+    return Detections(image[order], boxes[order], category[order], score[order])
 
 
 def write_results(file: Path | str, truth: GroundTruth, detections: Detections) -> None:
     """Write detections as a list that :func:`read_results` takes back unchanged.
 
-    ``image_id`` is the id of ``instances.json`` if the objects come from one, else the picture's name; ``category_id``
+    ``image_id`` is the id of ``instances.json`` if the objects come from one, else the image's name; ``category_id``
     the number in ``truth.classes`` and ``category_name`` its name, ``null`` for a category that is not evaluated.
 
     Raises:
         ArgumentError: The file can't be written there.
     """
     ids: dict[str, int] = truth.ids if isinstance(truth, CocoGroundTruth) else {}
-    columns = (detections.picture, detections.category, detections.boxes, detections.score)
+    columns = (detections.image, detections.category, detections.boxes, detections.score)
     lines = []
-    for picture, category, box, score in zip(*(column.tolist() for column in columns), strict=True):
-        name = truth.names[picture]
+    for image, category, box, score in zip(*(column.tolist() for column in columns), strict=True):
+        name = truth.names[image]
         row = {"image_id": ids.get(name, name), "category_id": category, "category_name": truth.classes.get(category)}
         lines.append(json.dumps({**row, "bbox": box, "score": score}))
     write_text(Path(file), "[\n" + ",\n".join(lines) + "\n]\n")
 
 
-def _pictures(table: Table, truth: GroundTruth) -> np.ndarray:
-    """Index of each entry's picture, shape (entries,)."""
+def _images(table: Table, truth: GroundTruth) -> np.ndarray:
+    """Index of each entry's image, shape (entries,)."""
     by_name = {name: [i] for i, name in enumerate(truth.names)}
     by_stem: dict[str, list[int]] = {}
     by_number: dict[float, list[int]] = {}
@@ -86,33 +86,33 @@ def _pictures(table: Table, truth: GroundTruth) -> np.ndarray:
         elif stem.isascii() and stem.isdigit() and len(stem) < 300:
             by_number.setdefault(int(stem), []).append(i)
 
-    known: dict[tuple[bool, Any], int] = {}  # a list has hundreds of entries a picture
-    picture = np.zeros(len(table), dtype=np.int64)
+    known: dict[tuple[bool, Any], int] = {}  # a list has hundreds of entries an image
+    image = np.zeros(len(table), dtype=np.int64)
     for i, row in enumerate(table.rows):
         key = row.get("file_name", row.get("image_id"))
         if type(key) not in (int, float, str):
             raise table.error(i, f"no 'image_id' that is a number or a name: {key!r:.60}")
         if ("file_name" in row, key) not in known:
             if "file_name" in row:
-                name = picture_name(str(key))
+                name = image_name(str(key))
                 matches = by_name.get(name, []) if "/" in name else by_stem.get(name, [])
             elif isinstance(key, str):
                 matches = by_name.get(key) or by_stem.get(key, [])
             else:
                 matches = by_number.get(key, [])
             if len(matches) != 1:
-                raise table.error(i, _which_picture(key, matches, truth))
+                raise table.error(i, _which_image(key, matches, truth))
             known["file_name" in row, key] = matches[0]
-        picture[i] = known["file_name" in row, key]
-    return picture
+        image[i] = known["file_name" in row, key]
+    return image
 
 
-def _which_picture(key: str | float, matches: list[int], truth: GroundTruth) -> str:
+def _which_image(key: str | float, matches: list[int], truth: GroundTruth) -> str:
     if matches:
-        return f"picture {key!r:.80} may be {' or '.join(truth.names[i] for i in matches[:3])}"
+        return f"image {key!r:.80} may be {' or '.join(truth.names[i] for i in matches[:3])}"
     examples = list(truth.ids.values()) if isinstance(truth, CocoGroundTruth) else list(truth.names)
     near = did_you_mean(key, truth.names) if isinstance(key, str) else ""
-    return f"picture {key!r:.80} is not among the {len(truth.names)} annotated ones{near} (the first is {examples[:1]})"
+    return f"image {key!r:.80} is not among the {len(truth.names)} annotated ones{near} (the first is {examples[:1]})"
 
 
 def _categories(table: Table, truth: GroundTruth, first_category: int | None) -> np.ndarray:

@@ -41,7 +41,7 @@ def text_fingerprint(texts: Mapping[str, bytes]) -> str:
     """Hash annotation files by name, in the order of names.
 
     Args:
-        texts: Name of the picture -> content of its file. Line ends, blank lines, blanks and commas at the ends of
+        texts: Name of the image -> content of its file. Line ends, blank lines, blanks and commas at the ends of
             lines don't count, because copies of a data set differ in them.
     """
     digest = hashlib.sha256()
@@ -56,7 +56,7 @@ def data_fingerprint(data: GroundTruth | Path | str) -> str:
     """Hash the annotated objects of an evaluation, or the annotation files of a folder.
 
     Args:
-        data: Objects, whose pictures may be in any order; or a folder of text files, one a picture; or one file
+        data: Objects, whose images may be in any order; or a folder of text files, one an image; or one file
             (``instances.json``), of which every byte counts. The three kinds of hash are not comparable.
 
     Raises:
@@ -77,16 +77,16 @@ def data_fingerprint(data: GroundTruth | Path | str) -> str:
 
 
 def _truth_fingerprint(truth: GroundTruth) -> str:
-    """Names, classes and columns, with the pictures in the order of their names."""
+    """Names, classes and columns, with the images in the order of their names."""
     order = np.array(sorted(range(len(truth.names)), key=truth.names.__getitem__), dtype=np.int64)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    rows = np.argsort(rank[truth.picture], kind="stable")
+    rows = np.argsort(rank[truth.image], kind="stable")
     columns = [truth.boxes.round(3), truth.category, truth.area.round(3), truth.crowd]
     classes = [f"{number} {name}" for number, name in sorted(truth.classes.items())]
     names = [truth.names[index] for index in order]
-    sizes, picture = truth.sizes[order], rank[truth.picture][rows]
-    return fingerprint([*names, "", *classes], [sizes, picture, *(column[rows] for column in columns)])
+    sizes, image = truth.sizes[order], rank[truth.image][rows]
+    return fingerprint([*names, "", *classes], [sizes, image, *(column[rows] for column in columns)])
 
 
 def _add(digest: hashlib._Hash, content: bytes) -> None:

@@ -19,7 +19,7 @@ from yolo_fine.errors import DataError
 
 IGNORED_REGION, OTHERS = 0, 11  # categories that are no classes
 COLUMNS = ("left", "top", "width", "height", "score", "category", "truncation", "occlusion")
-LARGEST = 1e9  # pixels; beyond it areas lose their precision, and no picture is that large
+LARGEST = 1e9  # pixels; beyond it areas lose their precision, and no image is that large
 
 _NUMBER = re.compile(rb"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*")
 _NUMBER_BYTES = b"0123456789+-.eE, \t\r\n"
@@ -30,14 +30,14 @@ class Rows:
     """The rows of several files.
 
     Attributes:
-        files: The files; ``picture`` is the index into them.
-        picture: Shape (rows,), int64, ascending.
+        files: The files; ``image`` is the index into them.
+        image: Shape (rows,), int64, ascending.
         line: Line number in the file, from 1, shape (rows,), int64.
         values: One column for each of :data:`COLUMNS`, shape (rows, 8), float64, finite.
     """
 
     files: Sequence[Path]
-    picture: np.ndarray
+    image: np.ndarray
     line: np.ndarray
     values: np.ndarray
 
@@ -54,7 +54,7 @@ class Rows:
         """Raise :class:`DataError` for the first row in which column ``name`` is ``wrong`` (shape (rows,), bool)."""
         if wrong.any():
             row = int(np.argmax(wrong))
-            where = f"{self.files[self.picture[row]]}, line {self.line[row]}"
+            where = f"{self.files[self.image[row]]}, line {self.line[row]}"
             raise DataError(f"{where}: {name} is {self.column(name)[row]:.15g}; {rule}")
 
 
@@ -63,15 +63,15 @@ def read_rows(files: Sequence[Path]) -> Rows:
 
     Raises:
         DataError: A file can't be read, a row has not eight numbers, a number is not finite, a size is negative, a
-            coordinate is beyond any picture, or a category is not a whole number.
+            coordinate is beyond any image, or a category is not a whole number.
     """
     lines, values = [np.zeros(0, np.int64)], [np.zeros((0, len(COLUMNS)))]
     for file in files:
         numbers, table = _parse(file)
         lines.append(numbers)
         values.append(table)
-    picture = np.repeat(np.arange(len(files)), [len(table) for table in values[1:]])
-    rows = Rows(files, picture, np.concatenate(lines), np.concatenate(values))
+    image = np.repeat(np.arange(len(files)), [len(table) for table in values[1:]])
+    rows = Rows(files, image, np.concatenate(lines), np.concatenate(values))
     for name in COLUMNS:
         rows.refuse(~np.isfinite(rows.column(name)), name, "it must be finite")
     for name in ("left", "top", "width", "height"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Sizes of the annotated pictures: listed in a text file, or read from the headers of the pictures."""
+"""Sizes of the annotated images: listed in a text file, or read from the headers of the images."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ import numpy as np
 from yolo_fine.errors import DataError, MissingFileError
 from yolo_fine.formats.visdrone_rows import shown_text
 from yolo_fine.utils.hints import did_you_mean
-from yolo_fine.utils.images import picture_size
+from yolo_fine.utils.images import image_size
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
-def find_pictures(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
-    """The picture of each name.
+def find_images(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
+    """The image of each name.
 
     Raises:
         MissingFileError: There is no such folder.
-        DataError: A name has no picture, or two.
+        DataError: A name has no image, or two.
     """
     if not folder.is_dir():
-        raise MissingFileError(f"pictures: {folder} is no folder")
+        raise MissingFileError(f"images: {folder} is no folder")
     found: dict[str, Path] = {}
     wanted = set(names)
     for file in sorted(folder.iterdir()):
-        if file.suffix.lower() not in PICTURE_SUFFIXES:
+        if file.suffix.lower() not in IMAGE_SUFFIXES:
             continue
         if file.stem in found and file.stem in wanted:
-            raise DataError(f"{folder} has two pictures '{file.stem}': {found[file.stem].name} and {file.name}")
+            raise DataError(f"{folder} has two images '{file.stem}': {found[file.stem].name} and {file.name}")
         found[file.stem] = file
     missing = [name for name in names if name not in found]
     if missing:
         raise DataError(
-            f"{folder}: {len(missing)} of {len(names)} annotated pictures are not there, the first is '{missing[0]}'"
+            f"{folder}: {len(missing)} of {len(names)} annotated images are not there, the first is '{missing[0]}'"
             f"{did_you_mean(missing[0], found)}"
         )
     return tuple(found[name] for name in names)
 
 
-def picture_sizes(files: tuple[Path, ...]) -> np.ndarray:
-    """Width and height of each picture from its header, shape (pictures, 2), int64.
+def image_sizes(files: tuple[Path, ...]) -> np.ndarray:
+    """Width and height of each image from its header, shape (images, 2), int64.
 
     Raises:
-        DataError: A file is no picture.
+        DataError: A file is no image.
     """
     sizes = np.empty((len(files), 2), dtype=np.int64)
     for index, file in enumerate(files):
         try:
-            sizes[index] = picture_size(file)
+            sizes[index] = image_size(file)
         except DataError as error:
-            raise DataError(f"{file} can't be read as a picture") from error
+            raise DataError(f"{file} can't be read as an image") from error
     return sizes
 
 
 def check_sizes(sizes: np.ndarray, files: tuple[Path, ...], sizes_file: Path) -> None:
-    """Raise :class:`DataError` if a listed size is not that of the picture."""
-    wrong = np.flatnonzero((sizes != picture_sizes(files)).any(axis=1))
+    """Raise :class:`DataError` if a listed size is not that of the image."""
+    wrong = np.flatnonzero((sizes != image_sizes(files)).any(axis=1))
     if len(wrong):
         width, height = sizes[wrong[0]]
-        real = " x ".join(str(side) for side in picture_sizes((files[wrong[0]],))[0])
+        real = " x ".join(str(side) for side in image_sizes((files[wrong[0]],))[0])
         raise DataError(
             f"{sizes_file}: '{files[wrong[0]].stem}' is listed with {width} x {height} pixels, but "
-            f"{files[wrong[0]]} has {real}; {len(wrong)} of {len(files)} pictures differ"
+            f"{files[wrong[0]]} has {real}; {len(wrong)} of {len(files)} images differ"
         )
 
 
 def listed_sizes(file: Path, names: tuple[str, ...]) -> np.ndarray:
-    """Width and height of each name from lines ``name width height``, shape (pictures, 2), int64.
+    """Width and height of each name from lines ``name width height``, shape (images, 2), int64.
 
     Raises:
         MissingFileError: There is no such file.
@@ -97,7 +97,7 @@ def listed_sizes(file: Path, names: tuple[str, ...]) -> np.ndarray:
     missing = [name for name in names if name not in sizes]
     if missing:
         raise DataError(
-            f"{file}: {len(missing)} of {len(names)} pictures have no size, the first is '{missing[0]}'"
+            f"{file}: {len(missing)} of {len(names)} images have no size, the first is '{missing[0]}'"
             f"{did_you_mean(missing[0], sizes)}"
         )
     return np.array([sizes[name] for name in names], dtype=np.int64)

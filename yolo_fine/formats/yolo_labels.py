@@ -21,23 +21,23 @@ GREATEST_COORDINATE, LEAST_COORDINATE = 1.01, -0.01  # Ultralytics' tolerance fo
 
 
 def read_split(data: str, split: str = "val") -> GroundTruth:
-    """Read the pictures and labels of one split.
+    """Read the images and labels of one split.
 
-    Pictures come in Ultralytics' order (sorted by path). A label file has a line for each object: ``class cx cy w h``,
+    Images come in Ultralytics' order (sorted by path). A label file has a line for each object: ``class cx cy w h``,
     or ``class x1 y1 x2 y2 x3 y3 ...``, of which the enclosing box is taken; all coordinates are fractions of the
-    picture, whose size is that after EXIF rotation. A picture without label file has no objects. Of equal lines one is
-    kept. No object is a crowd, and its area is the box's. Unlike Ultralytics, which leaves out a picture with a broken
-    label file and goes on, this is an error: figures on fewer pictures would look like any others.
+    image, whose size is that after EXIF rotation. An image without label file has no objects. Of equal lines one is
+    kept. No object is a crowd, and its area is the box's. Unlike Ultralytics, which leaves out an image with a broken
+    label file and goes on, this is an error: metrics on fewer images would look like any others.
 
     Args:
         data: Dataset YAML, as Ultralytics takes it (a path or a bare name). Its ``download:`` step may run.
-        split: ``train``, ``val``, ``test``, or any other key of the YAML that names pictures.
+        split: ``train``, ``val``, ``test``, or any other key of the YAML that names images.
 
     Returns:
         The objects; ``classes`` are the YAML's ``names``, from 0.
 
     Raises:
-        DataError: The YAML, a picture or a label is wrong. The message names file, line and value.
+        DataError: The YAML, an image or a label is wrong. The message names file, line and value.
     """
     from ultralytics.data.utils import check_det_dataset
 
@@ -46,23 +46,23 @@ def read_split(data: str, split: str = "val") -> GroundTruth:
     except Exception as error:  # stock raises several kinds for one condition: this dataset can't be used
         raise DataError(f"data={data}: {error}") from error
     if not dataset.get(split):
-        raise DataError(f"data={data}: the YAML names no '{split}' pictures{did_you_mean(split, dataset)}")
+        raise DataError(f"data={data}: the YAML names no '{split}' images{did_you_mean(split, dataset)}")
     classes = {int(number): str(name) for number, name in dataset["names"].items()}
     if len(set(classes.values())) != len(classes):
         twice = next(name for name in classes.values() if list(classes.values()).count(name) > 1)
         raise DataError(f"data={data}: two classes are named '{twice}'")
-    files = _list_pictures(data, split, dataset[split])
+    files = _list_images(data, split, dataset[split])
 
-    sizes = np.array([_picture_size(file) for file in files], dtype=np.int64)
+    sizes = np.array([_image_size(file) for file in files], dtype=np.int64)
     labels = [_read_labels(label_file(file), classes) for file in files]
-    picture = np.repeat(np.arange(len(files)), [len(rows) for rows in labels])
+    image = np.repeat(np.arange(len(files)), [len(rows) for rows in labels])
     rows = np.concatenate(labels)
-    centre, side = rows[:, 1:3] * sizes[picture], rows[:, 3:5] * sizes[picture]
+    centre, side = rows[:, 1:3] * sizes[image], rows[:, 3:5] * sizes[image]
     return GroundTruth(
         names=_names(files),
         sizes=sizes,
         classes=classes,
-        picture=picture,
+        image=image,
         boxes=np.concatenate([centre - side / 2, side], axis=1),
         category=rows[:, 0].astype(np.int64),
         area=side[:, 0] * side[:, 1],
@@ -71,8 +71,8 @@ def read_split(data: str, split: str = "val") -> GroundTruth:
     )
 
 
-def _list_pictures(data: str, split: str, entries: str | Sequence[str]) -> tuple[Path, ...]:
-    """Pictures of folders and of text files that list them."""
+def _list_images(data: str, split: str, entries: str | Sequence[str]) -> tuple[Path, ...]:
+    """Images of folders and of text files that list them."""
     from ultralytics.data.utils import IMG_FORMATS
 
     found: list[str] = []
@@ -86,38 +86,38 @@ def _list_pictures(data: str, split: str, entries: str | Sequence[str]) -> tuple
             found += [line.replace("./", folder, 1) if line.startswith("./") else line for line in lines]
         else:
             raise DataError(f"data={data}: {entry} for '{split}' does not exist")
-    pictures = tuple(Path(file) for file in sorted(found) if file.rpartition(".")[-1].lower() in IMG_FORMATS)
-    if not pictures:
-        raise DataError(f"data={data}: no pictures found for '{split}' in {entries}")
-    if len(set(pictures)) != len(pictures):
-        twice = next(one for one, other in pairwise(pictures) if one == other)
+    images = tuple(Path(file) for file in sorted(found) if file.rpartition(".")[-1].lower() in IMG_FORMATS)
+    if not images:
+        raise DataError(f"data={data}: no images found for '{split}' in {entries}")
+    if len(set(images)) != len(images):
+        twice = next(one for one, other in pairwise(images) if one == other)
         raise DataError(f"data={data}: '{split}' lists {twice} twice")
-    return pictures
+    return images
 
 
 def _names(files: Sequence[Path]) -> tuple[str, ...]:
-    """Names without suffix, relative to the folder that holds all pictures."""
+    """Names without suffix, relative to the folder that holds all images."""
     paths = [file.absolute() for file in files]
     folder = os.path.commonpath([path.parent for path in paths])
     return tuple(path.relative_to(folder).with_suffix("").as_posix() for path in paths)
 
 
-def _picture_size(file: Path) -> tuple[int, int]:
-    """Width and height as the detector sees the picture; only the header is read."""
+def _image_size(file: Path) -> tuple[int, int]:
+    """Width and height as the detector sees the image; only the header is read."""
     from PIL import Image
     from ultralytics.data.utils import exif_size
 
     try:
-        with Image.open(file) as picture:
-            width, height = exif_size(picture)
+        with Image.open(file) as image:
+            width, height = exif_size(image)
     except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
         # ImportError: Ultralytics' patch of PIL takes what it does not know for HEIF, and imports a reader for it
-        raise DataError(f"{file} is not a readable picture: {error}") from error
+        raise DataError(f"{file} is not a readable image: {error}") from error
     return width, height
 
 
 def _read_labels(file: Path, classes: dict[int, str]) -> np.ndarray:
-    """Rows of class, centre and sides, shape (objects, 5), float64; fractions of the picture."""
+    """Rows of class, centre and sides, shape (objects, 5), float64; fractions of the image."""
     if not file.is_file():
         return np.zeros((0, 5))
     rows: list[list[float]] = []
@@ -152,7 +152,7 @@ def _check_row(where: str, row: list[float], classes: dict[int, str]) -> None:
     for i, value in enumerate(row[1:]):
         if not (LEAST_COORDINATE if i < 2 else 0) <= value <= GREATEST_COORDINATE:
             what = "centre" if i < 2 else "width and height"
-            raise DataError(f"{where}: {value:g} for {what} is not a fraction of the picture, 0 to 1")
+            raise DataError(f"{where}: {value:g} for {what} is not a fraction of the image, 0 to 1")
 
 
 def _box_around(points: list[float]) -> list[float]:

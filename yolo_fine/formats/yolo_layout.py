@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Is a detection dataset complete enough to train on? Stock Ultralytics trains on pictures without any label."""
+"""Is a detection dataset complete enough to train on? Stock Ultralytics trains on images without any label."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 
 from yolo_fine.errors import DataError
 
-PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+IMAGES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def check_labels(data: str, splits: Sequence[str] = ("train", "val")) -> dict[str, int]:
-    """Check that each split of a dataset YAML has pictures with labels.
+    """Check that each split of a dataset YAML has images with labels.
 
     Args:
         data: Dataset YAML, as Ultralytics takes it (a path or a bare name). Its ``download:`` step may run.
         splits: The splits that are needed.
 
     Returns:
-        Number of pictures with a label file that is not empty, by split.
+        Number of images with a label file that is not empty, by split.
 
     Raises:
-        DataError: The YAML is wrong, a split is missing, or none of its pictures has a label.
+        DataError: The YAML is wrong, a split is missing, or none of its images has a label.
     """
     from ultralytics.data.utils import check_det_dataset
 
@@ -35,34 +35,34 @@ def check_labels(data: str, splits: Sequence[str] = ("train", "val")) -> dict[st
 
 def _count_labelled(data: str, split: str, entries: str | Sequence[str] | None) -> int:
     if not entries:
-        raise DataError(f"data={data}: the YAML names no '{split}' pictures")
-    pictures = [picture for entry in ([entries] if isinstance(entries, str) else entries) for picture in _list(entry)]
-    if not pictures:
-        raise DataError(f"data={data}: no pictures found for '{split}' in {entries}")
-    labelled = sum(_has_labels(label_file(picture)) for picture in pictures)
+        raise DataError(f"data={data}: the YAML names no '{split}' images")
+    images = [image for entry in ([entries] if isinstance(entries, str) else entries) for image in _list(entry)]
+    if not images:
+        raise DataError(f"data={data}: no images found for '{split}' in {entries}")
+    labelled = sum(_has_labels(label_file(image)) for image in images)
     if not labelled:
         raise DataError(
-            f"data={data}: none of the {len(pictures)} pictures of '{split}' has a label file; "
-            f"for {pictures[0]} it is looked for at {label_file(pictures[0])}"
+            f"data={data}: none of the {len(images)} images of '{split}' has a label file; "
+            f"for {images[0]} it is looked for at {label_file(images[0])}"
         )
     return labelled
 
 
-def label_file(picture: Path) -> Path:
-    """Where Ultralytics looks for a picture's labels: the last ``images`` folder of its path becomes ``labels``."""
-    parts = list(picture.parts)
+def label_file(image: Path) -> Path:
+    """Where Ultralytics looks for an image's labels: the last ``images`` folder of its path becomes ``labels``."""
+    parts = list(image.parts)
     if "images" in parts:
         parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
     return Path(*parts).with_suffix(".txt")
 
 
 def _list(entry: str) -> list[Path]:
-    """Pictures of a folder, or of a text file that lists them."""
+    """Images of a folder, or of a text file that lists them."""
     path = Path(entry)
     if path.is_file():
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         return [path.parent / line if line.startswith("./") else Path(line) for line in lines]
-    return sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURES)
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGES)
 
 
 def _has_labels(file: Path) -> bool:

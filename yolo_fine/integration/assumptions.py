@@ -110,10 +110,8 @@ def _weights_load() -> None:
     rows = [copy.deepcopy({**TINY_MODEL, "head": head}) for head in heads]
     stock, ours = (DetectionModel(model, ch=3, nc=2, verbose=False).eval() for model in rows)
     ours.load(stock, verbose=False)
-    picture = torch.rand(1, 3, 64, 64)
-    require(
-        torch.equal(stock(picture)[0], ours(picture)[0]), "BaseModel.load takes a model and matches tensors by name"
-    )
+    image = torch.rand(1, 3, 64, 64)
+    require(torch.equal(stock(image)[0], ours(image)[0]), "BaseModel.load takes a model and matches tensors by name")
 
 
 def _training_reports() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A predictor that gives a candidate box every class above ``conf``, as ``yolo val`` does, and not its best alone.
 
-``YOLO.predict(predictor=multi_label_predictor())`` uses it. Only non-maximum suppression differs; pictures are prepared
+``YOLO.predict(predictor=multi_label_predictor())`` uses it. Only non-maximum suppression differs; images are prepared
 and results are built by the stock predictor. End-to-end heads choose classes themselves and are not affected.
 """
 

@@ -36,7 +36,7 @@ class ChannelGate(nn.Module):
 class PositionGate(nn.Module):
     """``σ(Σ_cells w·⟨key, V x⟩ + b)`` at every position x.
 
-    The sum over cells and the projection V are folded into one vector per picture, which is exact.
+    The sum over cells and the projection V are folded into one vector per image, which is exact.
 
     Args:
         channels: Channels C of the map.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A 1x1 convolution with batch norm for what is left of a map after pooling, also of a single picture."""
+"""A 1x1 convolution with batch norm for what is left of a map after pooling, also of a single image."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from yolo_fine.integration.parsing.vocabulary import (
 from yolo_fine.linter.keys import MOST
 
 MOST_REPEATS = 1000
-MOST_VALUES = 100_000_000  # of one map of a 256 x 256 picture
+MOST_VALUES = 100_000_000  # of one map of a 256 x 256 image
 
 Found = tuple[int, str]  # layer, message
 
@@ -79,7 +79,7 @@ class RowChecks:
         taken = [] if spec else [value for value in row.raw[3] if isinstance(value, str) and value in self.variables]
         for value in taken:
             yield str(row.error(f"the parser takes the argument '{value}' for its own variable of that name"))
-        sources = [self.dry_run.picture if index < 0 else self.maps[index] for index in row.absolute_sources]
+        sources = [self.dry_run.image if index < 0 else self.maps[index] for index in row.absolute_sources]
         if taken or any(source is None for source in sources):
             return
         try:
@@ -106,7 +106,7 @@ class RowChecks:
         for size in output.shape:
             values *= size
         if values > MOST_VALUES:
-            yield str(row.error(f"its output has {values:,} values for a picture of 256 x 256 pixels"))
+            yield str(row.error(f"its output has {values:,} values for an image of 256 x 256 pixels"))
         elif real is not None and real != output.channels and not is_last:
             yield str(row.error(f"puts out {real} channels, but Ultralytics counts {output.channels} for it"))
         else:
@@ -137,7 +137,7 @@ class RowChecks:
             row.check()
         except ModelYamlError:
             return
-        maps = [self.dry_run.picture if index < 0 else self.maps[index] for index in row.absolute_sources]
+        maps = [self.dry_run.image if index < 0 else self.maps[index] for index in row.absolute_sources]
         strides = [output.stride for output in maps if output is not None]
         if len(strides) == len(maps) and strides != sorted({stride or 0 for stride in strides}):
             listed = ", ".join(map(str, strides))

@@ -14,7 +14,7 @@ from yolo_fine.integration.parsing.rows import read_rows
 from yolo_fine.linter.rows import Found, RowChecks
 
 MOST_PARAMETERS = 1_000_000_000
-MOST_VALUES = 500_000_000  # of all maps together, for one picture of 256 x 256
+MOST_VALUES = 500_000_000  # of all maps together, for one image of 256 x 256
 
 
 def check_sizes(checks: RowChecks) -> Iterator[Found | tuple[None, str]]:
@@ -25,14 +25,14 @@ def check_sizes(checks: RowChecks) -> Iterator[Found | tuple[None, str]]:
         yield None, f"{file}: {checks.parameters:,} parameters are more than {MOST_PARAMETERS:,}"
     values = sum(output.values for output in checks.maps if output)
     if values > MOST_VALUES:
-        yield None, f"{file}: all maps together have {values:,} values for one picture of 256 x 256 pixels"
+        yield None, f"{file}: all maps together have {values:,} values for one image of 256 x 256 pixels"
     if checks.maps[-1] is None or last.is_single:
         return
     for source in last.absolute_sources:
-        output = checks.dry_run.picture if source < 0 else checks.maps[source]
+        output = checks.dry_run.image if source < 0 else checks.maps[source]
         if output is not None and output.real_channels and not output.has_whole_stride:
             height, width = output.shape[2:]
-            message = f"reads {height}x{width} cells of layer {source}; a picture of 256x256 has no such stride"
+            message = f"reads {height}x{width} cells of layer {source}; an image of 256x256 has no such stride"
             yield last.index, str(last.error(message))
 
 

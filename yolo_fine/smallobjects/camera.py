@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FOCAL_OF_SIZE = 1.1  # focal length over picture side: a field of view of about 49 degrees
+FOCAL_OF_SIZE = 1.1  # focal length over image side: a field of view of about 49 degrees
 NEAREST = 0.3  # depth below which a point counts as behind the camera, as a share of the flight height
 
 
@@ -19,7 +19,7 @@ class Camera:
     Ground coordinates are metres: x to the right, y away from the camera, z up.
 
     Attributes:
-        size: Picture side in pixels.
+        size: Image side in pixels.
         pitch: Angle below the horizon in radians; pi / 2 looks straight down.
         height: Height above the ground in metres.
     """
@@ -30,7 +30,7 @@ class Camera:
 
     @classmethod
     def at_scale(cls, size: int, pitch: float, pixels_per_metre: float) -> Camera:
-        """Return the camera that shows a metre at the picture's centre as ``pixels_per_metre`` pixels."""
+        """Return the camera that shows a metre at the image's centre as ``pixels_per_metre`` pixels."""
         return cls(size, pitch, FOCAL_OF_SIZE * size * math.sin(pitch) / pixels_per_metre)
 
     @property
@@ -65,6 +65,6 @@ class Camera:
         return np.stack([right * reach, (cosine - down * sine) * reach], axis=-1)
 
     def footprint(self, margin: float = 0.08) -> np.ndarray:
-        """The (4, 2) ground corners of the picture, widened by ``margin`` of its side."""
+        """The (4, 2) ground corners of the image, widened by ``margin`` of its side."""
         low, high = -margin * self.size, (1 + margin) * self.size
         return self.ground(np.array([[low, low], [high, low], [high, high], [low, high]]))

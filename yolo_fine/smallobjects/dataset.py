@@ -4,7 +4,7 @@
     from yolo_fine.smallobjects.dataset import make_dataset
     make_dataset("smallobjects", train=200, val=50)
 
-Every picture depends on its seed, split and number alone, so a set of 20 pictures is the start of a set of 200.
+Every image depends on its seed, split and number alone, so a set of 20 images is the start of a set of 200.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from yolo_fine.smallobjects.labels import visdrone_text, yolo_text
 from yolo_fine.smallobjects.objects import NAMES
-from yolo_fine.smallobjects.placement import plan_picture
+from yolo_fine.smallobjects.placement import plan_image
 from yolo_fine.smallobjects.rendering import Annotation, render
 from yolo_fine.smallobjects.sample_set import (
     RECORD_FILE,
@@ -33,31 +33,31 @@ from yolo_fine.smallobjects.sample_set import (
     find_existing,
 )
 
-EDITION = 1  # raised whenever the same settings give other pictures
+EDITION = 1  # raised whenever the same settings give other images
 JPEG_QUALITY = 92
 
 
-def make_picture(
+def make_image(
     split: str, index: int, *, size: int = 1024, scale: float = 1.0, density: float = 1.0, seed: int = 0
 ) -> tuple[np.ndarray, list[Annotation], np.ndarray]:
-    """Draw one picture of the set, without writing it.
+    """Draw one image of the set, without writing it.
 
     Args:
         split: ``train`` or ``val``.
-        index: Number of the picture in its split, from 0.
-        size: Picture side in pixels.
-        scale: Pixels per pixel of a VisDrone picture: 1 keeps VisDrone's object sizes in pixels.
+        index: Number of the image in its split, from 0.
+        size: Image side in pixels.
+        scale: Pixels per pixel of a VisDrone image: 1 keeps VisDrone's object sizes in pixels.
         density: Number of objects against VisDrone's.
         seed: Seed of the whole set.
 
     Returns:
-        The (size, size, 3) uint8 picture (blue-green-red), its annotations, and its ignored regions as an (n, 4) array
+        The (size, size, 3) uint8 image (blue-green-red), its annotations, and its ignored regions as an (n, 4) array
         of x1, y1, x2, y2 in pixels.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, SPLITS.index(split), index]))
-    plan = plan_picture(rng, size, scale, density)
-    picture, annotations = render(rng, plan)
-    return picture, annotations, plan.regions
+    plan = plan_image(rng, size, scale, density)
+    image, annotations = render(rng, plan)
+    return image, annotations, plan.regions
 
 
 def make_dataset(
@@ -71,20 +71,20 @@ def make_dataset(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleSet:
-    """Draw a set of pictures with YOLO and VisDrone annotations, or find it already there.
+    """Draw a set of images with YOLO and VisDrone annotations, or find it already there.
 
     The set appears under ``root`` at once when it is complete; an interrupted run leaves nothing there.
 
     Args:
         root: Folder to make.
-        train: Number of training pictures.
-        val: Number of validation pictures.
-        size: Picture side in pixels.
-        scale: Pixels per pixel of a VisDrone picture. At 1, objects have VisDrone's sizes in pixels, and a picture
+        train: Number of training images.
+        val: Number of validation images.
+        size: Image side in pixels.
+        scale: Pixels per pixel of a VisDrone image. At 1, objects have VisDrone's sizes in pixels, and an image
             holds as many as a VisDrone window of its size.
         density: Number of objects against VisDrone's.
         seed: Seed of the whole set.
-        progress: Called with (done, total) after each picture.
+        progress: Called with (done, total) after each image.
 
     Raises:
         ArgumentError: A number is out of range.
@@ -123,9 +123,9 @@ def _write_set(folder: Path, settings: dict[str, Any], progress: Callable[[int, 
         for kind in ("images", "labels", "annotations"):
             (folder / kind / split).mkdir(parents=True)
         for index in range(settings[split]):
-            picture, annotations, regions = make_picture(split, index, **how)
+            image, annotations, regions = make_image(split, index, **how)
             name = f"{split}_{index:05d}"
-            encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+            encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
             (folder / "images" / split / f"{name}.jpg").write_bytes(encoded.tobytes())
             _write_text(folder / "labels" / split / f"{name}.txt", yolo_text(annotations, settings["size"]))
             _write_text(folder / "annotations" / split / f"{name}.txt", visdrone_text(annotations, regions))

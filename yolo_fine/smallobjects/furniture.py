@@ -79,7 +79,7 @@ def _avenue(rng: np.random.Generator, scene: Scene, strip: Strip) -> list[Thing]
 
 
 def _in_view(scene: Scene, places: np.ndarray) -> np.ndarray:
-    """Those of (n, 2) places in u and v that the picture, widened by a fifth, shows."""
+    """Those of (n, 2) places in u and v that the image, widened by a fifth, shows."""
     ground = scene.to_ground(places)
     pixels, depth = scene.camera.project(np.column_stack([ground, np.zeros(len(ground))]))
     inside = (np.abs(pixels / scene.camera.size - 0.5) < 0.7).all(axis=1)

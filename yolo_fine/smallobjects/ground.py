@@ -26,34 +26,34 @@ FINEST = 0.35  # marks thinner than this many pixels are not drawn
 
 
 def draw_ground(rng: np.random.Generator, scene: Scene) -> np.ndarray:
-    """Return the bare ground as a (size, size, 3) uint8 picture, blue-green-red."""
+    """Return the bare ground as a (size, size, 3) uint8 image, blue-green-red."""
     size = scene.camera.size
-    picture = np.full((size, size, 3), SURFACES["park"], dtype=np.uint8)
+    image = np.full((size, size, 3), SURFACES["park"], dtype=np.uint8)
     for strip in scene.strips:
-        fill_strip(picture, scene, strip, _varied(rng, SURFACES[strip.kind]))
+        fill_strip(image, scene, strip, _varied(rng, SURFACES[strip.kind]))
     for strip in scene.strips:
         if strip.kind == "lot":
-            _paint(picture, scene, _bay_lines(scene, strip), MARK)
+            _paint(image, scene, _bay_lines(scene, strip), MARK)
         elif strip.kind == "plaza":
             for joints in _paving(scene, strip):
-                _paint(picture, scene, joints, (136, 144, 152))
+                _paint(image, scene, joints, (136, 144, 152))
     if scene.cross is not None:
-        fill_strip(picture, scene, scene.cross, _varied(rng, SURFACES["road"]), across=True)
+        fill_strip(image, scene, scene.cross, _varied(rng, SURFACES["road"]), across=True)
         roads = [strip for strip in scene.strips if strip.kind == "road"]
         for strip in roads:
-            fill_strip(picture, scene, strip, _varied(rng, SURFACES["road"]))
+            fill_strip(image, scene, strip, _varied(rng, SURFACES["road"]))
         start, end = scene.strips[0].low, scene.strips[-1].high
         blocked = [(strip.low - 3.5, strip.high + 3.5) for strip in roads]
-        _paint(picture, scene, _lane_marks(scene.cross, start, end, blocked)[..., ::-1], MARK)
+        _paint(image, scene, _lane_marks(scene.cross, start, end, blocked)[..., ::-1], MARK)
     for strip in scene.strips:
         if strip.kind == "road":
             gap = [] if scene.cross is None else [(scene.cross.low - 3.5, scene.cross.high + 3.5)]
-            _paint(picture, scene, _lane_marks(strip, *scene.reach, gap), MARK)
-            _paint(picture, scene, _zebra(scene, strip), MARK)
-    return picture
+            _paint(image, scene, _lane_marks(strip, *scene.reach, gap), MARK)
+            _paint(image, scene, _zebra(scene, strip), MARK)
+    return image
 
 
-def fill_strip(picture: np.ndarray, scene: Scene, strip: Strip, colour: Colour, across: bool = False) -> None:
+def fill_strip(image: np.ndarray, scene: Scene, strip: Strip, colour: Colour, across: bool = False) -> None:
     """Fill a strip, cut to the visible ground; ``across`` says that its low and high are u."""
     view = scene.to_strips(scene.camera.footprint()).astype(np.float32)
     if across:
@@ -67,17 +67,17 @@ def fill_strip(picture: np.ndarray, scene: Scene, strip: Strip, colour: Colour, 
         return
     ground = scene.to_ground(common.reshape(-1, 2).astype(float))
     pixels, _ = scene.camera.project(np.column_stack([ground, np.zeros(len(ground))]))
-    fill(picture, [pixels], colour)
+    fill(image, [pixels], colour)
 
 
-def fill(picture: np.ndarray, polygons: list[np.ndarray], colour: Colour | int) -> None:
+def fill(image: np.ndarray, polygons: list[np.ndarray], colour: Colour | int) -> None:
     """Fill polygons, each (n, 2) in pixels, with soft edges."""
     whole = [np.round(polygon * (1 << SHIFT)).astype(np.int32) for polygon in polygons]
     if whole:
-        cv2.fillPoly(picture, whole, colour, lineType=cv2.LINE_AA, shift=SHIFT)
+        cv2.fillPoly(image, whole, colour, lineType=cv2.LINE_AA, shift=SHIFT)
 
 
-def _paint(picture: np.ndarray, scene: Scene, quads: np.ndarray, colour: Colour) -> None:
+def _paint(image: np.ndarray, scene: Scene, quads: np.ndarray, colour: Colour) -> None:
     """Fill small quads, (n, 4, 2) in u and v, that lie in view and are not too thin to see."""
     if not len(quads):
         return
@@ -87,7 +87,7 @@ def _paint(picture: np.ndarray, scene: Scene, quads: np.ndarray, colour: Colour)
     near = scene.camera.in_front(depth).all(axis=1)
     inside = ((pixels > -0.5 * size) & (pixels < 1.5 * size)).all(axis=(1, 2))
     short = np.minimum(np.linalg.norm(pixels[:, 1] - pixels[:, 0], axis=1), _heights(pixels))
-    fill(picture, list(pixels[near & inside & (short > FINEST)]), colour)
+    fill(image, list(pixels[near & inside & (short > FINEST)]), colour)
 
 
 def _heights(pixels: np.ndarray) -> np.ndarray:

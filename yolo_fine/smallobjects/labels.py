@@ -3,7 +3,7 @@
 
 Both come from the same whole-pixel boxes, so they say the same. VisDrone rows are ``x,y,w,h,score,category,truncation,
 occlusion``; category 0 is an ignored region (score 0), category c + 1 is class c (score 1). YOLO rows are
-``class x_centre y_centre width height``, as shares of the picture; ignored regions have no YOLO row.
+``class x_centre y_centre width height``, as shares of the image; ignored regions have no YOLO row.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from yolo_fine.smallobjects.rendering import Annotation
 
 
 def yolo_text(annotations: list[Annotation], size: int) -> str:
-    """The YOLO label file of a ``size`` x ``size`` picture."""
+    """The YOLO label file of a ``size`` x ``size`` image."""
     lines = []
     for annotation in annotations:
         x1, y1, x2, y2 = (value / size for value in annotation.box)

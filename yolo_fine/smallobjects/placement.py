@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The plan of one picture: flight height and tilt, which objects stand where, and the ignored regions.
+"""The plan of one image: flight height and tilt, which objects stand where, and the ignored regions.
 
 Sizes, counts and class shares are drawn from the VisDrone summary (:mod:`yolo_fine.smallobjects.visdrone_statistics`).
 """
@@ -23,7 +23,7 @@ from yolo_fine.smallobjects.slots import bay_slots, lane_slots, walk_slots, wate
 from yolo_fine.smallobjects.visdrone_statistics import load_statistics
 
 # Calibrated so that the sizes of the drawn boxes follow the summary; docs/smallobjects.md has the comparison.
-LOG_PIXELS_PER_METRE = 2.56  # mean over pictures of log(pixels per metre at the picture's centre)
+LOG_PIXELS_PER_METRE = 2.56  # mean over images of log(pixels per metre at the image's centre)
 PITCH_DEGREES = (30.0, 70.0)
 GROWTH = (1.45, 1.45, 1.31, 1.1, 1.1, 0.8)  # size of each class against nature
 NEARNESS = 1.5  # places are taken with a chance ~ distance ^ -this
@@ -34,19 +34,19 @@ LOW_FLIGHT = {"people": 0.7, "two-wheelers": 0.4, "cars": -0.7, "trucks": -0.7} 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that one picture shows.
+    """Everything that one image shows.
 
     Attributes:
         scene: Ground and camera.
         things: Objects (with a label), crowds in ignored regions, houses and trees (without).
         regions: (n, 4) ignored regions, x1, y1, x2, y2 in whole pixels.
-        picture_scale: Pixels of this picture per pixel of a VisDrone picture.
+        image_scale: Pixels of this image per pixel of a VisDrone image.
     """
 
     scene: Scene
     things: list[Thing]
     regions: np.ndarray
-    picture_scale: float
+    image_scale: float
 
 
 @lru_cache(maxsize=1)
@@ -55,13 +55,13 @@ def statistics() -> dict[str, Any]:
     return load_statistics("val")
 
 
-def plan_picture(rng: np.random.Generator, size: int, scale: float = 1.0, density: float = 1.0) -> Plan:
-    """Plan one picture.
+def plan_image(rng: np.random.Generator, size: int, scale: float = 1.0, density: float = 1.0) -> Plan:
+    """Plan one image.
 
     Args:
         rng: Source of chance.
-        size: Picture side in pixels.
-        scale: Pixels per pixel of a VisDrone picture.
+        size: Image side in pixels.
+        scale: Pixels per pixel of a VisDrone image.
         density: Number of objects against VisDrone's.
     """
     summary = statistics()
@@ -72,9 +72,9 @@ def plan_picture(rng: np.random.Generator, size: int, scale: float = 1.0, densit
     pixels_per_metre = math.exp(LOG_PIXELS_PER_METRE + between * flight) * scale
     pitch = math.radians(rng.uniform(*PITCH_DEGREES))
     scene = plan_scene(rng, Camera.at_scale(size, pitch, pixels_per_metre))
-    window = (size / scale) ** 2 / summary["picture_side_px"][3] ** 2  # area against a VisDrone picture's
-    boxes = _whole(rng, _at_quantile(summary["boxes_per_picture"], busyness) * window * density)
-    ignored = _whole(rng, _at_quantile(summary["ignored_per_picture"], rng.normal()) * window)
+    window = (size / scale) ** 2 / summary["image_side_px"][3] ** 2  # area against a VisDrone image's
+    boxes = _whole(rng, _at_quantile(summary["boxes_per_image"], busyness) * window * density)
+    ignored = _whole(rng, _at_quantile(summary["ignored_per_image"], rng.normal()) * window)
     furniture = plan_furniture(rng, scene)
     regions = plan_regions(rng, scene, ignored, summary["ignored"], scale)
     labelled = _place(rng, scene, _class_counts(rng, max(boxes, 1), between * flight), regions, furniture)

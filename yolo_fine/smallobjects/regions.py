@@ -11,7 +11,7 @@ from yolo_fine.smallobjects.objects import BATHER, CYCLIST, PERSON, Thing, make_
 from yolo_fine.smallobjects.scenes import Scene
 from yolo_fine.smallobjects.slots import lane_slots, walk_slots
 
-LARGEST = 0.3  # sides of a region against the picture's side, at most
+LARGEST = 0.3  # sides of a region against the image's side, at most
 LEAST = 6  # pixels
 CROWD = 40  # people in one region, at most
 ROOM = 2.2  # metres of height and width that one of a crowd needs, so that it stays inside
@@ -28,10 +28,10 @@ def plan_regions(
         scene: Ground and camera.
         wanted: Number of regions.
         sizes: Summary of ignored regions: log-normal sides in pixels, and quantiles of width / height.
-        scale: Pixels of this picture per pixel of a VisDrone picture.
+        scale: Pixels of this image per pixel of a VisDrone image.
 
     Returns:
-        (n, 4) array of x1, y1, x2, y2 in whole pixels, inside the picture and at least ``LEAST`` pixels wide and high.
+        (n, 4) array of x1, y1, x2, y2 in whole pixels, inside the image and at least ``LEAST`` pixels wide and high.
         Each is large enough for the people in it, if such a place was found: small regions lie far off.
     """
     size = scene.camera.size

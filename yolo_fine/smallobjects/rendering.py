@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Draws a planned picture and measures what can be seen of each object."""
+"""Draws a planned image and measures what can be seen of each object."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FACE_LIGHT = (0.62, 0.78, 0.70, 0.86)  # brightness of a block's four sides
 class Annotation:
     """One annotated object: class index, box in whole pixels, and VisDrone's two flags.
 
-    ``truncation`` is 1 for an object cut by the picture's edge; ``occlusion`` is 0 for one seen whole, 1 for one hidden
+    ``truncation`` is 1 for an object cut by the image's edge; ``occlusion`` is 0 for one seen whole, 1 for one hidden
     by half or less, 2 for more.
     """
 
@@ -35,12 +35,12 @@ class Annotation:
 
 
 def render(rng: np.random.Generator, plan: Plan) -> tuple[np.ndarray, list[Annotation]]:
-    """Draw a plan; returns the (size, size, 3) uint8 picture (blue-green-red) and the annotations."""
+    """Draw a plan; returns the (size, size, 3) uint8 image (blue-green-red) and the annotations."""
     scene, things = plan.scene, plan.things
     size = scene.camera.size
     solids = project_things(scene, things)
-    picture = multiply(draw_ground(rng, scene), texture(rng, size))
-    picture = _cast_shadows(rng, picture, plan, solids)
+    image = multiply(draw_ground(rng, scene), texture(rng, size))
+    image = _cast_shadows(rng, image, plan, solids)
     marks = np.zeros((size, size), dtype=np.uint16)  # which thing is seen where, counted from 1
     hulls: dict[int, np.ndarray] = {}
     starts = np.searchsorted(solids.owner, np.arange(len(things) + 1))
@@ -51,17 +51,17 @@ def render(rng: np.random.Generator, plan: Plan) -> tuple[np.ndarray, list[Annot
         if not solids.visible[index] or (high < 0).any() or (low > size).any():
             continue
         hulls[int(index)] = silhouette(points)
-        _draw_thing(picture, things[index], solids.pixels[own])
+        _draw_thing(image, things[index], solids.pixels[own])
         _mark(marks, hulls[int(index)], int(index) + 1)
     for box in plan.regions:
-        blur_region(picture, box, 1.6 * max(plan.picture_scale, 0.5))
-    return develop(rng, picture), _annotate(things, hulls, marks)
+        blur_region(image, box, 1.6 * max(plan.image_scale, 0.5))
+    return develop(rng, image), _annotate(things, hulls, marks)
 
 
-def _draw_thing(picture: np.ndarray, thing: Thing, pixels: np.ndarray) -> None:
+def _draw_thing(image: np.ndarray, thing: Thing, pixels: np.ndarray) -> None:
     """Draw one thing whose (b, 8, 2) block corners are given: a tree's crowns, or its blocks in their order."""
     if thing.crowns:
-        _draw_crowns(picture, thing, pixels[0])
+        _draw_crowns(image, thing, pixels[0])
         return
     order = np.argsort([block.bottom >= 0.6 for block in thing.blocks], kind="stable")  # stacked blocks last
     for index in order:
@@ -69,11 +69,11 @@ def _draw_thing(picture: np.ndarray, thing: Thing, pixels: np.ndarray) -> None:
         for side in np.flatnonzero(side_faces(corners)):
             after = (side + 1) % 4
             face = corners[[side, after, after + 4, side + 4]]
-            fill(picture, [face], _lit(block.colour, FACE_LIGHT[side]))
-        fill(picture, [corners[4:]], block.lid or block.colour)
+            fill(image, [face], _lit(block.colour, FACE_LIGHT[side]))
+        fill(image, [corners[4:]], block.lid or block.colour)
 
 
-def _draw_crowns(picture: np.ndarray, thing: Thing, trunk: np.ndarray) -> None:
+def _draw_crowns(image: np.ndarray, thing: Thing, trunk: np.ndarray) -> None:
     """Draw a tree's crowns as discs around its trunk's projected axis, from low and dark to high and light."""
     foot, top = trunk[:4].mean(axis=0), trunk[4:].mean(axis=0)
     block = thing.blocks[0]
@@ -85,15 +85,15 @@ def _draw_crowns(picture: np.ndarray, thing: Thing, trunk: np.ndarray) -> None:
         light = 0.62 + 0.55 * layer / count
         centre = np.round(place * (1 << SHIFT)).astype(int)
         reach = max(1, round(radius * metre * (1 << SHIFT)))
-        cv2.circle(picture, (int(centre[0]), int(centre[1])), reach, _lit(thing.colour, light), -1, cv2.LINE_AA, SHIFT)
+        cv2.circle(image, (int(centre[0]), int(centre[1])), reach, _lit(thing.colour, light), -1, cv2.LINE_AA, SHIFT)
 
 
-def _cast_shadows(rng: np.random.Generator, picture: np.ndarray, plan: Plan, solids: Solids) -> np.ndarray:
-    """Darken the ground where things keep the sun off; some pictures are overcast."""
+def _cast_shadows(rng: np.random.Generator, image: np.ndarray, plan: Plan, solids: Solids) -> np.ndarray:
+    """Darken the ground where things keep the sun off; some images are overcast."""
     strength = rng.uniform(0.25, 0.55) if rng.random() < 0.75 else rng.uniform(0.0, 0.15)
     azimuth, reach = rng.uniform(0, 2 * math.pi), rng.uniform(0.3, 1.1)
     sun = np.array([math.cos(azimuth), math.sin(azimuth)]) * reach
-    shade = np.zeros(picture.shape[:2], dtype=np.uint8)
+    shade = np.zeros(image.shape[:2], dtype=np.uint8)
     corners = solids.ground[:, :, :2] + sun * solids.ground[:, :, 2:]
     flat = np.concatenate([corners, np.zeros((*corners.shape[:2], 1))], axis=2)
     pixels, depth = plan.scene.camera.project(flat)
@@ -106,7 +106,7 @@ def _cast_shadows(rng: np.random.Generator, picture: np.ndarray, plan: Plan, sol
         hull = _disc(crown) if thing.crowns else silhouette(pixels[index])
         cv2.fillConvexPoly(shade, np.round(hull * (1 << SHIFT)).astype(np.int32), 255, cv2.LINE_AA, SHIFT)
     factor = 1 - np.float32(strength / 255) * cv2.GaussianBlur(shade, (3, 3), 0).astype(np.float32)
-    return multiply(picture, factor)
+    return multiply(image, factor)
 
 
 def _disc(square: np.ndarray) -> np.ndarray:
@@ -118,7 +118,7 @@ def _disc(square: np.ndarray) -> np.ndarray:
 
 
 def _mark(marks: np.ndarray, hull: np.ndarray, value: int) -> None:
-    """Write ``value`` where the silhouette covers the picture."""
+    """Write ``value`` where the silhouette covers the image."""
     cv2.fillConvexPoly(marks, np.round(hull * (1 << SHIFT)).astype(np.int32), value, cv2.LINE_8, SHIFT)
 
 

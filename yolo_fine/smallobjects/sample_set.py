@@ -22,7 +22,7 @@ class SampleSet:
     Attributes:
         root: Its folder, with ``images/``, ``labels/`` (YOLO) and ``annotations/`` (VisDrone), each by split.
         yaml: The Ultralytics dataset file inside.
-        pictures: Number of pictures per split.
+        images: Number of images per split.
         boxes: Number of annotated objects per split.
         ignored: Number of ignored regions per split.
         created: Whether this call drew it; False when it was there already.
@@ -30,20 +30,20 @@ class SampleSet:
 
     root: Path
     yaml: Path
-    pictures: dict[str, int]
+    images: dict[str, int]
     boxes: dict[str, int]
     ignored: dict[str, int]
     created: bool
 
     def busiest(self, split: str = "val") -> Path:
-        """The picture of a split with the most annotated objects."""
+        """The image of a split with the most annotated objects."""
         labels = sorted((self.root / "labels" / split).glob("*.txt"))
         chosen = max(labels, key=lambda path: len(path.read_text(encoding="utf-8").splitlines()))
         return self.root / "images" / split / f"{chosen.stem}.jpg"
 
 
 def check_settings(settings: dict[str, Any]) -> None:
-    """Refuse numbers that make no picture set."""
+    """Refuse numbers that make no image set."""
     limits: dict[str, tuple[float, float]] = {
         "train": (0, 10**6),
         "val": (0, 10**6),
@@ -59,7 +59,7 @@ def check_settings(settings: dict[str, Any]) -> None:
             kind = "a whole number" if whole else "a number"
             raise ArgumentError(f"{name} must be {kind} from {low} to {high}, got {value!r}")
     if settings["train"] + settings["val"] == 0:
-        raise ArgumentError("train and val are both 0: there is no picture to draw")
+        raise ArgumentError("train and val are both 0: there is no image to draw")
 
 
 def find_existing(root: Path, settings: dict[str, Any]) -> SampleSet | None:
@@ -88,5 +88,5 @@ def find_existing(root: Path, settings: dict[str, Any]) -> SampleSet | None:
 def describe(root: Path, created: bool) -> SampleSet:
     """Read a finished set's record."""
     record = json.loads((root / RECORD_FILE).read_text(encoding="utf-8"))
-    pictures = {split: record["settings"][split] for split in SPLITS}
-    return SampleSet(root, root / YAML_FILE, pictures, record["boxes"], record["ignored"], created)
+    images = {split: record["settings"][split] for split in SPLITS}
+    return SampleSet(root, root / YAML_FILE, images, record["boxes"], record["ignored"], created)

@@ -2,7 +2,7 @@
 """What lies on the ground: strips of road, pavement, parking lot, park, plaza, houses, beach and water.
 
 A scene is a stack of parallel strips, with an optional street across them. Along a strip runs the coordinate ``u``,
-across the strips ``v``, both in metres from the ground point at the picture's centre.
+across the strips ``v``, both in metres from the ground point at the image's centre.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class Strip:
 
 @dataclass(frozen=True)
 class Scene:
-    """The ground of one picture.
+    """The ground of one image.
 
     Attributes:
         camera: The camera that looks at it.
-        centre: (2,) ground point at the picture's centre, the origin of u and v.
+        centre: (2,) ground point at the image's centre, the origin of u and v.
         angle: Direction of u on the ground, radians.
         strips: The strips, by rising v.
         reach: (u_low, u_high) of the visible ground.
@@ -89,7 +89,7 @@ class Scene:
 
 
 def plan_scene(rng: np.random.Generator, camera: Camera) -> Scene:
-    """Choose the ground of one picture: which strips, in which direction, and whether a street crosses them."""
+    """Choose the ground of one image: which strips, in which direction, and whether a street crosses them."""
     centre = camera.ground(np.array([camera.size / 2, camera.size / 2]))
     angle = rng.uniform(0, math.pi)
     empty = Scene(camera, centre, angle)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Texture of the ground, and what air, light and lens do to the finished picture."""
+"""Texture of the ground, and what air, light and lens do to the finished image."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ def texture(rng: np.random.Generator, size: int) -> np.ndarray:
     return total
 
 
-def multiply(picture: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """A (h, w, 3) uint8 picture times a (h, w) float32 factor."""
-    product: np.ndarray = cv2.multiply(picture, cv2.merge([factor, factor, factor]), dtype=cv2.CV_8U)
+def multiply(image: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """A (h, w, 3) uint8 image times a (h, w) float32 factor."""
+    product: np.ndarray = cv2.multiply(image, cv2.merge([factor, factor, factor]), dtype=cv2.CV_8U)
     return product
 
 
-def develop(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
+def develop(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Haze in the distance, blur, exposure, colour cast and sensor noise."""
-    size = picture.shape[0]
+    size = image.shape[0]
     haze = rng.uniform(0.0, 0.22) * np.linspace(1, 0, size)[:, None, None] ** 1.5
     gain = rng.uniform(0.72, 1.18) * rng.uniform(0.95, 1.05, 3)
     sigma = rng.uniform(0.0, 0.9)
     if sigma > 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    levels = picture * (gain * (1 - haze)).astype(np.float32) + (gain * haze * 205).astype(np.float32)
+        image = cv2.GaussianBlur(image, (0, 0), sigma)
+    levels = image * (gain * (1 - haze)).astype(np.float32) + (gain * haze * 205).astype(np.float32)
     strength = rng.uniform(1.0, 6.0) / 74  # 74 is the standard deviation of a random byte
     noise = rng.integers(-128, 128, (size, size), dtype=np.int8).astype(np.float32) * np.float32(strength)
     finished: np.ndarray = cv2.add(levels, cv2.merge([noise, noise, noise]), dtype=cv2.CV_8U)
     return finished
 
 
-def blur_region(picture: np.ndarray, box: np.ndarray, sigma: float) -> None:
+def blur_region(image: np.ndarray, box: np.ndarray, sigma: float) -> None:
     """Blur the inside of ``box`` (x1, y1, x2, y2) in place, fading out towards its edges."""
     x1, y1, x2, y2 = (int(value) for value in box)
-    part = picture[y1:y2, x1:x2]
+    part = image[y1:y2, x1:x2]
     y = np.linspace(-1, 1, y2 - y1, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, x2 - x1, dtype=np.float32)[None, :]
     weight = np.clip(2.5 * (1 - np.maximum(np.abs(x), np.abs(y))), 0, 1)[:, :, None]
     soft = cv2.GaussianBlur(part, (0, 0), sigma).astype(np.float32)
-    picture[y1:y2, x1:x2] = (part + weight * (soft - part)).astype(np.uint8)
+    image[y1:y2, x1:x2] = (part + weight * (soft - part)).astype(np.uint8)

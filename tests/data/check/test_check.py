@@ -21,7 +21,7 @@ NAMES = ["car", "bus", "crate"]
 
 @pytest.fixture
 def root(tmp_path):
-    """Three training and two validation pictures of 100 x 80 pixels; two objects each, of 10 x 8 and 50 x 40 pixels."""
+    """Three training and two validation images of 100 x 80 pixels; two objects each, of 10 x 8 and 50 x 40 pixels."""
     for number, split in enumerate(("train", "val")):
         (tmp_path / "labels" / split).mkdir(parents=True)
         for index in range(3 - number):
@@ -45,8 +45,8 @@ def told(check, problem=True):
 
 
 def test_a_sound_dataset(root, capsys):
-    file, picture = root / "check.json", root / "check.png"
-    assert check_dataset(str(root / "data.yaml"), file, picture)
+    file, image = root / "check.json", root / "check.png"
+    assert check_dataset(str(root / "data.yaml"), file, image)
     result = json.loads(file.read_text())
     assert result["sound"] is True
     train = result["splits"]["train"]
@@ -59,7 +59,7 @@ def test_a_sound_dataset(root, capsys):
     shown = capsys.readouterr().out
     assert "problems: none" in shown
     assert "1 of the 3 classes occur nowhere" in shown
-    assert cv2.imread(str(picture)).shape[1] == 1560
+    assert cv2.imread(str(image)).shape[1] == 1560
 
 
 BROKEN = {
@@ -120,13 +120,13 @@ def test_boxes_and_polygons_do_not_mix(root):
     assert "mixes boxes" in finding.examples[0]
 
 
-def test_unreadable_pictures(root):
+def test_unreadable_images(root):
     whole = (root / "images" / "train" / "0.jpg").read_bytes()
     (root / "images" / "train" / "0.jpg").write_bytes(whole[: len(whole) // 2])
     (root / "images" / "train" / "1.jpg").write_bytes(b"")
-    (root / "images" / "train" / "2.jpg").write_bytes(b"no picture at all")
+    (root / "images" / "train" / "2.jpg").write_bytes(b"no image at all")
     check = inspect(root)
-    assert told(check) == ["train: 3 unreadable pictures"]
+    assert told(check) == ["train: 3 unreadable images"]
     (finding,) = [finding for finding in check.findings if finding.problem]
     assert "truncated" in finding.examples[0]
     assert "unknown format" in finding.examples[2]
@@ -137,31 +137,31 @@ def test_missing_and_empty_labels_are_told_apart(root):
     (root / "labels" / "train" / "1.txt").write_text("")
     check = inspect(root)
     assert (check.splits["train"].without_labels, check.splits["train"].without_objects) == (1, 1)
-    assert "train: 1 picture without a label file, taken as empty" in told(check, problem=False)
+    assert "train: 1 image without a label file, taken as empty" in told(check, problem=False)
     assert check.sound
     for file in (root / "labels" / "train").iterdir():
         file.unlink()
-    assert told(inspect(root))[0].startswith("train: no picture has a label file; looked for ")
+    assert told(inspect(root))[0].startswith("train: no image has a label file; looked for ")
 
 
-def test_labels_without_a_picture(root):
+def test_labels_without_a_image(root):
     (root / "labels" / "val" / "gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     (root / "labels" / "val" / "classes.txt").write_text("car\n")
     check = inspect(root)
-    assert told(check) == ["1 label file without a picture"]
+    assert told(check) == ["1 label file without an image"]
     (finding,) = [finding for finding in check.findings if finding.problem]
     assert finding.examples == (str(root / "labels" / "val" / "gone.txt"),)
 
 
-def test_the_same_picture_in_two_splits_and_twice_in_one(root):
-    picture = (root / "images" / "train" / "0.jpg").read_bytes()
-    (root / "images" / "val" / "leak.jpg").write_bytes(picture)
+def test_the_same_image_in_two_splits_and_twice_in_one(root):
+    image = (root / "images" / "train" / "0.jpg").read_bytes()
+    (root / "images" / "val" / "leak.jpg").write_bytes(image)
     check = inspect(root)
-    assert told(check) == ["1 picture in more than one split (equal files)"]
+    assert told(check) == ["1 image in more than one split (equal files)"]
     (finding,) = [finding for finding in check.findings if finding.problem]
     assert finding.examples == ("train/0.jpg = val/leak.jpg",)
     for index in range(4):
-        (root / "images" / "train" / f"0{index}.jpg").write_bytes(picture)
+        (root / "images" / "train" / f"0{index}.jpg").write_bytes(image)
     (finding,) = [finding for finding in inspect(root).findings if finding.problem]
     assert finding.examples == ("train/0.jpg = val/leak.jpg = train/00.jpg = train/01.jpg and 2 more",)
     for index in range(4):
@@ -169,46 +169,46 @@ def test_the_same_picture_in_two_splits_and_twice_in_one(root):
     (root / "images" / "val" / "leak.jpg").rename(root / "images" / "train" / "again.jpg")
     check = inspect(root)
     assert check.sound
-    assert "1 picture twice in one split (equal files)" in told(check, problem=False)
+    assert "1 image twice in one split (equal files)" in told(check, problem=False)
 
 
-def test_a_picture_that_was_saved_again_smaller(root):
-    picture = cv2.imread(str(root / "images" / "train" / "0.jpg"))
-    smaller = cv2.resize(picture, (80, 64), interpolation=cv2.INTER_AREA)
+def test_a_image_that_was_saved_again_smaller(root):
+    image = cv2.imread(str(root / "images" / "train" / "0.jpg"))
+    smaller = cv2.resize(image, (80, 64), interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(root / "images" / "val" / "leak.jpg"), smaller, [cv2.IMWRITE_JPEG_QUALITY, 60])
     check = inspect(root)
-    assert "1 pair of pictures in different splits that look alike (dHash)" in told(check, problem=False)
+    assert "1 pair of images in different splits that look alike (dHash)" in told(check, problem=False)
 
 
-def test_flat_pictures_do_not_look_alike(root):
+def test_flat_images_do_not_look_alike(root):
     for index, split in enumerate(("train", "val")):
         cv2.imwrite(str(root / "images" / split / "flat.jpg"), np.full((80, 100, 3), 40 + 90 * index, dtype=np.uint8))
     assert not [what for what in told(inspect(root), problem=False) if "alike" in what]
 
 
-def test_repeated_rows_and_boxes_beyond_the_picture_are_worth_knowing(root):
+def test_repeated_rows_and_boxes_beyond_the_image_are_worth_knowing(root):
     (root / "labels" / "val" / "1.txt").write_text("0 0.5 0.5 0.1 0.1\n" * 3 + "1 0.99 0.5 0.2 0.1\n")
     found = told(inspect(root), problem=False)
     assert "val: 2 repeated label rows, dropped by Ultralytics" in found
-    assert "val: 1 box beyond the edge of the picture" in found
+    assert "val: 1 box beyond the edge of the image" in found
 
 
-def test_a_list_of_pictures(root):
+def test_a_list_of_images(root):
     (root / "some.txt").write_text("./images/train/0.jpg\n./images/train/1.jpg\n\n")
     write_yaml(root, train="some.txt")
     check = inspect(root)
-    assert check.splits["train"].pictures == 2
-    assert check.sound, "labels of pictures that a list leaves out are no mistake"
+    assert check.splits["train"].images == 2
+    assert check.sound, "labels of images that a list leaves out are no mistake"
     (root / "some.txt").write_text("./images/train/0.jpg\n./images/train/gone.jpg\n")
-    assert told(inspect(root)) == ["train: 1 unreadable picture"]
+    assert told(inspect(root)) == ["train: 1 unreadable image"]
 
 
 def test_a_split_that_is_not_there(root):
     write_yaml(root, train="images/nowhere")
-    assert told(inspect(root)) == ["train: pictures that the YAML names don't exist"]
+    assert told(inspect(root)) == ["train: images that the YAML names don't exist"]
     (root / "images" / "none").mkdir()
     write_yaml(root, train="images/none")
-    assert told(inspect(root)) == ["train: no pictures"]
+    assert told(inspect(root)) == ["train: no images"]
 
 
 def test_a_yaml_that_cannot_be_used(root, tmp_path):
@@ -219,7 +219,7 @@ def test_a_yaml_that_cannot_be_used(root, tmp_path):
         check_dataset(str(root / "data.yaml"))
 
 
-def test_a_picture_that_cannot_be_written(root):
+def test_a_image_that_cannot_be_written(root):
     with pytest.raises(ArgumentError, match=r"check.docx can't be written"):
         check_dataset(str(root / "data.yaml"), out=root / "check.docx")
     assert not list(root.glob("*check*"))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.data.convert.downloads import draw
 from yolo_fine.data.check.duplicates import BITS, near_pairs, same_groups
-from yolo_fine.data.check.image_files import check_picture, difference_hash
+from yolo_fine.data.check.image_files import check_image, difference_hash
 
 
 def flipped(look, bits, random):
@@ -36,13 +36,13 @@ def test_every_near_pair_is_found(seed, limit):
     assert [bits for *_, bits in found] == sorted(bits for *_, bits in found)
 
 
-def test_no_pictures_and_one():
+def test_no_images_and_one():
     assert near_pairs(np.empty((0, 32), dtype=np.uint8)) == []
     assert near_pairs(np.ones((1, 32), dtype=np.uint8)) == []
     assert same_groups([b"", b"", b"a", b"b", b"a"]) == [[2, 4]]
 
 
-def test_time_grows_little_more_than_the_number_of_pictures():
+def test_time_grows_little_more_than_the_number_of_images():
     random = np.random.default_rng(0)
     looks = random.integers(0, 256, (40_000, 32), dtype=np.uint8)
     looks[-1000:] = looks[:1000]
@@ -51,18 +51,18 @@ def test_time_grows_little_more_than_the_number_of_pictures():
     assert time.process_time() - start < 20  # every pair would be 800 million comparisons
 
 
-def test_equal_pictures_by_the_thousand_end():
+def test_equal_images_by_the_thousand_end():
     assert len(near_pairs(np.zeros((800, 32), dtype=np.uint8))) <= 800 * 64
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_saving_again_changes_few_bits_and_another_picture_many(tmp_path, seed):
+def test_saving_again_changes_few_bits_and_another_image_many(tmp_path, seed):
     draw(tmp_path / "a.png", 320, 180, seed)
     draw(tmp_path / "b.png", 320, 180, seed + 100)
-    picture = cv2.imread(str(tmp_path / "a.png"))
-    cv2.imwrite(str(tmp_path / "c.jpg"), cv2.resize(picture, (213, 120)), [cv2.IMWRITE_JPEG_QUALITY, 50])
-    cv2.imwrite(str(tmp_path / "d.png"), cv2.add(picture // 2, 60))
-    a, b, c, d = (check_picture(tmp_path / name).look for name in ("a.png", "b.png", "c.jpg", "d.png"))
+    image = cv2.imread(str(tmp_path / "a.png"))
+    cv2.imwrite(str(tmp_path / "c.jpg"), cv2.resize(image, (213, 120)), [cv2.IMWRITE_JPEG_QUALITY, 50])
+    cv2.imwrite(str(tmp_path / "d.png"), cv2.add(image // 2, 60))
+    a, b, c, d = (check_image(tmp_path / name).look for name in ("a.png", "b.png", "c.jpg", "d.png"))
     assert BITS[a ^ c].sum() <= 10
     assert BITS[a ^ d].sum() <= 10
     assert BITS[a ^ b].sum() > 60

@@ -13,18 +13,18 @@ SIZES = ((96, 54), (68, 38), (97, 61))
 
 
 def draw(file, width, height, seed):
-    """A picture with coarse structure, so that no two look alike."""
+    """An image with coarse structure, so that no two look alike."""
     file.parent.mkdir(parents=True, exist_ok=True)
     cells = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
     cv2.imwrite(str(file), cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
-def visdrone_split(folder, pictures=3, seed=0):
+def visdrone_split(folder, images=3, seed=0):
     """An official split folder. Returns the annotation texts by name."""
     random = np.random.default_rng(seed)
     texts = {}
     (folder / "annotations").mkdir(parents=True)
-    for index in range(pictures):
+    for index in range(images):
         name = f"{seed:07d}_{index:05d}_d_{index:07d}"
         width, height = SIZES[index % len(SIZES)]
         draw(folder / "images" / f"{name}.jpg", width, height, 100 * seed + index)
@@ -46,16 +46,16 @@ def pack(folder, archive, top=""):
         packed.writestr(f"__MACOSX/{top}images/._junk.jpg", b"junk")
 
 
-def coco_split(source, name, pictures=3, seed=0, folder=None):
-    """An instances file and its pictures; category numbers have gaps, as COCO's do. Returns the file's content."""
+def coco_split(source, name, images=3, seed=0, folder=None):
+    """An instances file and its images; category numbers have gaps, as COCO's do. Returns the file's content."""
     random = np.random.default_rng(seed)
-    images, annotations = [], []
-    for index in range(pictures):
+    entries, annotations = [], []
+    for index in range(images):
         width, height = SIZES[index % len(SIZES)]
         file = f"{seed:06d}{index:06d}.jpg"
         draw((folder or source / name) / file, width, height, 100 * seed + index)
-        images.append({"id": 1000 * seed + index, "file_name": file, "width": width, "height": height})
-        for _ in range(4 if index else 0):  # the first picture has no objects
+        entries.append({"id": 1000 * seed + index, "file_name": file, "width": width, "height": height})
+        for _ in range(4 if index else 0):  # the first image has no objects
             x, y, w, h = (round(float(value), 2) for value in random.uniform(0.5, 30, 4))
             annotations.append({"image_id": 1000 * seed + index, "category_id": int(random.choice([1, 13, 90]))})
             annotations[-1] |= {"bbox": [x, y, w, h], "area": w * h / 2, "iscrowd": 0}
@@ -66,7 +66,7 @@ def coco_split(source, name, pictures=3, seed=0, folder=None):
     for number, annotation in enumerate(annotations):
         annotation["id"] = number
     categories = [{"id": 90, "name": "toothbrush"}, {"id": 1, "name": "person"}, {"id": 13, "name": "stop sign"}]
-    content = {"images": images, "annotations": annotations, "categories": categories}
+    content = {"images": entries, "annotations": annotations, "categories": categories}
     file = source / "annotations" / f"instances_{name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content))

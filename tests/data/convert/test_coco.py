@@ -20,8 +20,8 @@ from yolo_fine.errors import DataError, MissingFileError
 
 @pytest.fixture
 def source(tmp_path):
-    coco_split(tmp_path / "coco", "train2017", pictures=4, seed=1)
-    coco_split(tmp_path / "coco", "val2017", pictures=3, seed=2)
+    coco_split(tmp_path / "coco", "train2017", images=4, seed=1)
+    coco_split(tmp_path / "coco", "val2017", images=3, seed=2)
     return tmp_path / "coco"
 
 
@@ -57,12 +57,12 @@ def test_layout_and_counts(source, tmp_path, capsys):
     assert result.classes == ("person", "stop sign", "toothbrush")
     assert [split.name for split in result.splits.values()] == ["train2017", "val2017"]
     train = result.splits["train"]
-    assert (train.pictures, train.annotations, train.labels) == (4, 15, 12)
+    assert (train.images, train.annotations, train.labels) == (4, 15, 12)
     assert (train.crowd, train.zero_size, train.repeated) == (1, 1, 1)
     original = (source / "annotations" / "instances_val2017.json").read_bytes()
     assert (root / "annotations" / "instances_val2017.json").read_bytes() == original
     assert contents(root / "images" / "val2017") == contents(source / "val2017")
-    assert len(contents(root / "labels" / "train2017")) == 4, "a picture without objects has an empty label file"
+    assert len(contents(root / "labels" / "train2017")) == 4, "an image without objects has an empty label file"
     assert json.loads((tmp_path / "result.json").read_text())["splits"]["val"]["labels"] == 8
     assert str(result.yaml) in capsys.readouterr().out
 
@@ -101,18 +101,18 @@ def test_a_plain_instances_file_is_a_val_split(tmp_path):
     assert yaml.safe_load(result.yaml.read_text())["val"] == "val.txt"
 
 
-def test_a_split_without_pictures_is_left_out_and_said(source, tmp_path, capsys):
+def test_a_split_without_images_is_left_out_and_said(source, tmp_path, capsys):
     shutil.rmtree(source / "train2017")
     result = convert_coco(source, tmp_path / "out")
     assert list(result.splits) == ["val"]
     assert result.left_out == ("train2017",)
-    assert "train2017: no pictures found, left out" in capsys.readouterr().out
+    assert "train2017: no images found, left out" in capsys.readouterr().out
     shutil.rmtree(source / "val2017")
-    with pytest.raises(DataError, match="has no pictures of train2017, val2017"):
+    with pytest.raises(DataError, match="has no images of train2017, val2017"):
         convert_coco(source, tmp_path / "other")
 
 
-def test_pictures_in_folders_below(tmp_path):
+def test_images_in_folders_below(tmp_path):
     source = tmp_path / "coco"
     content = coco_split(source, "val2017")
     for image in content["images"]:
@@ -132,7 +132,7 @@ def test_a_second_run_finds_the_first(source, tmp_path, capsys):
     assert (second.created, second.splits) == (False, first.splits)
     assert "already there, nothing to do" in capsys.readouterr().out
     next((first.root / "images" / "val2017").iterdir()).unlink()
-    with pytest.raises(DataError, match="1 pictures are missing"):
+    with pytest.raises(DataError, match="1 images are missing"):
         convert_coco(source, tmp_path / "out")
     change(source, info="another edition")
     with pytest.raises(DataError, match="holds another conversion"):
@@ -162,14 +162,14 @@ def test_a_foreign_folder_is_left_alone(source, tmp_path):
         ("annotations", {"bbox": [1, 2, 3]}, "annotation 0 has the box [1, 2, 3]; four finite numbers expected"),
         ("annotations", {"bbox": [1, 2, float("nan"), 4]}, "four finite numbers expected"),
         ("annotations", {"bbox": None}, "annotation 0 lacks a bbox"),
-        ("annotations", {"image_id": 5}, "annotation 0 belongs to picture 5, which is not in the file"),
+        ("annotations", {"image_id": 5}, "annotation 0 belongs to image 5, which is not in the file"),
         ("annotations", {"category_id": 7}, "annotation 0 has category 7, which is not in the file"),
         ("images", {"width": 0}, "has the size 0 x 54"),
-        ("images", {"height": None}, "a picture without id, file_name, width or height"),
-        ("images", {"id": 2001}, "two pictures have the id 2001"),
-        ("images", {"file_name": "000002000001.jpg"}, "two pictures have the same file name"),
-        ("images", {"file_name": "../000002000001.jpg"}, "lies outside of the picture folder"),
-        ("images", {"file_name": "gone.jpg"}, "lacks 1 of the 3 pictures"),
+        ("images", {"height": None}, "an image without id, file_name, width or height"),
+        ("images", {"id": 2001}, "two images have the id 2001"),
+        ("images", {"file_name": "000002000001.jpg"}, "two images have the same file name"),
+        ("images", {"file_name": "../000002000001.jpg"}, "lies outside of the image folder"),
+        ("images", {"file_name": "gone.jpg"}, "lacks 1 of the 3 images"),
         ("categories", {"id": 13}, "3 categories with 2 different ids"),
         ("categories", {"name": "crate"}, "has other categories than instances_train2017.json"),
     ],

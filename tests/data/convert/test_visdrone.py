@@ -30,7 +30,7 @@ NAMES = {"train": "VisDrone2019-DET-train", "val": "VisDrone2019-DET-val", "test
 @pytest.fixture
 def source(tmp_path):
     for seed, (split, name) in enumerate(NAMES.items(), 1):
-        visdrone_split(tmp_path / "VisDrone" / name, pictures=2 + (split == "train"), seed=seed)
+        visdrone_split(tmp_path / "VisDrone" / name, images=2 + (split == "train"), seed=seed)
     return tmp_path / "VisDrone"
 
 
@@ -80,20 +80,20 @@ def test_layout_counts_and_original_annotations(source, tmp_path, capsys):
     assert written["splits"]["val"]["counts"]["objects"] == 14
     assert written["splits"]["val"]["verdict"]["official"] is False
     shown = capsys.readouterr().out
-    assert "val: this is not the official val split: 2 pictures instead of 548, 14 objects instead of 38,759" in shown
+    assert "val: this is not the official val split: 2 images instead of 548, 14 objects instead of 38,759" in shown
     assert "7 boxes without width or height were left out" in shown
     assert str(result.yaml) in shown
 
 
-def test_pictures_of_folders_are_linked(source, tmp_path):
+def test_images_of_folders_are_linked(source, tmp_path):
     root = convert_visdrone(source, tmp_path / "out").root
-    picture = next((source / NAMES["val"] / "images").iterdir())
-    assert (root / "images" / "val" / picture.name).samefile(picture)
+    image = next((source / NAMES["val"] / "images").iterdir())
+    assert (root / "images" / "val" / image.name).samefile(image)
     annotation = first_annotation(source, "val")
     assert not (root / "annotations" / "val" / annotation.name).samefile(annotation)
 
 
-def test_pictures_are_copied_where_links_cannot_be_made(source, tmp_path, monkeypatch):
+def test_images_are_copied_where_links_cannot_be_made(source, tmp_path, monkeypatch):
     linked = contents(convert_visdrone(source, tmp_path / "linked").root)
 
     def no_links(*_):
@@ -212,7 +212,7 @@ def test_an_interrupted_run_leaves_nothing(source, tmp_path, monkeypatch, stop):
             raise stop
         return 96, 54
 
-    monkeypatch.setattr(visdrone_convert, "picture_size", stopping)
+    monkeypatch.setattr(visdrone_convert, "image_size", stopping)
     expected = KeyboardInterrupt if stop is KeyboardInterrupt else DataError
     with pytest.raises(expected) as caught:
         convert_visdrone(source, tmp_path / "out")
@@ -274,9 +274,7 @@ def test_a_byte_order_mark_and_an_empty_file_are_taken(source, tmp_path):
     assert labels[1] == ""
 
 
-@pytest.mark.parametrize(
-    ("kind", "told"), [("images", "1 of 3 have no picture"), ("annotations", "no annotation file")]
-)
+@pytest.mark.parametrize(("kind", "told"), [("images", "1 of 3 have no image"), ("annotations", "no annotation file")])
 def test_an_incomplete_split_is_refused(source, kind, told):
     missing = sorted((source / NAMES["train"] / kind).iterdir())[1]
     missing.unlink()
@@ -284,10 +282,10 @@ def test_an_incomplete_split_is_refused(source, kind, told):
         convert_visdrone(source)
 
 
-def test_a_broken_picture_is_named(source, tmp_path):
-    picture = next((source / NAMES["val"] / "images").iterdir())
-    picture.write_bytes(b"no picture")
-    with pytest.raises(DataError, match=rf"{picture} is no readable picture"):
+def test_a_broken_image_is_named(source, tmp_path):
+    image = next((source / NAMES["val"] / "images").iterdir())
+    image.write_bytes(b"no image")
+    with pytest.raises(DataError, match=rf"{image} is no readable image"):
         convert_visdrone(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

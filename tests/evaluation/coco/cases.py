@@ -12,21 +12,21 @@ from yolo_fine.evaluation.sizes import Bin
 from yolo_fine.formats.objects import Detections, GroundTruth
 
 
-def random_case(seed: int, *, pictures: int = 6, classes: int = 3, crowds: bool = True, most: int = 12):
-    """Objects and detections with ties, crowds, empty pictures, zero-size boxes and areas on the limits of bins."""
+def random_case(seed: int, *, images: int = 6, classes: int = 3, crowds: bool = True, most: int = 12):
+    """Objects and detections with ties, crowds, empty images, zero-size boxes and areas on the limits of bins."""
     rng = np.random.default_rng(seed)
     names = {int(number): f"class {number}" for number in rng.choice(np.arange(1, 20), classes, replace=False)}
     numbers = np.array([*names, 99])  # 99 is not evaluated
     sides = np.array([0, 1, 2, 4, 8, 8, 16, 16, 20, 32, 32, 50, 64, 96, 96, 128], dtype=np.float64)
-    picture, boxes, category = [], [], []
+    image, boxes, category = [], [], []
     found_in, found, found_category = [], [], []
-    for i in range(pictures):
+    for i in range(images):
         count = rng.integers(0, most) * (rng.random() > 0.15)
         here = np.column_stack([rng.integers(0, 200, (count, 2)), rng.choice(sides, (count, 2))]).reshape(-1, 4)
         square = rng.random(count) < 0.5
         here[square, 3] = here[square, 2]
         kind = rng.choice(numbers, count)
-        picture += [i] * count
+        image += [i] * count
         boxes.append(here)
         category.append(kind)
         copies = rng.integers(0, 4, count)  # none, one or several detections of an object
@@ -47,17 +47,17 @@ def random_case(seed: int, *, pictures: int = 6, classes: int = 3, crowds: bool 
     other = rng.random(len(area)) < 0.2  # COCO's area is that of the segmentation
     area[other] = rng.choice(sides, other.sum()) ** 2
     truth = GroundTruth(
-        names=tuple(f"p{i}" for i in range(pictures)),
-        sizes=np.full((pictures, 2), 300),
+        names=tuple(f"p{i}" for i in range(images)),
+        sizes=np.full((images, 2), 300),
         classes=names,
-        picture=np.array(picture, dtype=np.int64),
+        image=np.array(image, dtype=np.int64),
         boxes=all_boxes,
         category=np.concatenate(category).astype(np.int64),
         area=area,
         crowd=(rng.random(len(area)) < 0.15) & crowds,
     )
     detections = Detections(
-        picture=np.array(found_in, dtype=np.int64),
+        image=np.array(found_in, dtype=np.int64),
         boxes=np.concatenate(found).astype(np.float64),
         category=np.concatenate(found_category).astype(np.int64),
         score=rng.integers(0, 12, len(found_in)) / 11,  # twelve scores: many ties
@@ -77,7 +77,7 @@ def pycocotools_arrays(truth: GroundTruth, detections: Detections, bins: list[Bi
         "annotations": [
             {
                 "id": i + 1,
-                "image_id": int(truth.picture[i]),
+                "image_id": int(truth.image[i]),
                 "category_id": int(truth.category[i]),
                 "bbox": truth.boxes[i].tolist(),
                 "area": float(truth.area[i]),
@@ -92,7 +92,7 @@ def pycocotools_arrays(truth: GroundTruth, detections: Detections, bins: list[Bi
         "annotations": [
             {
                 "id": i + 1,
-                "image_id": int(detections.picture[i]),
+                "image_id": int(detections.image[i]),
                 "category_id": int(detections.category[i]),
                 "bbox": detections.boxes[i].tolist(),
                 "area": float(detections.boxes[i, 2] * detections.boxes[i, 3]),

@@ -17,7 +17,7 @@ LIMITS = [1, 10, 100, 500]
 
 
 def main() -> None:
-    truth, found = random_case(2026, pictures=10, classes=4, most=24)
+    truth, found = random_case(2026, images=10, classes=4, most=24)
     instances = {
         "images": [
             {"id": i, "file_name": f"{name}.jpg", "width": 300, "height": 300} for i, name in enumerate(truth.names)
@@ -28,15 +28,15 @@ def main() -> None:
         "annotations": [
             {
                 "id": i + 1,
-                "image_id": picture,
+                "image_id": image,
                 "category_id": category,
                 "bbox": box,
                 "area": area,
                 "iscrowd": int(crowd),
             }
-            for i, (picture, category, box, area, crowd) in enumerate(
+            for i, (image, category, box, area, crowd) in enumerate(
                 zip(
-                    truth.picture.tolist(),
+                    truth.image.tolist(),
                     truth.category.tolist(),
                     truth.boxes.tolist(),
                     truth.area.tolist(),
@@ -47,9 +47,9 @@ def main() -> None:
         ],
     }
     results = [
-        {"image_id": picture, "category_id": category, "bbox": box, "score": score}
-        for picture, category, box, score in zip(
-            found.picture.tolist(), found.category.tolist(), found.boxes.tolist(), found.score.tolist(), strict=True
+        {"image_id": image, "category_id": category, "bbox": box, "score": score}
+        for image, category, box, score in zip(
+            found.image.tolist(), found.category.tolist(), found.boxes.tolist(), found.score.tolist(), strict=True
         )
     ]
     classes = {**truth.classes, 99: "never found"}
@@ -60,13 +60,13 @@ def main() -> None:
             type(truth)(**{**vars(truth), "classes": dict(sorted(classes.items()))}), found, bins, LIMITS
         )
         for m, limit in enumerate(LIMITS):
-            figures = {"AP": mean(precision[:, :, :, 0, m]), "AP50": mean(precision[0, :, :, 0, m])}
-            figures |= {"AP75": mean(precision[5, :, :, 0, m]), f"AR{limit}": mean(recall[:, :, 0, m])}
+            metrics = {"AP": mean(precision[:, :, :, 0, m]), "AP50": mean(precision[0, :, :, 0, m])}
+            metrics |= {"AP75": mean(precision[5, :, :, 0, m]), f"AR{limit}": mean(recall[:, :, 0, m])}
             for a, one in enumerate(bins, start=1):
-                figures[f"AP_{one.name}"] = mean(precision[:, :, :, a, m])
-                figures[f"AP50_{one.name}"] = mean(precision[0, :, :, a, m])
-                figures[f"AR_{one.name}"] = mean(recall[:, :, a, m])
-            expected[f"sizes={sizes} max_det={limit}"] = figures
+                metrics[f"AP_{one.name}"] = mean(precision[:, :, :, a, m])
+                metrics[f"AP50_{one.name}"] = mean(precision[0, :, :, a, m])
+                metrics[f"AR_{one.name}"] = mean(recall[:, :, a, m])
+            expected[f"sizes={sizes} max_det={limit}"] = metrics
     DATA.mkdir(exist_ok=True)
     (DATA / "instances.json").write_text(json.dumps(instances) + "\n")
     (DATA / "results.json").write_text(json.dumps(results) + "\n")

@@ -16,7 +16,7 @@ SIZES = ["coco", "aitod", "8,16,32,96", "50", "0.5,1.5,2"]
 
 def rows(columns, keep):
     """The columns of some objects or detections."""
-    names = ("picture", "boxes", "category", "area", "crowd", "score")
+    names = ("image", "boxes", "category", "area", "crowd", "score")
     return replace(columns, **{name: getattr(columns, name)[keep] for name in names if hasattr(columns, name)})
 
 
@@ -26,7 +26,7 @@ def close(ours, theirs):
 
 @pytest.mark.parametrize("max_det", [1, 2, 10, 100, 500])
 @pytest.mark.parametrize("seed", range(24))
-def test_figures_are_those_of_pycocotools(seed, max_det):
+def test_metrics_are_those_of_pycocotools(seed, max_det):
     truth, detections = random_case(seed, classes=1 + seed % 4, most=3 + 4 * (seed % 5))
     bins = parse_sizes(SIZES[seed % len(SIZES)])
     limits = [limit for limit in (1, 10) if limit < max_det] + [max_det]
@@ -43,18 +43,18 @@ def test_figures_are_those_of_pycocotools(seed, max_det):
         expected[f"AP_{one.name}"] = mean(precision[:, :, :, a, -1])
         expected[f"AP50_{one.name}"] = mean(precision[0, :, :, a, -1])
         expected[f"AR_{one.name}"] = mean(recall[:, :, a, -1])
-    assert score.figures.keys() == expected.keys()
+    assert score.metrics.keys() == expected.keys()
     for name, value in expected.items():
-        assert close(score.figures[name], value), name
+        assert close(score.metrics[name], value), name
 
     for k, number in enumerate(sorted(truth.classes)):
-        figures = score.per_class[truth.classes[number]]
-        assert close(figures.AP, mean(precision[:, :, k, 0, -1]))
-        assert close(figures.AP50, mean(precision[0, :, k, 0, -1]))
-        assert close(figures.AP75, mean(precision[5, :, k, 0, -1]))
-        assert close(figures.AR, mean(recall[:, k, 0, -1]))
+        metrics = score.per_class[truth.classes[number]]
+        assert close(metrics.AP, mean(precision[:, :, k, 0, -1]))
+        assert close(metrics.AP50, mean(precision[0, :, k, 0, -1]))
+        assert close(metrics.AP75, mean(precision[5, :, k, 0, -1]))
+        assert close(metrics.AR, mean(recall[:, k, 0, -1]))
         for a, one in enumerate(bins, start=1):
-            cell = figures.sizes[one.name]
+            cell = metrics.sizes[one.name]
             assert close(cell.AP, mean(precision[:, :, k, a, -1]))
             assert close(cell.AP50, mean(precision[0, :, k, a, -1]))
             assert close(cell.AR, mean(recall[:, k, a, -1]))
@@ -62,34 +62,34 @@ def test_figures_are_those_of_pycocotools(seed, max_det):
         if truth.classes[number] in score.curves:
             assert np.allclose(score.curves[truth.classes[number]]["precision"], precision[0, :, k, 0, -1], atol=1e-9)
         else:
-            assert figures.objects == 0
+            assert metrics.objects == 0
 
 
-def test_many_detections_in_a_picture_reach_the_limit():
-    truth, detections = random_case(7, pictures=2, classes=1, most=500)
+def test_many_detections_in_a_image_reach_the_limit():
+    truth, detections = random_case(7, images=2, classes=1, most=500)
     for max_det in (10, 100, 500):
         precision, recall = pycocotools_arrays(truth, detections, [], [1, 10, max_det])
         score = evaluate_coco(truth, detections, [], max_det=max_det)
-        assert close(score.figures["AP"], mean(precision[:, :, :, 0, -1]))
-        assert close(score.figures[f"AR{max_det}"], mean(recall[:, :, 0, -1]))
+        assert close(score.metrics["AP"], mean(precision[:, :, :, 0, -1]))
+        assert close(score.metrics[f"AR{max_det}"], mean(recall[:, :, 0, -1]))
     assert len(detections) > 1000
 
 
-def test_all_ar_figures_differ_where_the_limits_matter():
-    truth, detections = random_case(7, pictures=2, classes=1, crowds=False, most=500)
-    figures = evaluate_coco(truth, detections, [], max_det=500).figures
-    assert figures["AR1"] < figures["AR10"] < figures["AR500"]
+def test_all_ar_metrics_differ_where_the_limits_matter():
+    truth, detections = random_case(7, images=2, classes=1, crowds=False, most=500)
+    metrics = evaluate_coco(truth, detections, [], max_det=500).metrics
+    assert metrics["AR1"] < metrics["AR10"] < metrics["AR500"]
 
 
 def test_an_object_on_a_limit_counts_in_both_bins():
     truth, detections = random_case(3, classes=1, crowds=False)
-    truth = rows(truth, (truth.category != 99) & (truth.picture == truth.picture[0]))
+    truth = rows(truth, (truth.category != 99) & (truth.image == truth.image[0]))
     truth = replace(truth, area=np.full(len(truth), 32.0**2))
     score = evaluate_coco(truth, detections, parse_sizes("coco"))
     assert [cell.objects for cell in score.sizes] == [len(truth), len(truth), 0]
     assert score.sizes[2].AP is None
-    assert score.figures["AP_small"] is not None
-    assert score.figures["AP_medium"] is not None
+    assert score.metrics["AP_small"] is not None
+    assert score.metrics["AP_medium"] is not None
 
 
 def test_objects_are_counted_without_crowds_and_other_categories():
@@ -109,7 +109,7 @@ def test_categories_outside_the_classes_change_nothing():
     without = evaluate_coco(
         rows(truth, truth.category != 99), rows(detections, detections.category != 99), parse_sizes("coco")
     )
-    assert with_others.figures == without.figures
+    assert with_others.metrics == without.metrics
     assert with_others.confusion == without.confusion
     assert with_others.errors == without.errors
 
@@ -117,24 +117,24 @@ def test_categories_outside_the_classes_change_nothing():
 def test_no_detections():
     truth, detections = random_case(1)
     score = evaluate_coco(truth, rows(detections, slice(0)), parse_sizes("coco"))
-    assert score.figures["AP"] == 0
-    assert score.figures["AR500"] == 0
+    assert score.metrics["AP"] == 0
+    assert score.metrics["AR500"] == 0
     assert score.curves["all"]["precision"] == [0.0] * 101
-    assert score.errors["counts"]["Miss"] == sum(figures.objects for figures in score.per_class.values())
+    assert score.errors["counts"]["Miss"] == sum(metrics.objects for metrics in score.per_class.values())
 
 
 def test_no_objects():
     truth, detections = random_case(1)
     score = evaluate_coco(rows(truth, slice(0)), detections, parse_sizes("coco"))
-    assert set(score.figures.values()) == {None}
+    assert set(score.metrics.values()) == {None}
     assert score.curves == {}
     assert sum(map(sum, score.confusion["matrix"])) == sum(score.confusion["matrix"][-1])
 
 
-def test_neither_objects_nor_detections_nor_pictures():
+def test_neither_objects_nor_detections_nor_images():
     truth, detections = random_case(1)
     truth = replace(rows(truth, slice(0)), names=(), sizes=np.zeros((0, 2), dtype=np.int64))
-    assert set(evaluate_coco(truth, rows(detections, slice(0)), parse_sizes("coco")).figures.values()) == {None}
+    assert set(evaluate_coco(truth, rows(detections, slice(0)), parse_sizes("coco")).metrics.values()) == {None}
 
 
 def test_perfect_detections():
@@ -143,14 +143,14 @@ def test_perfect_detections():
     truth = replace(truth, boxes=truth.boxes + np.arange(len(truth))[:, None] * [1000, 0, 0, 0])  # no two overlap
     found = replace(
         detections,
-        picture=truth.picture,
+        image=truth.image,
         boxes=truth.boxes,
         category=truth.category,
         score=np.linspace(0.5, 1, len(truth)),
     )
     score = evaluate_coco(truth, found, parse_sizes("coco"))
-    assert score.figures["AP"] == pytest.approx(1)
-    assert score.figures["AR500"] == 1
+    assert score.metrics["AP"] == pytest.approx(1)
+    assert score.metrics["AR500"] == 1
     matrix = np.array(score.confusion["matrix"])
     assert np.array_equal(matrix, np.diag(np.diag(matrix)))
     assert score.confusion["names"] == [*(name for _, name in sorted(truth.classes.items())), "background"]
@@ -158,18 +158,18 @@ def test_perfect_detections():
 
 
 def test_confusion_has_annotated_classes_in_rows():
-    truth, detections = random_case(2, pictures=1, classes=2, crowds=False)
+    truth, detections = random_case(2, images=1, classes=2, crowds=False)
     first, second = sorted(truth.classes)
     box = np.array([[10.0, 10, 50, 50]])
     truth = replace(
         rows(truth, slice(0)),
-        picture=np.array([0]),
+        image=np.array([0]),
         boxes=box,
         category=np.array([first]),
         area=np.array([2500.0]),
         crowd=np.array([False]),
     )
-    found = replace(detections, picture=np.array([0]), boxes=box, category=np.array([second]), score=np.array([0.9]))
+    found = replace(detections, image=np.array([0]), boxes=box, category=np.array([second]), score=np.array([0.9]))
     assert evaluate_coco(truth, found, []).confusion["matrix"] == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
     low = replace(found, score=np.array([0.2]))
     assert evaluate_coco(truth, low, []).confusion["matrix"] == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""VisDrone pictures and a detector's boxes on them, which this repository must not carry.
+"""VisDrone images and a detector's boxes on them, which this repository must not carry.
 
 ``YOLO_FINE_VISDRONE_VAL`` names a folder with ``images``, ``labels``, ``annotations``, ``detections_yolov5su`` and
 ``expected_coco_rules.json``, what pycocotools says about these boxes.
@@ -21,7 +21,7 @@ from yolo_fine.formats.objects import Detections
 from yolo_fine.formats.yolo_labels import read_split
 
 FOLDER = os.environ.get("YOLO_FINE_VISDRONE_VAL")
-pytestmark = pytest.mark.skipif(not FOLDER, reason="YOLO_FINE_VISDRONE_VAL names no folder with VisDrone pictures")
+pytestmark = pytest.mark.skipif(not FOLDER, reason="YOLO_FINE_VISDRONE_VAL names no folder with VisDrone images")
 NAMES = ["pedestrian", "people", "bicycle", "car", "van", "truck", "tricycle", "awning-tricycle", "bus", "motor"]
 
 
@@ -33,12 +33,12 @@ def test_visdrone_by_coco_rules(max_det, tmp_path):
     truth = read_split(str(tmp_path / "data.yaml"))
     found = [np.loadtxt(folder / "detections_yolov5su" / f"{name}.txt", delimiter=",", ndmin=2) for name in truth.names]
     rows = np.concatenate(found)
-    picture = np.repeat(np.arange(len(found)), [len(one) for one in found])
-    detections = Detections(picture, rows[:, :4], rows[:, 5].astype(np.int64) - 1, rows[:, 4])
-    figures = evaluate_coco(truth, detections, parse_sizes("coco"), max_det=max_det).figures
+    image = np.repeat(np.arange(len(found)), [len(one) for one in found])
+    detections = Detections(image, rows[:, :4], rows[:, 5].astype(np.int64) - 1, rows[:, 4])
+    metrics = evaluate_coco(truth, detections, parse_sizes("coco"), max_det=max_det).metrics
 
     expected = json.loads((folder / "expected_coco_rules.json").read_text())["pycocotools_without_ignored_regions"]
-    assert figures["AP"] == pytest.approx(expected[f"AP_{max_det}"], abs=1e-9)
-    assert figures["AP50"] == pytest.approx(expected[f"AP50_{max_det}"], abs=1e-9)
+    assert metrics["AP"] == pytest.approx(expected[f"AP_{max_det}"], abs=1e-9)
+    assert metrics["AP50"] == pytest.approx(expected[f"AP50_{max_det}"], abs=1e-9)
     for name in ("AR1", "AR10", f"AR{max_det}"):
-        assert figures[name] == pytest.approx(expected[name], abs=1e-9)
+        assert metrics[name] == pytest.approx(expected[name], abs=1e-9)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Files to figures, against figures that pycocotools gave for the same files (see make_data.py)."""
+"""Files to metrics, against metrics that pycocotools gave for the same files (see make_data.py)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ EXPECTED = json.loads((DATA / "expected.json").read_text())
 
 
 @pytest.mark.parametrize("case", EXPECTED)
-def test_recorded_figures(case):
+def test_recorded_metrics(case):
     sizes, max_det = (word.split("=")[1] for word in case.split())
     truth = read_instances(DATA / "instances.json")
     found = read_results(DATA / "results.json", truth)
-    figures = evaluate_coco(truth, found, parse_sizes(sizes), max_det=int(max_det)).figures
+    metrics = evaluate_coco(truth, found, parse_sizes(sizes), max_det=int(max_det)).metrics
     assert 0 < EXPECTED[case]["AP"] < 1  # worth recording
     for name, value in EXPECTED[case].items():
-        assert figures[name] == (value if value is None else pytest.approx(value, abs=1e-9, rel=0)), name
+        assert metrics[name] == (value if value is None else pytest.approx(value, abs=1e-9, rel=0)), name

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.evaluation.predict.tiny import noise_pictures, tiny_model
+from tests.evaluation.predict.tiny import noise_images, tiny_model
 from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.predict.sliced import cut, predict_sliced
 from yolo_fine.evaluation.predict.whole import predict_whole
@@ -25,7 +25,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory):
-    return noise_pictures(tmp_path_factory.mktemp("pictures"), [(150, 100), (60, 40)])
+    return noise_images(tmp_path_factory.mktemp("images"), [(150, 100), (60, 40)])
 
 
 def predict(model, truth, **options):
@@ -40,9 +40,9 @@ class Squares:
     def __init__(self, classes: tuple[int, ...] = (1,)) -> None:
         self.classes, self.shapes = classes, []
 
-    def predict(self, pictures, **_):
+    def predict(self, images, **_):
         results = []
-        for pixels in pictures:
+        for pixels in images:
             self.shapes.append(pixels.shape[:2])
             y, x = np.nonzero(pixels[..., 0] > 200)
             box = [x.min(), y.min(), x.max() + 1, y.max() + 1] if len(x) else None
@@ -61,10 +61,10 @@ class Boxes:
 
 
 def square(folder, left, top, side, size=(160, 64)):
-    """One dark picture with one bright square."""
+    """One dark image with one bright square."""
     import cv2
 
-    truth = noise_pictures(folder, [size])
+    truth = noise_images(folder, [size])
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
     pixels[top : top + side, left : left + side] = 255
     cv2.imwrite(str(truth.files[0]), pixels)
@@ -74,22 +74,22 @@ def square(folder, left, top, side, size=(160, 64)):
 @pytest.mark.parametrize("left", [0, 20, 45, 55, 60, 90, 110, 148])
 def test_an_object_smaller_than_the_overlap_is_found_once_and_whole(tmp_path, left):
     truth = square(tmp_path, left, 20, 12)
-    found = predict(Squares(), truth, overlap=0.25, whole_picture=False).detections
+    found = predict(Squares(), truth, overlap=0.25, whole_image=False).detections
     np.testing.assert_allclose(found.boxes, [[left, 20, 12, 12]])
     assert found.category.tolist() == [1]
 
 
 def test_parts_are_dropped_only_if_asked(tmp_path):
     truth = square(tmp_path, 55, 20, 12)
-    parts = predict(Squares(), truth, overlap=0.25, whole_picture=False, drop_cut=False).detections
+    parts = predict(Squares(), truth, overlap=0.25, whole_image=False, drop_cut=False).detections
     assert parts.boxes.tolist() == [[55, 20, 9, 12]]  # of two equal scores, the merge keeps the part
-    kept = predict(Squares(), truth, overlap=0.0, whole_picture=False).detections  # no other slice has the object
+    kept = predict(Squares(), truth, overlap=0.0, whole_image=False).detections  # no other slice has the object
     assert sorted(kept.boxes.tolist()) == [[55, 20, 9, 12], [64, 20, 3, 12]]
 
 
-def test_a_large_object_is_left_to_the_whole_picture(tmp_path):
+def test_a_large_object_is_left_to_the_whole_image(tmp_path):
     truth = square(tmp_path, 30, 4, 56)
-    assert len(predict(Squares(), truth, overlap=0.25, whole_picture=False).detections) == 0
+    assert len(predict(Squares(), truth, overlap=0.25, whole_image=False).detections) == 0
     found = predict(Squares(), truth, overlap=0.25).detections
     np.testing.assert_allclose(found.boxes, [[30, 4, 56, 56]])
 
@@ -102,15 +102,15 @@ def test_the_merge_knows_classes(tmp_path):
 
 def test_what_the_network_sees(tmp_path):
     seen = Squares()
-    predict(seen, noise_pictures(tmp_path, [(160, 64)]), overlap=0.25)
+    predict(seen, noise_images(tmp_path, [(160, 64)]), overlap=0.25)
     assert seen.shapes == [(64, 64)] * 3 + [(64, 160)]
     for size in ((64, 64), (40, 30)):
         seen = Squares()
-        predict(seen, noise_pictures(tmp_path, [size]))
-        assert seen.shapes == [size[::-1]]  # one slice is the whole picture: not predicted twice
+        predict(seen, noise_images(tmp_path, [size]))
+        assert seen.shapes == [size[::-1]]  # one slice is the whole image: not predicted twice
 
 
-def test_a_picture_of_one_slice_has_the_boxes_of_the_whole_picture(model, truth):
+def test_a_image_of_one_slice_has_the_boxes_of_the_whole_image(model, truth):
     sliced = predict(model, truth, slice_size=160, imgsz=64).detections
     whole = predict_whole(model, truth, imgsz=64, device="cpu").detections
     np.testing.assert_allclose(sliced.boxes, whole.boxes)
@@ -119,16 +119,16 @@ def test_a_picture_of_one_slice_has_the_boxes_of_the_whole_picture(model, truth)
 
 def test_batches_change_nothing(model, truth):
     alone, together = predict(model, truth).detections, predict(model, truth, batch=3).detections
-    np.testing.assert_array_equal(alone.picture, together.picture)
+    np.testing.assert_array_equal(alone.image, together.image)
     np.testing.assert_allclose(alone.boxes, together.boxes, atol=1e-3)
 
 
 def test_limits_order_and_borders(model, truth):
     found = predict(model, truth, max_det=20, drop_cut=False, merge_iou=0.9).detections
-    assert np.bincount(found.picture).tolist() == [20, 20]
-    assert np.all(np.diff(found.score)[np.diff(found.picture) == 0] <= 0)
+    assert np.bincount(found.image).tolist() == [20, 20]
+    assert np.all(np.diff(found.score)[np.diff(found.image) == 0] <= 0)
     assert np.all(found.boxes[:, :2] >= 0)
-    assert np.all(found.boxes[:, :2] + found.boxes[:, 2:] <= truth.sizes[found.picture] + 1e-4)
+    assert np.all(found.boxes[:, :2] + found.boxes[:, 2:] <= truth.sizes[found.image] + 1e-4)
 
 
 def test_merged_boxes_of_a_class_do_not_overlap_more_than_allowed(model, truth):
@@ -136,7 +136,7 @@ def test_merged_boxes_of_a_class_do_not_overlap_more_than_allowed(model, truth):
 
     found = predict(model, truth, merge_iou=0.3).detections
     for kind in (0, 1):
-        mine = (found.picture == 0) & (found.category == kind)
+        mine = (found.image == 0) & (found.category == kind)
         corners = np.column_stack([found.boxes[mine, :2], found.boxes[mine, :2] + found.boxes[mine, 2:]])
         overlap = torchvision.ops.box_iou(torch.tensor(corners), torch.tensor(corners)).numpy()
         assert mine.sum() > 2
@@ -154,7 +154,7 @@ def test_speed_and_progress(model, truth):
 
 
 def test_cut():
-    place = np.array([64, 0, 128, 64])  # the picture is 200 x 64: only left and right are inner borders
+    place = np.array([64, 0, 128, 64])  # the image is 200 x 64: only left and right are inner borders
     rows = np.array([[70, 0, 80, 64], [64.5, 10, 80, 20], [70, 10, 127, 20], [67, 10, 80, 20.0]])
     assert cut(rows, place, 200, 64).tolist() == [False, True, True, False]
 

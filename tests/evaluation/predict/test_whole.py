@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.evaluation.predict.tiny import noise_pictures, tiny_model
+from tests.evaluation.predict.tiny import noise_images, tiny_model
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.predict.whole import Collector, notes_on, predict_whole
 
@@ -21,7 +21,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory):
-    return noise_pictures(tmp_path_factory.mktemp("pictures"), SIZES)
+    return noise_images(tmp_path_factory.mktemp("images"), SIZES)
 
 
 def predict(model, truth, **options):
@@ -33,7 +33,7 @@ def test_boxes_are_those_of_yolo_predict(model, truth):
     assert len(found) > 50
     for index, file in enumerate(truth.files):
         result = model.predict(str(file), imgsz=64, conf=0.001, iou=0.7, max_det=500, verbose=False, device="cpu")[0]
-        mine = found.picture == index
+        mine = found.image == index
         corners = np.column_stack([found.boxes[mine, :2], found.boxes[mine, :2] + found.boxes[mine, 2:]])
         np.testing.assert_allclose(corners, result.boxes.xyxy.numpy(), atol=1e-4)
         np.testing.assert_array_equal(found.score[mine], result.boxes.conf.numpy().astype(np.float64))
@@ -42,11 +42,11 @@ def test_boxes_are_those_of_yolo_predict(model, truth):
 
 def test_boxes_are_those_of_yolo_val(model, tiny_data, tmp_path):
     """With every class of a candidate, and squares: the two ways in which `yolo val` differs."""
-    pictures = sorted((tiny_data.parent / "images" / "val").iterdir())
+    images = sorted((tiny_data.parent / "images" / "val").iterdir())
     truth = replace(
-        noise_pictures(tmp_path, [(64, 64)] * len(pictures)),
-        names=tuple(picture.stem for picture in pictures),
-        files=tuple(pictures),
+        noise_images(tmp_path, [(64, 64)] * len(images)),
+        names=tuple(image.stem for image in images),
+        files=tuple(images),
     )
     seen = []
     validated = tiny_model(tmp_path)
@@ -57,7 +57,7 @@ def test_boxes_are_those_of_yolo_val(model, tiny_data, tmp_path):
     assert len(found) == len(seen) > len(predict(model, truth, rect=False).detections)
     for index, name in enumerate(truth.names):
         theirs = sorted((row for row in seen if row["image_id"] == int(name)), key=lambda row: -row["score"])
-        mine = found.picture == index
+        mine = found.image == index
         np.testing.assert_allclose(found.score[mine], [row["score"] for row in theirs], atol=6e-6)
         theirs_sorted = np.array(sorted(row["bbox"] for row in theirs))
         np.testing.assert_allclose(np.array(sorted(found.boxes[mine].tolist())), theirs_sorted, atol=2e-3)
@@ -65,7 +65,7 @@ def test_boxes_are_those_of_yolo_val(model, tiny_data, tmp_path):
 
 def test_neither_batch_nor_neighbours_change_the_boxes(model, truth):
     alone, together = predict(model, truth).detections, predict(model, truth, batch=3).detections
-    np.testing.assert_array_equal(alone.picture, together.picture)
+    np.testing.assert_array_equal(alone.image, together.image)
     np.testing.assert_allclose(alone.boxes, together.boxes, atol=1e-3)
     np.testing.assert_allclose(alone.score, together.score, atol=1e-5)
 
@@ -73,19 +73,19 @@ def test_neither_batch_nor_neighbours_change_the_boxes(model, truth):
 def test_scores_fall_and_boxes_stay_inside(model, truth):
     found = predict(model, truth, batch=2).detections
     assert found.boxes.dtype == found.score.dtype == np.float64
-    assert found.picture.dtype == found.category.dtype == np.int64
-    same_picture = np.diff(found.picture) == 0
-    assert np.all(np.diff(found.score)[same_picture] <= 0)
+    assert found.image.dtype == found.category.dtype == np.int64
+    same_image = np.diff(found.image) == 0
+    assert np.all(np.diff(found.score)[same_image] <= 0)
     right_bottom = found.boxes[:, :2] + found.boxes[:, 2:]
     assert np.all(found.boxes >= 0)
-    assert np.all(right_bottom <= truth.sizes[found.picture] + 1e-4)
+    assert np.all(right_bottom <= truth.sizes[found.image] + 1e-4)
 
 
 def test_max_det_and_conf_are_honoured(model, truth):
     everything = predict(model, truth).detections
     few = predict(model, truth, max_det=3).detections
-    np.testing.assert_array_equal(np.bincount(few.picture), [3] * len(SIZES))
-    first = np.searchsorted(everything.picture, np.arange(len(SIZES)))
+    np.testing.assert_array_equal(np.bincount(few.image), [3] * len(SIZES))
+    first = np.searchsorted(everything.image, np.arange(len(SIZES)))
     np.testing.assert_array_equal(few.score[::3], everything.score[first])
     sure = predict(model, truth, conf=0.6).detections
     assert len(sure) == np.count_nonzero(everything.score > 0.6)
@@ -111,7 +111,7 @@ def test_classes_that_take_no_part_take_no_place(model, truth):
     only_red = replace(truth, classes={4: "red"})
     found = predict(model, only_red, max_det=5)
     assert set(found.detections.category) == {4}
-    assert set(np.bincount(found.detections.picture)) == {5}
+    assert set(np.bincount(found.detections.image)) == {5}
     assert found.notes == ("1 of the model's 2 classes are not in the ground truth: white",)
 
 
@@ -144,7 +144,7 @@ def test_the_warm_up_is_not_timed(truth):
 def test_a_limit_built_into_the_model_is_told(model):
     (note,) = notes_on(model, {0: 0, 1: 1}, [300, 12, 300], 500)
     assert "at most 300 detections" in note
-    assert "2 of 3 pictures" in note
+    assert "2 of 3 images" in note
     assert notes_on(model, {0: 0, 1: 1}, [300, 301], 500) == ()
     assert notes_on(model, {0: 0, 1: 1}, [300], 300) == ()
 
@@ -155,13 +155,13 @@ def test_no_detection_at_all(model, truth):
     assert found.detections.boxes.shape == (0, 4)
 
 
-def test_pictures_that_cannot_be_used(model, truth, tmp_path):
-    with pytest.raises(DataError, match="names no picture files"):
+def test_images_that_cannot_be_used(model, truth, tmp_path):
+    with pytest.raises(DataError, match="names no image files"):
         predict(model, replace(truth, files=None))
     missing = (*truth.files[:4], tmp_path / "gone.png")
-    with pytest.raises(DataError, match=r"gone\.png: the picture can't be read"):
+    with pytest.raises(DataError, match=r"gone\.png: the image can't be read"):
         predict(model, replace(truth, files=missing))
-    for content in (b"", b"not a picture"):
+    for content in (b"", b"not an image"):
         (tmp_path / "bad.png").write_bytes(content)
         with pytest.raises(DataError, match=r"bad\.png"):
             predict(model, replace(truth, files=(*truth.files[:4], tmp_path / "bad.png")))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A detector small enough to run in milliseconds, with random weights, and pictures of noise for it."""
+"""A detector small enough to run in milliseconds, with random weights, and images of noise for it."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def tiny_model(folder: Path, names: dict[int, str] = NAMES) -> YOLO:
     return model
 
 
-def noise_pictures(folder: Path, sizes: list[tuple[int, int]], classes: dict[int, str] | None = None) -> GroundTruth:
-    """Pictures of blurred noise, (width, height) each, with one annotated object at the top left."""
+def noise_images(folder: Path, sizes: list[tuple[int, int]], classes: dict[int, str] | None = None) -> GroundTruth:
+    """Images of blurred noise, (width, height) each, with one annotated object at the top left."""
     random, files = np.random.default_rng(0), []
     for index, (width, height) in enumerate(sizes):
         noise = random.integers(0, 255, (height, width, 3), dtype=np.uint8)
-        files.append(folder / f"picture{index}.png")
+        files.append(folder / f"image{index}.png")
         cv2.imwrite(str(files[-1]), cv2.GaussianBlur(noise, (0, 0), 2))
     return GroundTruth(
         names=tuple(file.stem for file in files),
         sizes=np.array(sizes, dtype=np.int64),
         classes=classes or dict(NAMES),
-        picture=np.arange(len(sizes)),
+        image=np.arange(len(sizes)),
         boxes=np.tile([0.0, 0.0, 8.0, 8.0], (len(sizes), 1)),
         category=np.zeros(len(sizes), dtype=np.int64),
         area=np.full(len(sizes), 64.0),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Hand-made detections with one mistake of every kind in each picture, under names that would break a careless page."""
+"""Hand-made detections with one mistake of every kind in each image, under names that would break a careless page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from yolo_fine.evaluation.coco.score import evaluate_coco
-from yolo_fine.evaluation.result import Evaluation, Figure, SizeBin
+from yolo_fine.evaluation.result import DetectorMetrics, Evaluation, SizeBin
 from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.evaluation.visdrone.score import evaluate_visdrone
 from yolo_fine.formats.objects import Detections, GroundTruth
@@ -17,7 +17,7 @@ CLASSES = {1: 'car & "van"', 2: "<script>document.title='broken'</script>", 3: "
 BINS = [SizeBin(0, None, None, None, "small", 0, 32), SizeBin(0, None, None, None, "large", 32, None)]
 SIZE = (640, 480)
 
-# left, top, width, height, category: as annotated in every picture. 0 is an ignored region, 11 "others".
+# left, top, width, height, category: as annotated in every image. 0 is an ignored region, 11 "others".
 OBJECTS = [
     (40, 40, 20, 20, 1),  # found
     (100, 40, 24, 20, 1),  # found twice
@@ -52,7 +52,7 @@ def make_truth(names: list[str], files: list[Path] | None = None) -> GroundTruth
         names=tuple(names),
         sizes=np.array([SIZE] * len(names)),
         classes=dict(CLASSES),
-        picture=np.repeat(np.arange(len(names)), len(OBJECTS)),
+        image=np.repeat(np.arange(len(names)), len(OBJECTS)),
         boxes=rows[:, :4],
         category=rows[:, 4].astype(np.int64),
         area=rows[:, 2] * rows[:, 3],
@@ -61,44 +61,44 @@ def make_truth(names: list[str], files: list[Path] | None = None) -> GroundTruth
     )
 
 
-def make_detections(pictures: int) -> Detections:
-    """Scores fall a little from picture to picture, so that there is one order by badness."""
-    rows = np.array(BOXES * pictures, dtype=np.float64)
-    picture = np.repeat(np.arange(pictures), len(BOXES))
-    return Detections(picture, rows[:, :4], rows[:, 4].astype(np.int64), rows[:, 5] - 0.001 * picture)
+def make_detections(images: int) -> Detections:
+    """Scores fall a little from image to image, so that there is one order by badness."""
+    rows = np.array(BOXES * images, dtype=np.float64)
+    image = np.repeat(np.arange(images), len(BOXES))
+    return Detections(image, rows[:, :4], rows[:, 4].astype(np.int64), rows[:, 5] - 0.001 * image)
 
 
-def make_pictures(folder: Path, count: int, noise: bool = False) -> list[Path]:
+def make_images(folder: Path, count: int, noise: bool = False) -> list[Path]:
     import cv2
 
     files = []
     generator = np.random.default_rng(0)
     for index in range(count):
-        picture = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+        image = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
         if noise:
-            picture = generator.integers(0, 256, picture.shape, dtype=np.uint8)
+            image = generator.integers(0, 256, image.shape, dtype=np.uint8)
         for left, top, width, height, category in OBJECTS:
-            cv2.rectangle(picture, (left, top), (left + width, top + height), (40, 20 * category, 200), -1)
+            cv2.rectangle(image, (left, top), (left + width, top + height), (40, 20 * category, 200), -1)
         files.append(folder / f"{index}.png")
-        cv2.imwrite(str(files[-1]), picture)
+        cv2.imwrite(str(files[-1]), image)
     return files
 
 
 def make_evaluation(truth: GroundTruth, detections: Detections, sizes: str = "coco") -> Evaluation:
-    """Measured figures, intervals and a comparison made up around them, and `whole` from the confident half."""
+    """Measured metrics, intervals and a comparison made up around them, and `whole` from the confident half."""
     coco, visdrone = evaluate_coco(truth, detections, parse_sizes(sizes)), evaluate_visdrone(truth, detections)
-    evaluation = Evaluation(coco.figures, visdrone.figures, coco.sizes, coco.per_class, {"total": 12.5})
+    evaluation = Evaluation(coco.metrics, visdrone.metrics, coco.sizes, coco.per_class, {"total": 12.5})
     evaluation.curves, evaluation.confusion, evaluation.errors = coco.curves, coco.confusion, coco.errors
     confident = detections.score > 0.5
-    columns = (detections.picture, detections.boxes, detections.category, detections.score)
+    columns = (detections.image, detections.boxes, detections.category, detections.score)
     whole = evaluate_coco(truth, Detections(*(column[confident] for column in columns)), parse_sizes(sizes))
-    evaluation.whole = Figure(whole.figures, None, whole.sizes, whole.per_class, {"total": 3.5})
+    evaluation.whole = DetectorMetrics(whole.metrics, None, whole.sizes, whole.per_class, {"total": 3.5})
     evaluation.intervals = {
         "confidence": 0.95,
         "resamples": 1000,
         "seed": 0,
-        "coco": {k: [0.9 * v, 1.1 * v] for k, v in coco.figures.items() if v is not None},
-        "visdrone": {k: [v - 1, v + 1] for k, v in visdrone.figures.items() if isinstance(v, float)},
+        "coco": {k: [0.9 * v, 1.1 * v] for k, v in coco.metrics.items() if v is not None},
+        "visdrone": {k: [v - 1, v + 1] for k, v in visdrone.metrics.items() if isinstance(v, float)},
     }
     evaluation.comparison = {
         "with": "runs/<b>other</b>/eval.json",
@@ -111,7 +111,7 @@ def make_evaluation(truth: GroundTruth, detections: Detections, sizes: str = "co
     }
     evaluation.manifest = {
         "model": {"file": "runs/<i>best.pt", "sha256": "0" * 64},
-        "data": {"pictures": len(truth.names), "objects": 7 * len(truth.names), "classes": list(CLASSES.values())},
+        "data": {"images": len(truth.names), "objects": 7 * len(truth.names), "classes": list(CLASSES.values())},
         "max_det": 500,
         "arguments": {"detections": None, "note": "</pre><script>document.title='broken'</script>"},
     }

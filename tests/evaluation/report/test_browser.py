@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.evaluation.report import browser as chromium
-from tests.evaluation.report.scene import CLASSES, make_detections, make_evaluation, make_pictures, make_truth
+from tests.evaluation.report.scene import CLASSES, make_detections, make_evaluation, make_images, make_truth
 from yolo_fine.evaluation.report.page import write_report
 
 pytestmark = pytest.mark.skipif(bool(chromium.WHY_NOT), reason=str(chromium.WHY_NOT))
@@ -16,7 +16,7 @@ HOSTILE = ['a"><script>document.title="broken"</script>', "b' onload='x", "c</fi
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    truth, detections = make_truth(HOSTILE, make_pictures(folder, len(HOSTILE))), make_detections(len(HOSTILE))
+    truth, detections = make_truth(HOSTILE, make_images(folder, len(HOSTILE))), make_detections(len(HOSTILE))
     evaluation = make_evaluation(truth, detections)
     write_report(folder / "report.html", evaluation, truth, detections)
     return (folder / "report.html").as_uri()
@@ -55,7 +55,7 @@ def test_no_error_and_nothing_from_a_network(page):
 def test_every_section_and_chart_is_there(page):
     headings = page.texts("h2")
     assert headings == [
-        "Figures", "Object size", "Whole and sliced", "Comparison", "Precision and recall", "Classes", "Confusion",
+        "Metrics", "Object size", "Whole and sliced", "Comparison", "Precision and recall", "Classes", "Confusion",
         "Error types", "Worst misses", "Manifest",
     ]  # fmt: skip
     assert page.texts("nav a") == headings
@@ -165,9 +165,7 @@ def test_confusion_shows_counts(page):
     shares = page.texts(".confusion td.right")
     page.click('[data-cells="number"]')
     assert page.texts(".confusion td.right") != shares
-    assert (
-        page.texts(".confusion td.right")[0] == "8"
-    )  # two of three cars found in each of four pictures, below 0.25 one
+    assert page.texts(".confusion td.right")[0] == "8"  # two of three cars found in each of four images, below 0.25 one
     assert page.run("return document.querySelector('[data-cells=number]').getAttribute('aria-pressed')") == "true"
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.evaluation.report.scene import make_detections, make_evaluation, make_truth
 from yolo_fine.evaluation.manifest import build_manifest
 from yolo_fine.evaluation.measure import compare, intervals, measure
-from yolo_fine.evaluation.result import SCHEMA, ClassFigures, Evaluation, Figure, SizeBin, SizeCell
+from yolo_fine.evaluation.result import SCHEMA, ClassMetrics, DetectorMetrics, Evaluation, SizeBin, SizeCell
 from yolo_fine.evaluation.sizes import parse_sizes
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def rows(text):
     return [cell for line in text.splitlines() if line.startswith("| `") for cell in named(line.split("|")[1])]
 
 
-@pytest.mark.parametrize("kind", [Evaluation, Figure, ClassFigures, SizeBin, SizeCell])
+@pytest.mark.parametrize("kind", [Evaluation, DetectorMetrics, ClassMetrics, SizeBin, SizeCell])
 def test_every_field_is_documented(kind):
     assert {field.name for field in dataclasses.fields(kind)} <= named(KEYS)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.report.scene import BINS, OBJECTS, UNJUDGED, make_detections, make_truth
-from yolo_fine.evaluation.report.matching import best_f1_confidence, judged_pictures, match_objects
+from yolo_fine.evaluation.report.matching import best_f1_confidence, judged_images, match_objects
 from yolo_fine.evaluation.report.misses import KINDS, find_misses, kind_of, size_name
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.utils.boxes import covered, iou
@@ -47,38 +47,38 @@ def test_no_regions_cover_nothing():
     assert covered(np.zeros((0, 4)), np.ones((2, 4))).shape == (0,)
 
 
-def random_case(seed, pictures=4, classes=2):
-    """Crowded pictures, so that detections compete for objects."""
+def random_case(seed, images=4, classes=2):
+    """Crowded images, so that detections compete for objects."""
     generator = np.random.default_rng(seed)
-    objects, found = 12 * pictures, 30 * pictures
+    objects, found = 12 * images, 30 * images
     truth = GroundTruth(
-        names=tuple(f"p{i}" for i in range(pictures)),
-        sizes=np.full((pictures, 2), 60),
+        names=tuple(f"p{i}" for i in range(images)),
+        sizes=np.full((images, 2), 60),
         classes={1: "a", 2: "b"},
-        picture=np.sort(generator.integers(0, pictures, objects)),
+        image=np.sort(generator.integers(0, images, objects)),
         boxes=np.column_stack([generator.integers(0, 40, (objects, 2)), generator.integers(6, 16, (objects, 2))]) * 1.0,
         category=generator.integers(1, classes + 1, objects),
         area=np.full(objects, 100.0),
         crowd=np.zeros(objects, bool),
     )
     source = generator.integers(0, objects, found)
-    order = np.argsort(truth.picture[source], kind="stable")
+    order = np.argsort(truth.image[source], kind="stable")
     source = source[order]
     boxes = truth.boxes[source] + generator.normal(0, 1.5, (found, 4))
     boxes[:, 2:] = np.maximum(boxes[:, 2:], 1)
     score = generator.permutation(found) / found
-    return truth, Detections(truth.picture[source], boxes, truth.category[source], score)
+    return truth, Detections(truth.image[source], boxes, truth.category[source], score)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_matching_is_greedy_by_confidence(seed):
     truth, detections = random_case(seed)
-    match = match_objects(judged_pictures(truth, detections), truth, detections)
+    match = match_objects(judged_images(truth, detections), truth, detections)
     expected, taken = np.full(len(detections), -1), set()
     for row in np.argsort(-detections.score):
         best, best_overlap = -1, 0.5
         for target in range(len(truth)):
-            if truth.picture[target] != detections.picture[row] or truth.category[target] != detections.category[row]:
+            if truth.image[target] != detections.image[row] or truth.category[target] != detections.category[row]:
                 continue
             overlap = iou(detections.boxes[row : row + 1], truth.boxes[target : target + 1])[0, 0]
             if target not in taken and overlap >= best_overlap:
@@ -200,7 +200,7 @@ def test_nothing_detected_and_nothing_annotated():
     misses = find_misses(truth, none, BINS)
     assert (misses.found, misses.detections) == (0, 0)
     assert {miss.kind for miss in misses.worst} == {"missed"}
-    columns = {key: getattr(truth, key)[:0] for key in ("picture", "boxes", "category", "area", "crowd")}
+    columns = {key: getattr(truth, key)[:0] for key in ("image", "boxes", "category", "area", "crowd")}
     misses = find_misses(dataclasses.replace(truth, **columns), make_detections(2), BINS)
     assert misses.objects == 0
     assert {miss.kind for miss in misses.worst} == {"false positive"}

@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tests.evaluation.report.scene import CLASSES, make_detections, make_evaluation, make_pictures, make_truth
+from tests.evaluation.report.scene import CLASSES, make_detections, make_evaluation, make_images, make_truth
 from yolo_fine.errors import ArgumentError
-from yolo_fine.evaluation.report.crops import read_picture
+from yolo_fine.evaluation.report.crops import read_image
 from yolo_fine.evaluation.report.page import write_report
 from yolo_fine.evaluation.result import Evaluation
 from yolo_fine.formats.objects import Detections
@@ -62,7 +62,7 @@ def write(folder, truth, detections, evaluation=None, **options):
 
 
 def test_hostile_names_never_become_markup(tmp_path):
-    page, text = write(tmp_path, make_truth(HOSTILE, make_pictures(tmp_path, 4)), make_detections(4))
+    page, text = write(tmp_path, make_truth(HOSTILE, make_images(tmp_path, 4)), make_detections(4))
     tags = [tag for tag, _ in page.elements]
     assert tags.count("script") == 1
     for tag, attributes in page.elements:
@@ -74,7 +74,7 @@ def test_hostile_names_never_become_markup(tmp_path):
 
 
 def test_asks_for_nothing_from_outside(tmp_path):
-    page, text = write(tmp_path, make_truth(["a"], make_pictures(tmp_path, 1)), make_detections(1))
+    page, text = write(tmp_path, make_truth(["a"], make_images(tmp_path, 1)), make_detections(1))
     for _, attributes in page.elements:
         for name in ("src", "href", "action", "srcset", "poster", "data"):
             assert attributes.get(name, "#").startswith(("#", "data:image/jpeg;base64,"))
@@ -83,7 +83,7 @@ def test_asks_for_nothing_from_outside(tmp_path):
 
 
 def test_sixty_crops_stay_below_five_megabytes(tmp_path):
-    files = make_pictures(tmp_path, 12, noise=True)  # noise is what JPEG can do least about
+    files = make_images(tmp_path, 12, noise=True)  # noise is what JPEG can do least about
     page, text = write(tmp_path, make_truth([f"p{i}" for i in range(12)], files), make_detections(12))
     assert len(page.cards()) == 60
     assert len([tag for tag, _ in page.elements if tag == "img"]) == 60
@@ -93,16 +93,16 @@ def test_sixty_crops_stay_below_five_megabytes(tmp_path):
 
 
 def test_every_crop_says_what_it_shows(tmp_path):
-    page, _ = write(tmp_path, make_truth(["a"], make_pictures(tmp_path, 1)), make_detections(1))
+    page, _ = write(tmp_path, make_truth(["a"], make_images(tmp_path, 1)), make_detections(1))
     images = [attributes for tag, attributes in page.elements if tag == "img"]
     assert images
     assert all(attributes["alt"].endswith(", in a") for attributes in images)
     assert any(attributes["alt"].startswith("wrong class: detected: car") for attributes in images)
 
 
-def test_pictures_that_are_not_at_hand_leave_the_boxes(tmp_path):
+def test_images_that_are_not_at_hand_leave_the_boxes(tmp_path):
     page, text = write(tmp_path, make_truth(["a"]), make_detections(1))
-    assert "The pictures were not at hand: boxes only." in text
+    assert "The images were not at hand: boxes only." in text
     assert len(page.cards()) == 6
     assert [tag for tag, _ in page.elements].count("img") == 0
     gone = make_truth(["a"], [tmp_path / "gone.png"])
@@ -110,29 +110,29 @@ def test_pictures_that_are_not_at_hand_leave_the_boxes(tmp_path):
     assert [attributes["aria-label"] for tag, attributes in page.elements if attributes.get("class") == "blank"]
 
 
-def test_a_picture_is_turned_as_the_annotations_are_or_not_taken(tmp_path):
+def test_a_image_is_turned_as_the_annotations_are_or_not_taken(tmp_path):
     import cv2
 
     upright = np.zeros((20, 40, 3), np.uint8)
     plain = cv2.imencode(".jpg", upright)[1].tobytes()
     exif = bytes.fromhex("ffe1002245786966000049492a0008000000010012010300010000000600000000000000")
     (tmp_path / "turned.jpg").write_bytes(plain[:2] + exif + plain[2:])
-    assert read_picture(tmp_path / "turned.jpg", (20, 40)).shape == (40, 20, 3)
-    assert read_picture(tmp_path / "turned.jpg", (40, 20)).shape == (20, 40, 3)
-    assert read_picture(tmp_path / "turned.jpg", (30, 30)) is None
+    assert read_image(tmp_path / "turned.jpg", (20, 40)).shape == (40, 20, 3)
+    assert read_image(tmp_path / "turned.jpg", (40, 20)).shape == (20, 40, 3)
+    assert read_image(tmp_path / "turned.jpg", (30, 30)) is None
     (tmp_path / "empty.jpg").write_bytes(b"")
-    assert read_picture(tmp_path / "empty.jpg", (30, 30)) is None
+    assert read_image(tmp_path / "empty.jpg", (30, 30)) is None
 
 
 def test_only_sections_with_content(tmp_path):
     truth, detections = make_truth(["a", "b"]), make_detections(2)
     page, _ = write(tmp_path, truth, detections)
     assert page.sections() == [
-        "figures", "sizes", "sliced", "comparison", "curves", "classes", "confusion", "errors", "misses", "manifest"
+        "metrics", "sizes", "sliced", "comparison", "curves", "classes", "confusion", "errors", "misses", "manifest"
     ]  # fmt: skip
     bare = Evaluation({"AP": None}, None, [], {}, {})
     page, _ = write(tmp_path, truth, detections, bare)
-    assert page.sections() == ["figures", "misses"]
+    assert page.sections() == ["metrics", "misses"]
 
 
 @pytest.mark.parametrize("sizes", ["aitod", "4,8,12,16,24,32,48"])

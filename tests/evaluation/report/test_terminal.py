@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The text for the terminal: narrow enough, and its figures are those of the evaluation."""
+"""The text for the terminal: narrow enough, and its metrics are those of the evaluation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def evaluation():
     return make_evaluation(truth, detections)
 
 
-def test_figures_are_those_of_the_evaluation_in_percent(evaluation):
+def test_metrics_are_those_of_the_evaluation_in_percent(evaluation):
     text = format_evaluation(evaluation)
     low, high = evaluation.intervals["coco"]["AP"]
     coco, official = evaluation.coco["AP"], evaluation.visdrone["AP"]
@@ -39,8 +39,8 @@ def test_figures_are_those_of_the_evaluation_in_percent(evaluation):
 def test_says_what_it_means(evaluation):
     text = format_evaluation(evaluation)
     for words in (
-        "All figures are percent.", "official", "class mean", "picture-weighted", "bootstrap over pictures",
-        "beyond noise", "Compared with runs/<b>other</b>/eval.json", "total 12.5 ms per picture",
+        "All metrics are percent.", "official", "class mean", "image-weighted", "bootstrap over images",
+        "beyond noise", "Compared with runs/<b>other</b>/eval.json", "total 12.5 ms per image",
     ):  # fmt: skip
         assert words in text
 
@@ -55,9 +55,9 @@ def test_a_hundred_columns_at_most(sizes):
     evaluation.manifest["notes"] = ["a note that is much longer than a line of a terminal could ever hold " * 3]
     for size in evaluation.sizes:
         size.objects = 12_345_678
-    for figures in evaluation.per_class.values():
-        figures.objects = 12_345_678
-        for cell in figures.sizes.values():
+    for metrics in evaluation.per_class.values():
+        metrics.objects = 12_345_678
+        for cell in metrics.sizes.values():
             cell.objects, cell.AP = 12_345_678, 1.0
     text = format_evaluation(evaluation)
     assert max(len(line) for line in text.splitlines()) <= 100

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Cases with the figures that the official Matlab code gives (run under Octave 7.3).
+"""Cases with the metrics that the official Matlab code gives (run under Octave 7.3).
 
 ``edge_*`` have one rule each, ``fuzz_*`` are random; both are synthetic. Cases made from VisDrone's own files may not
 be copied: the environment variable YOLO_FINE_VISDRONE_CASES names a folder that holds some.

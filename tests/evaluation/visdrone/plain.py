@@ -77,16 +77,16 @@ def area_under_curve(recall, precision) -> float:
 
 
 def plain_score(truth: GroundTruth, detections: Detections) -> dict[str, float]:
-    """The seven official figures in percent; NaN if there is no object."""
+    """The seven official metrics in percent; NaN if there is no object."""
     thresholds = [0.5 + i * 0.05 for i in range(10)]
     objects_of, boxes_of = [], []
-    for picture in range(len(truth.names)):
-        width, height = truth.sizes[picture].tolist()
-        rows = np.flatnonzero(truth.picture == picture)
+    for image in range(len(truth.names)):
+        width, height = truth.sizes[image].tolist()
+        rows = np.flatnonzero(truth.image == image)
         regions = [truth.boxes[row].tolist() for row in rows if truth.category[row] == 0]
         rows = [row for row in rows if truth.category[row] != 0 and kept(truth.boxes[row], regions, width, height)]
         objects_of.append([(int(truth.category[r]), truth.boxes[r].tolist(), bool(truth.crowd[r])) for r in rows])
-        rows = np.flatnonzero(detections.picture == picture)
+        rows = np.flatnonzero(detections.image == image)
         rows = [row for row in rows if kept(detections.boxes[row], regions, width, height)]
         boxes_of.append(
             [(int(detections.category[r]), detections.boxes[r].tolist(), float(detections.score[r])) for r in rows]

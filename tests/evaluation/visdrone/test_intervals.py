@@ -10,14 +10,14 @@ from tests.evaluation.visdrone.cases import load, packaged_cases
 from tests.evaluation.visdrone.scenes import draw_scene
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.visdrone.intervals import bootstrap_visdrone, compare_visdrone
-from yolo_fine.evaluation.visdrone.score import FIGURES, evaluate_visdrone, named_figures, weighted_tables
+from yolo_fine.evaluation.visdrone.score import METRICS, evaluate_visdrone, named_metrics, weighted_tables
 
-PICTURES = 12
+IMAGES = 12
 
 
 @pytest.fixture(scope="module")
 def scene():
-    return draw_scene(5, pictures=PICTURES, ties=False)
+    return draw_scene(5, images=IMAGES, ties=False)
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,9 @@ def score(scene):
 
 
 def drawn_copy(truth, detections, draw):
-    """The pictures of a draw as pictures of their own."""
-    rows = [np.flatnonzero(truth.picture == index) for index in draw]
-    found = [np.flatnonzero(detections.picture == index) for index in draw]
+    """The images of a draw as images of their own."""
+    rows = [np.flatnonzero(truth.image == index) for index in draw]
+    found = [np.flatnonzero(detections.image == index) for index in draw]
     columns = {
         name: np.concatenate([getattr(truth, name)[r] for r in rows]) for name in ("boxes", "category", "area", "crowd")
     }
@@ -37,11 +37,11 @@ def drawn_copy(truth, detections, draw):
         truth,
         names=tuple(f"copy{index}" for index in copies),
         sizes=truth.sizes[draw],
-        picture=np.repeat(copies, [len(r) for r in rows]),
+        image=np.repeat(copies, [len(r) for r in rows]),
         **columns,
     ), replace(
         detections,
-        picture=np.repeat(copies, [len(r) for r in found]),
+        image=np.repeat(copies, [len(r) for r in found]),
         **{
             name: np.concatenate([getattr(detections, name)[r] for r in found])
             for name in ("boxes", "category", "score")
@@ -53,34 +53,33 @@ def drawn_copy(truth, detections, draw):
 def test_weight_one_is_the_score_itself(case):
     score = evaluate_visdrone(*load(case))
     tables = weighted_tables(score.matches, np.ones(len(score.names)))
-    again = {**named_figures(tables.official_mean), "class_mean": named_figures(tables.class_mean)}
-    assert again == score.figures  # to the bit
+    again = {**named_metrics(tables.official_mean), "class_mean": named_metrics(tables.class_mean)}
+    assert again == score.metrics  # to the bit
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_weights_are_copies_of_pictures(scene, score, seed):
-    draw = np.sort(np.random.default_rng(seed).integers(0, PICTURES, PICTURES))
-    tables = weighted_tables(score.matches, np.bincount(draw, minlength=PICTURES).astype(float))
+def test_weights_are_copies_of_images(scene, score, seed):
+    draw = np.sort(np.random.default_rng(seed).integers(0, IMAGES, IMAGES))
+    tables = weighted_tables(score.matches, np.bincount(draw, minlength=IMAGES).astype(float))
     copies = evaluate_visdrone(*drawn_copy(*scene, draw))
     np.testing.assert_allclose(tables.ap, copies.tables.ap, rtol=0, atol=1e-9)
     np.testing.assert_allclose(tables.ar, copies.tables.ar, rtol=0, atol=1e-9)
-    assert tables.pictures.tolist() == copies.tables.pictures.tolist()
-    assert tables.official_mean == pytest.approx([copies.figures[name] for name in FIGURES], abs=1e-9)
-    assert tables.class_mean == pytest.approx([copies.figures["class_mean"][name] for name in FIGURES], abs=1e-9)
+    assert tables.images.tolist() == copies.tables.images.tolist()
+    assert tables.official_mean == pytest.approx([copies.metrics[name] for name in METRICS], abs=1e-9)
+    assert tables.class_mean == pytest.approx([copies.metrics["class_mean"][name] for name in METRICS], abs=1e-9)
 
 
 def test_interval_is_the_percentiles_of_scores_of_copies(scene, score):
     random = np.random.default_rng(7)
     drawn = [
-        evaluate_visdrone(*drawn_copy(*scene, np.sort(random.integers(0, PICTURES, PICTURES)))).figures
-        for _ in range(30)
+        evaluate_visdrone(*drawn_copy(*scene, np.sort(random.integers(0, IMAGES, IMAGES)))).metrics for _ in range(30)
     ]
     found = bootstrap_visdrone(score, resamples=30, seed=7, confidence=0.8)
-    for name in FIGURES:
-        assert found[name] == pytest.approx(np.quantile([figures[name] for figures in drawn], [0.1, 0.9]), abs=1e-9)
-        plain = np.quantile([figures["class_mean"][name] for figures in drawn], [0.1, 0.9])
+    for name in METRICS:
+        assert found[name] == pytest.approx(np.quantile([metrics[name] for metrics in drawn], [0.1, 0.9]), abs=1e-9)
+        plain = np.quantile([metrics["class_mean"][name] for metrics in drawn], [0.1, 0.9])
         assert found["class_mean"][name] == pytest.approx(plain, abs=1e-9)
-    assert found["AP"][0] < score.figures["AP"] < found["AP"][1]
+    assert found["AP"][0] < score.metrics["AP"] < found["AP"][1]
 
 
 def test_seed_and_confidence(score):
@@ -103,14 +102,14 @@ def test_a_detector_does_not_differ_from_itself(score):
 
 
 def with_a_sure_hit(truth, detections):
-    """The same detector, which also finds the first evaluated object of every picture exactly, ahead of all others."""
+    """The same detector, which also finds the first evaluated object of every image exactly, ahead of all others."""
     evaluated = np.flatnonzero((truth.category >= 1) & (truth.category <= 10) & ~truth.crowd)
-    picture, first = np.unique(truth.picture[evaluated], return_index=True)
+    image, first = np.unique(truth.image[evaluated], return_index=True)
     rows = evaluated[first]
-    order = np.argsort(np.append(picture, detections.picture), kind="stable")
+    order = np.argsort(np.append(image, detections.image), kind="stable")
     return replace(
         detections,
-        picture=np.append(picture, detections.picture)[order],
+        image=np.append(image, detections.image)[order],
         boxes=np.concatenate([truth.boxes[rows], detections.boxes])[order],
         category=np.append(truth.category[rows], detections.category)[order],
         score=np.append(np.full(len(rows), 2.0), detections.score)[order],
@@ -122,22 +121,22 @@ def test_difference_is_paired(scene, score):
     better = evaluate_visdrone(truth, with_a_sure_hit(truth, detections))
     found = compare_visdrone(score, better, resamples=200, seed=3)
     back = compare_visdrone(better, score, resamples=200, seed=3)
-    assert list(found) == list(FIGURES)
+    assert list(found) == list(METRICS)
     for name, value in found.items():
-        assert value["difference"] == pytest.approx(better.figures[name] - score.figures[name])
+        assert value["difference"] == pytest.approx(better.metrics[name] - score.metrics[name])
         assert 0 < value["low"] < value["difference"] < value["high"]
         assert (value["probability_positive"], back[name]["probability_positive"]) == (1, 0)
         assert (back[name]["low"], back[name]["high"]) == pytest.approx((-value["high"], -value["low"]))
 
 
-def test_difference_is_that_of_the_same_pictures(scene, score):
+def test_difference_is_that_of_the_same_images(scene, score):
     truth, detections = scene
     better = with_a_sure_hit(truth, detections)
     random = np.random.default_rng(4)
     expected = []
     for _ in range(20):
-        draw = np.sort(random.integers(0, PICTURES, PICTURES))
-        a, b = (evaluate_visdrone(*drawn_copy(truth, found, draw)).figures["AP"] for found in (detections, better))
+        draw = np.sort(random.integers(0, IMAGES, IMAGES))
+        a, b = (evaluate_visdrone(*drawn_copy(truth, found, draw)).metrics["AP"] for found in (detections, better))
         expected.append(b - a)
     value = compare_visdrone(score, evaluate_visdrone(truth, better), resamples=20, seed=4)["AP"]
     assert (value["low"], value["high"]) == pytest.approx(tuple(np.quantile(expected, [0.025, 0.975])), abs=1e-9)
@@ -158,11 +157,11 @@ def test_without_objects_nothing_is_defined(scene):
     others = replace(truth, category=np.full(len(truth), 11))
     score = evaluate_visdrone(others, detections)
     assert bootstrap_visdrone(score, resamples=5) == {
-        **dict.fromkeys(FIGURES),
-        "class_mean": dict.fromkeys(FIGURES),
+        **dict.fromkeys(METRICS),
+        "class_mean": dict.fromkeys(METRICS),
     }
     undefined = dict.fromkeys(("difference", "low", "high", "probability_positive"))
-    assert compare_visdrone(score, score, resamples=5) == dict.fromkeys(FIGURES, undefined)
+    assert compare_visdrone(score, score, resamples=5) == dict.fromkeys(METRICS, undefined)
 
 
 @pytest.mark.parametrize(

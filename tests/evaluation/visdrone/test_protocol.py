@@ -14,19 +14,19 @@ from tests.evaluation.visdrone.scenes import draw_scene
 from yolo_fine.errors import DataError
 from yolo_fine.evaluation.visdrone.ignored import outside_ignored
 from yolo_fine.evaluation.visdrone.matching import IOU_THRESHOLDS
-from yolo_fine.evaluation.visdrone.score import FIGURES, evaluate_visdrone
+from yolo_fine.evaluation.visdrone.score import METRICS, evaluate_visdrone
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_equals_the_plain_implementation(seed):
     truth, detections = draw_scene(seed)
     expected = plain_score(truth, detections)
-    figures = evaluate_visdrone(truth, detections).figures
-    for name in FIGURES:
+    metrics = evaluate_visdrone(truth, detections).metrics
+    for name in METRICS:
         if math.isnan(expected[name]):
-            assert figures[name] is None
+            assert metrics[name] is None
         else:
-            assert figures[name] == pytest.approx(expected[name], abs=1e-9)
+            assert metrics[name] == pytest.approx(expected[name], abs=1e-9)
 
 
 def test_scenes_provoke_the_rules():
@@ -37,10 +37,10 @@ def test_scenes_provoke_the_rules():
     curves = [curve for score in scores for curves in score.matches.curves for curve in curves]
     assert objects - sum(score.objects_left for score in scores) > 20
     assert sum(len(detections) for _, detections in scenes) - sum(score.detections_left for score in scores) > 100
-    assert sum(len(curve.neutral_picture) for curve in curves) > 200
-    assert sum(score.figures["AR1"] != score.figures["AR10"] for score in scores) > 20
+    assert sum(len(curve.neutral_image) for curve in curves) > 200
+    assert sum(score.metrics["AR1"] != score.metrics["AR10"] for score in scores) > 20
     assert sum((truth.boxes[:, 2:] == 0).any() for truth, _ in scenes) > 20
-    assert sum(score.figures["AP"] is not None and 5 < score.figures["AP"] < 95 for score in scores) > 20
+    assert sum(score.metrics["AP"] is not None and 5 < score.metrics["AP"] < 95 for score in scores) > 20
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -57,13 +57,13 @@ def test_dropping_equals_the_painted_map(seed):
 
 def test_many_rivals_for_few_objects():
     """Chains in which every match takes the next detection's best object away."""
-    truth, detections = draw_scene(3, pictures=1)
+    truth, detections = draw_scene(3, images=1)
     count = 60
     boxes = np.stack([np.arange(count) * 2.0, np.zeros(count), np.full(count, 20.0), np.full(count, 20.0)], axis=1)
     truth = replace(
         truth,
         sizes=np.array([[200, 60]]),
-        picture=np.zeros(count, np.int64),
+        image=np.zeros(count, np.int64),
         boxes=boxes,
         category=np.ones(count, np.int64),
         area=np.full(count, 400.0),
@@ -73,14 +73,14 @@ def test_many_rivals_for_few_objects():
     rivals[:, 0] += np.tile([-1.0, 0.0, 1.0], count)  # halfway between two objects: equal overlaps
     detections = replace(
         detections,
-        picture=np.zeros(len(rivals), np.int64),
+        image=np.zeros(len(rivals), np.int64),
         boxes=rivals,
         category=np.ones(len(rivals), np.int64),
         score=np.linspace(0, 1, len(rivals)),
     )
     expected = plain_score(truth, detections)
-    figures = evaluate_visdrone(truth, detections).figures
-    assert {name: figures[name] for name in FIGURES} == pytest.approx(expected, abs=1e-9)
+    metrics = evaluate_visdrone(truth, detections).metrics
+    assert {name: metrics[name] for name in METRICS} == pytest.approx(expected, abs=1e-9)
     assert 0 < expected["AP"] < 100
 
 
@@ -94,32 +94,32 @@ def test_thresholds_are_those_of_octave():
 def test_nothing_detected_and_nothing_annotated():
     truth, detections = draw_scene(1)
     nothing = without_rows(detections)
-    assert evaluate_visdrone(truth, nothing).figures["AP"] == 0
+    assert evaluate_visdrone(truth, nothing).metrics["AP"] == 0
     empty = replace(
         truth,
-        picture=truth.picture[:0],
+        image=truth.image[:0],
         boxes=truth.boxes[:0],
         category=truth.category[:0],
         area=truth.area[:0],
         crowd=truth.crowd[:0],
     )
-    figures = evaluate_visdrone(empty, detections).figures
-    assert figures == {**dict.fromkeys(FIGURES), "class_mean": dict.fromkeys(FIGURES)}
+    metrics = evaluate_visdrone(empty, detections).metrics
+    assert metrics == {**dict.fromkeys(METRICS), "class_mean": dict.fromkeys(METRICS)}
 
 
 def without_rows(detections):
     return replace(
         detections,
-        picture=detections.picture[:0],
+        image=detections.image[:0],
         boxes=detections.boxes[:0],
         category=detections.category[:0],
         score=detections.score[:0],
     )
 
 
-def test_class_zero_and_unknown_pictures_are_refused():
+def test_class_zero_and_unknown_images_are_refused():
     truth, detections = draw_scene(1)
     with pytest.raises(DataError, match=r"category 0 is 'person' here.*number the classes from 1"):
         evaluate_visdrone(replace(truth, classes={0: "person"}), detections)
-    with pytest.raises(DataError, match=r"pictures \d+ to \d+, but the annotations have only 4 pictures"):
-        evaluate_visdrone(truth, replace(detections, picture=detections.picture + 3))
+    with pytest.raises(DataError, match=r"images \d+ to \d+, but the annotations have only 4 images"):
+        evaluate_visdrone(truth, replace(detections, image=detections.image + 3))

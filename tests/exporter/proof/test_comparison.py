@@ -172,9 +172,9 @@ def test_final_boxes_of_every_layout():
 
 @pytest.mark.parametrize("size", [(64, 64), (96, 64), (64, 160)])
 def test_letterbox_is_that_of_ultralytics(size: tuple[int, int]):
-    picture = np.random.default_rng(0).integers(0, 255, (75, 121, 3), dtype=np.uint8)
-    expected = LetterBox(size, auto=False)(image=picture)
-    fitted = letterbox(picture, *size)
+    image = np.random.default_rng(0).integers(0, 255, (75, 121, 3), dtype=np.uint8)
+    expected = LetterBox(size, auto=False)(image=image)
+    fitted = letterbox(image, *size)
     np.testing.assert_array_equal(np.round(fitted.pixels * 255), expected[..., ::-1].transpose(2, 0, 1))
 
 
@@ -183,8 +183,8 @@ def judge(expected: np.ndarray, got: np.ndarray, floor: float = 0.0, precision: 
     side = replace(reference((64, 64)), layout="rows", names={0: "a", 1: "b"}, floor=floor)
     side = replace(side, network=lambda pixels: torch.from_numpy(expected))
     runtime = Runtime("made up", lambda pixels: [got], {})
-    picture = [np.zeros((64, 64, 3), np.uint8)]
-    return str(compare(side, runtime, picture, shapes=[(1, 64, 64)], precision=precision)["verdict"])
+    image = [np.zeros((64, 64, 3), np.uint8)]
+    return str(compare(side, runtime, image, shapes=[(1, 64, 64)], precision=precision)["verdict"])
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])

@@ -25,8 +25,8 @@ def compared(expected: np.ndarray, got: np.ndarray, precision: str = "fp32", lay
     names = {index: str(index) for index in range(CLASSES)}
     reference = Reference(lambda _: torch.from_numpy(expected), layout, names, "detect", 32, (64, 64), 1, 0.0)  # type: ignore[arg-type]
     runtime = Runtime("made up", lambda _: [got], {})
-    picture = [np.zeros((64, 64, 3), np.uint8)]
-    return compare(reference, runtime, picture, shapes=[(1, 64, 64)], precision=precision)
+    image = [np.zeros((64, 64, 3), np.uint8)]
+    return compare(reference, runtime, image, shapes=[(1, 64, 64)], precision=precision)
 
 
 def grid(confidence: float) -> np.ndarray:

@@ -110,12 +110,12 @@ def test_the_proof_is_read_even_if_its_file_can_not_be_written(grid: Path, capsy
     assert capsys.readouterr().out.splitlines()[-1].startswith("equal: ")
 
 
-def test_a_model_for_other_pictures_than_rgb(tmp_path: Path, grid: Path):
+def test_a_model_for_other_images_than_rgb(tmp_path: Path, grid: Path):
     model = YOLO(grid)
     yaml = {**model.model.yaml, "channels": 1}
     model.model = DetectionModel(yaml, ch=1, verbose=False)
     model.save(tmp_path / "grey.pt")
-    with pytest.raises(YoloFineError, match="pictures of 1 channels"):
+    with pytest.raises(YoloFineError, match="images of 1 channels"):
         export_model(str(tmp_path / "grey.pt"), **QUICK)
     assert not (tmp_path / "grey.onnx").exists()
 

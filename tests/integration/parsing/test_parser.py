@@ -105,7 +105,7 @@ IN_VAIN = {"GC": "mask.bias"}  # softmax does not see what is added to all place
 
 @pytest.mark.parametrize("name", each_variant(PACKAGED))
 def test_every_packaged_model_runs_and_learns(name):
-    """At scale n: forward on a picture that is not square, and a gradient for every parameter of our blocks."""
+    """At scale n: forward on an image that is not square, and a gradient for every parameter of our blocks."""
     family, variant = name.split("-", 1)
     torch.manual_seed(0)  # by chance, all four hidden units of a small attention can be dead
     model = tasks.DetectionModel(f"{family}n-{variant}", verbose=False)

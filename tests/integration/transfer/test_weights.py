@@ -33,9 +33,9 @@ def pretrained(family):
     return model.eval()
 
 
-def outputs(model, picture):
+def outputs(model, image):
     with torch.no_grad():
-        return model(picture)[0]
+        return model(image)[0]
 
 
 @pytest.mark.parametrize("name", each_variant(PACKAGED))
@@ -168,8 +168,8 @@ def test_stock_to_stock_is_left_to_stock(monkeypatch):
     source = pretrained("yolo11")
     model = tasks.DetectionModel("yolo11n.yaml", verbose=False).eval()
     model.load(source, verbose=False)
-    picture = torch.rand(1, 3, 64, 64)
-    assert torch.equal(outputs(model, picture), outputs(source, picture))
+    image = torch.rand(1, 3, 64, 64)
+    assert torch.equal(outputs(model, image), outputs(source, image))
     twin = tasks.DetectionModel("yolo11n-ema.yaml", verbose=False)
     twin.load(copy.deepcopy(twin), verbose=False)  # the same layers on both sides: nothing to align
     assert transfer_report(model) is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from yolo_fine.data.check.duplicates import near_pairs, same_groups
-from yolo_fine.data.check.image_files import PictureCheck, check_picture
+from yolo_fine.data.check.image_files import ImageCheck, check_image
 from yolo_fine.data.check.label_files import LabelCheck, check_label_file
 from yolo_fine.data.check.plot import plot_check
 from yolo_fine.data.check.result import DatasetCheck, Finding, SplitStatistics, check_lines
@@ -21,9 +21,9 @@ from yolo_fine.formats.yolo_layout import label_file
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.progress import track
 
-Checked = dict[Path, tuple[PictureCheck, LabelCheck | None]]  # by picture; None where there is no label file
+Checked = dict[Path, tuple[ImageCheck, LabelCheck | None]]  # by image; None where there is no label file
 
-GROUP_SHOWN = 4  # of a group of equal pictures, these are named
+GROUP_SHOWN = 4  # of a group of equal images, these are named
 
 
 def check_dataset(data: str, json: Path | None = None, out: Path | None = None) -> bool:
@@ -32,7 +32,7 @@ def check_dataset(data: str, json: Path | None = None, out: Path | None = None) 
     Args:
         data: Dataset YAML as Ultralytics takes it: a path or a bare name. Nothing is downloaded.
         json: File for the result.
-        out: Picture to draw, a ``.png``; ``runs/data/NAME.png`` if not given.
+        out: Image to draw, a ``.png``; ``runs/data/NAME.png`` if not given.
 
     Returns:
         True if no problem was found.
@@ -46,45 +46,45 @@ def check_dataset(data: str, json: Path | None = None, out: Path | None = None) 
     print("\n".join(check_lines(check)))
     file = Path("runs/data") / f"{Path(data).stem}.png" if out is None else out
     plot_check(check, file)
-    print(f"\n{'no problems found' if check.sound else 'problems found'}; picture: {file}")
+    print(f"\n{'no problems found' if check.sound else 'problems found'}; image: {file}")
     if json is not None:
         write_json(json, check.to_dict())
     return check.sound
 
 
 def inspect_dataset(data: str, dataset: Dataset) -> DatasetCheck:
-    """Read every picture and label of a dataset."""
-    pictures = sorted({picture for split in dataset.splits.values() for picture in split.pictures})
+    """Read every image and label of a dataset."""
+    images = sorted({image for split in dataset.splits.values() for image in split.images})
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))  # decoding releases the interpreter
     try:
-        looked = pool.map(lambda picture: _check_one(picture, len(dataset.classes)), pictures)
-        checked = dict(zip(pictures, track(looked, len(pictures), "checking"), strict=True))
+        looked = pool.map(lambda image: _check_one(image, len(dataset.classes)), images)
+        checked = dict(zip(images, track(looked, len(images), "checking"), strict=True))
     finally:
         pool.shutdown(cancel_futures=True)  # when interrupted, don't read the rest first
     splits = {
-        name: _describe(dataset.classes, {picture: checked[picture] for picture in split.pictures})
+        name: _describe(dataset.classes, {image: checked[image] for image in split.images})
         for name, split in dataset.splits.items()
     }
     findings = [*_findings_by_split(dataset, checked, splits), *_find_duplicates(dataset, checked)]
     return DatasetCheck(data, dataset.classes, splits, findings)
 
 
-def _check_one(picture: Path, classes: int) -> tuple[PictureCheck, LabelCheck | None]:
-    labels = label_file(picture)
-    return check_picture(picture), check_label_file(labels, classes) if labels.is_file() else None
+def _check_one(image: Path, classes: int) -> tuple[ImageCheck, LabelCheck | None]:
+    labels = label_file(image)
+    return check_image(image), check_label_file(labels, classes) if labels.is_file() else None
 
 
 def _describe(classes: tuple[str, ...], checked: Checked) -> SplitStatistics:
-    labelled = [(picture, labels) for picture, labels in checked.values() if labels is not None]
+    labelled = [(image, labels) for image, labels in checked.values() if labels is not None]
     rows = np.concatenate([np.empty((0, 5)), *(labels.rows for _, labels in labelled)])
     sizes = np.concatenate(
-        [np.empty((0, 2)), *(np.tile(picture.size, (len(labels.rows), 1)) for picture, labels in labelled)]
+        [np.empty((0, 2)), *(np.tile(image.size, (len(labels.rows), 1)) for image, labels in labelled)]
     )
     readable = sizes.min(axis=1, initial=np.inf) > 0
     side = sides(rows[readable, 3:5], sizes[readable])
     per_class = np.bincount(rows[:, 0].astype(int), minlength=len(classes))
     return SplitStatistics(
-        pictures=len(checked),
+        images=len(checked),
         without_labels=len(checked) - len(labelled),
         without_objects=sum(not len(labels.rows) and not labels.broken for _, labels in labelled),
         objects=len(rows),
@@ -98,30 +98,30 @@ def _describe(classes: tuple[str, ...], checked: Checked) -> SplitStatistics:
 def _findings_by_split(dataset: Dataset, checked: Checked, statistics: dict[str, SplitStatistics]) -> Iterator[Finding]:
     for name, split in dataset.splits.items():
         if split.absent:
-            yield Finding(True, f"{name}: pictures that the YAML names don't exist", tuple(map(str, split.absent)))
-        elif not split.pictures:
-            yield Finding(True, f"{name}: no pictures")
-        ours = [(picture, *checked[picture]) for picture in split.pictures]
+            yield Finding(True, f"{name}: images that the YAML names don't exist", tuple(map(str, split.absent)))
+        elif not split.images:
+            yield Finding(True, f"{name}: no images")
+        ours = [(image, *checked[image]) for image in split.images]
         faults = tuple(look.fault for _, look, _ in ours if look.fault)
         if faults:
-            yield Finding(True, f"{name}: {_number(len(faults), 'unreadable picture')}", faults)
+            yield Finding(True, f"{name}: {_number(len(faults), 'unreadable image')}", faults)
         broken = tuple(fault for _, _, labels in ours if labels for fault in labels.broken)
         if broken:
             files = sum(bool(labels and labels.broken) for _, _, labels in ours)
             yield Finding(True, f"{name}: {_number(files, 'broken label file')}", broken)
-        unlabelled = tuple(str(picture) for picture, _, labels in ours if labels is None)
+        unlabelled = tuple(str(image) for image, _, labels in ours if labels is None)
         if unlabelled and len(unlabelled) == len(ours):
-            yield Finding(True, f"{name}: no picture has a label file; looked for {label_file(ours[0][0])}")
+            yield Finding(True, f"{name}: no image has a label file; looked for {label_file(ours[0][0])}")
         elif unlabelled:
             yield Finding(
-                False, f"{name}: {_number(len(unlabelled), 'picture')} without a label file, taken as empty", unlabelled
+                False, f"{name}: {_number(len(unlabelled), 'image')} without a label file, taken as empty", unlabelled
             )
         repeated = sum(labels.repeated for _, _, labels in ours if labels)
         if repeated:
             yield Finding(False, f"{name}: {_number(repeated, 'repeated label row')}, dropped by Ultralytics")
         outside = sum(labels.outside for _, _, labels in ours if labels)
         if outside:
-            yield Finding(False, f"{name}: {_number(outside, 'box', 'boxes')} beyond the edge of the picture")
+            yield Finding(False, f"{name}: {_number(outside, 'box', 'boxes')} beyond the edge of the image")
         empty = tuple(label for label, count in statistics[name].by_class.items() if not count)
         if empty and statistics[name].objects:
             yield Finding(
@@ -129,19 +129,19 @@ def _findings_by_split(dataset: Dataset, checked: Checked, statistics: dict[str,
             )
     unused = tuple(map(str, unused_labels(list(dataset.splits.values()))))
     if unused:
-        yield Finding(True, f"{_number(len(unused), 'label file')} without a picture", unused)
+        yield Finding(True, f"{_number(len(unused), 'label file')} without an image", unused)
 
 
 def _find_duplicates(dataset: Dataset, checked: Checked) -> Iterator[Finding]:
-    """Pictures that are in two splits, or twice in one."""
-    places = [(name, picture) for name, split in dataset.splits.items() for picture in split.pictures]
-    groups = same_groups([checked[picture][0].content for _, picture in places])
+    """Images that are in two splits, or twice in one."""
+    places = [(name, image) for name, split in dataset.splits.items() for image in split.images]
+    groups = same_groups([checked[image][0].content for _, image in places])
     across = [group for group in groups if len({places[index][0] for index in group}) > 1]
     within = [group for group in groups if len({places[index][0] for index in group}) == 1]
     for problem, found, where in ((True, across, "in more than one split"), (False, within, "twice in one split")):
         if found:
             examples = tuple(_group([places[index] for index in group]) for group in found)
-            yield Finding(problem, f"{_number(len(found), 'picture')} {where} (equal files)", examples)
+            yield Finding(problem, f"{_number(len(found), 'image')} {where} (equal files)", examples)
     seen = [(place, checked[place[1]][0]) for place in places]
     hashed = [(place, look.look, look.content) for place, look in seen if look.look is not None]
     looks = np.array([look for _, look, _ in hashed], dtype=np.uint8).reshape(-1, 32)
@@ -150,21 +150,19 @@ def _find_duplicates(dataset: Dataset, checked: Checked) -> Iterator[Finding]:
         chosen = [(a[0], b[0], bits) for a, b, bits in pairs if (a[0][0] == b[0][0]) == one]
         if chosen:
             examples = tuple(f"{_name(*a)} ~ {_name(*b)} ({bits} of 256 bits differ)" for a, b, bits in chosen)
-            yield Finding(
-                False, f"{_number(len(chosen), 'pair')} of pictures {where} that look alike (dHash)", examples
-            )
+            yield Finding(False, f"{_number(len(chosen), 'pair')} of images {where} that look alike (dHash)", examples)
 
 
 def _group(members: list[tuple[str, Path]]) -> str:
-    """The first pictures of a group of equal ones, from every split at least one."""
-    firsts = list({split: (split, picture) for split, picture in reversed(members)}.values())[::-1]
+    """The first images of a group of equal ones, from every split at least one."""
+    firsts = list({split: (split, image) for split, image in reversed(members)}.values())[::-1]
     ordered = [*firsts, *(member for member in members if member not in firsts)]
     shown = " = ".join(_name(*member) for member in ordered[:GROUP_SHOWN])
     return f"{shown} and {len(members) - GROUP_SHOWN} more" if len(members) > GROUP_SHOWN else shown
 
 
-def _name(split: str, picture: Path) -> str:
-    return f"{split}/{picture.name}"
+def _name(split: str, image: Path) -> str:
+    return f"{split}/{image.name}"
 
 
 def _number(count: int, one: str, many: str | None = None) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Finds pictures that are there twice: equal files, and pictures that look the same."""
+"""Finds images that are there twice: equal files, and images that look the same."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def near_pairs(looks: np.ndarray, max_distance: int = MAX_DISTANCE) -> list[tupl
 
     Two hashes of 256 bits that differ in at most 15 agree in at least one of their 16 bands of 16 bits. So only
     hashes with an equal band are compared, sorted, each with the next 64: time grows as n log n. Pairs may be missed
-    where more than 64 pictures share a band.
+    where more than 64 images share a band.
 
     Args:
         looks: Shape (n, 32), uint8.

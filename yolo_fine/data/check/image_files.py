@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Reads one picture: whether it can be decoded, its size, its exact hash and a perceptual one."""
+"""Reads one image: whether it can be decoded, its size, its exact hash and a perceptual one."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import cv2
 import numpy as np
 
 from yolo_fine.errors import DataError
-from yolo_fine.utils.images import open_picture
+from yolo_fine.utils.images import open_image
 
 HASH_SIDE = 16  # the perceptual hash has 16 x 16 bits
-FLAT = 2.0  # standard deviation, in grey levels, below which a picture shows nothing to tell it by
+FLAT = 2.0  # standard deviation, in grey levels, below which an image shows nothing to tell it by
 
 
 @dataclass(frozen=True)
-class PictureCheck:
-    """What a picture file holds.
+class ImageCheck:
+    """What an image file holds.
 
     Attributes:
         size: Width and height in pixels; (0, 0) if unreadable.
         content: Hash of the file's bytes; empty if unreadable.
-        look: Difference hash, shape (32,), uint8; None for a flat or unreadable picture.
+        look: Difference hash, shape (32,), uint8; None for a flat or unreadable image.
         fault: Why it can't be read; None if it can.
     """
 
@@ -34,30 +34,30 @@ class PictureCheck:
     fault: str | None = None
 
 
-def check_picture(file: Path) -> PictureCheck:
-    """Decode a picture (a JPEG at an eighth of its size, which still reads the whole file) and hash it."""
+def check_image(file: Path) -> ImageCheck:
+    """Decode an image (a JPEG at an eighth of its size, which still reads the whole file) and hash it."""
     try:
         content = file.read_bytes()
-        with open_picture(file, content) as picture:
-            size = picture.size
-            picture.draft("L", (4 * HASH_SIDE, 4 * HASH_SIDE))
-            grey = np.asarray(picture.convert("L"))
+        with open_image(file, content) as image:
+            size = image.size
+            image.draft("L", (4 * HASH_SIDE, 4 * HASH_SIDE))
+            grey = np.asarray(image.convert("L"))
     except (OSError, DataError) as error:
-        return PictureCheck(fault=str(error))
-    return PictureCheck(size, hashlib.blake2b(content, digest_size=16).digest(), difference_hash(grey))
+        return ImageCheck(fault=str(error))
+    return ImageCheck(size, hashlib.blake2b(content, digest_size=16).digest(), difference_hash(grey))
 
 
 def difference_hash(grey: np.ndarray) -> np.ndarray | None:
-    """Difference hash (dHash, N. Krawetz, 2013) of a grey picture, with 256 bits instead of 64.
+    """Difference hash (dHash, N. Krawetz, 2013) of a grey image, with 256 bits instead of 64.
 
-    The picture is shrunk to 17 x 16 cells; a bit says whether a cell is brighter than its left neighbour. Size,
+    The image is shrunk to 17 x 16 cells; a bit says whether a cell is brighter than its left neighbour. Size,
     compression and brightness hardly change it, another place or view does.
 
     Args:
         grey: Shape (height, width), uint8.
 
     Returns:
-        Shape (32,), uint8; None if the picture is flat.
+        Shape (32,), uint8; None if the image is flat.
     """
     cells = cv2.resize(grey, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA).astype(np.int16)
     if cells.std() < FLAT:

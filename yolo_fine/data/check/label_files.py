@@ -17,11 +17,11 @@ class LabelCheck:
     """What a label file holds.
 
     Attributes:
-        rows: Class, centre x, centre y, width, height of its sound rows, shape (rows, 5); shares of the picture.
+        rows: Class, centre x, centre y, width, height of its sound rows, shape (rows, 5); shares of the image.
         broken: Descriptions of broken lines, with file and line. Any but a box without area makes Ultralytics leave out
-            the picture.
+            the image.
         repeated: Rows that repeat another (Ultralytics drops them).
-        outside: Sound rows whose box reaches beyond the picture by more than one per cent.
+        outside: Sound rows whose box reaches beyond the image by more than one per cent.
     """
 
     rows: np.ndarray = field(default_factory=lambda: np.empty((0, 5)))
@@ -68,7 +68,7 @@ def _read_line(fields: list[str], classes: int) -> tuple[str | None, list[float]
         return f"class {fields[0]}; the YAML has {classes} classes, 0 to {classes - 1}", None
     if min(values) < -TOLERANCE or max(values) > 1 + TOLERANCE:
         worst = max(values, key=lambda value: abs(value - 0.5))
-        return f"{worst:g} is outside of 0 to 1; coordinates are shares of the picture", None
+        return f"{worst:g} is outside of 0 to 1; coordinates are shares of the image", None
     if len(values) > 4:
         x, y = values[::2], values[1::2]
         values = [(min(x) + max(x)) / 2, (min(y) + max(y)) / 2, max(x) - min(x), max(y) - min(y)]

@@ -21,7 +21,7 @@ SHOWN_CLASSES = 80
 
 
 def plot_check(check: DatasetCheck, file: Path) -> None:
-    """Write the picture, whole or not at all.
+    """Write the image, whole or not at all.
 
     Raises:
         ArgumentError: It can't be written there.
@@ -36,7 +36,7 @@ def plot_check(check: DatasetCheck, file: Path) -> None:
     title = f"{Path(check.data).parent.name}/{Path(check.data).name}".lstrip("/")
     figure.suptitle(title, fontsize=11, x=0.01, ha="left", weight="bold")
     patches = [
-        Patch(color=COLOURS[name], label=f"{name}: {split.pictures:,} pictures, {split.objects:,} objects")
+        Patch(color=COLOURS[name], label=f"{name}: {split.images:,} images, {split.objects:,} objects")
         for name, split in check.splits.items()
     ]
     figure.legend(handles=patches, loc="upper right", ncols=3, frameon=False, borderaxespad=0.1)
@@ -50,7 +50,7 @@ def plot_check(check: DatasetCheck, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(temporary, dpi=130)
         temporary.replace(file)
-    except (OSError, ValueError) as error:  # ValueError: a suffix that is no picture format
+    except (OSError, ValueError) as error:  # ValueError: a suffix that is no image format
         temporary.unlink(missing_ok=True)
         raise ArgumentError(f"{file} can't be written: {error}") from error
 
@@ -84,7 +84,7 @@ def _draw_sizes(axes: Any, check: DatasetCheck) -> None:
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set(xlim=(low, high), ylim=(0, top), ylabel="share of the split's objects, % a bar")
-    axes.set_xlabel("side of the object: square root of its area, pixels of the stored picture")
+    axes.set_xlabel("side of the object: square root of its area, pixels of the stored image")
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -17,9 +17,9 @@ class SplitStatistics:
     """What a split holds.
 
     Attributes:
-        pictures: Number of pictures.
-        without_labels: Pictures that have no label file.
-        without_objects: Pictures whose label file is empty.
+        images: Number of images.
+        without_labels: Images that have no label file.
+        without_objects: Images whose label file is empty.
         objects: Sound label rows.
         median_side: Median side of the objects in pixels; None without objects.
         by_size: Size bin -> objects.
@@ -27,7 +27,7 @@ class SplitStatistics:
         histogram: Objects between two neighbouring ``edges``.
     """
 
-    pictures: int
+    images: int
     without_labels: int
     without_objects: int
     objects: int
@@ -81,11 +81,11 @@ def check_lines(check: DatasetCheck) -> list[str]:
     def row(label: str, cells: list[str]) -> None:
         lines.append(f"{label:<{wide}}" + "".join(f"{cell:>18}" for cell in cells))
 
-    row("pictures", [f"{split.pictures:,}" for split in splits.values()])
+    row("images", [f"{split.images:,}" for split in splits.values()])
     row("  without label file", [f"{split.without_labels:,}" for split in splits.values()])
     row("  without objects", [f"{split.without_objects:,}" for split in splits.values()])
     row("objects", [f"{split.objects:,}" for split in splits.values()])
-    row("  per picture", [f"{split.objects / max(split.pictures, 1):.1f}" for split in splits.values()])
+    row("  per image", [f"{split.objects / max(split.images, 1):.1f}" for split in splits.values()])
     row("  median side, px", ["-" if s.median_side is None else f"{s.median_side:.1f}" for s in splits.values()])
     lines += ["", "size (side = square root of the area, px)"]
     for name in SIZE_BINS:

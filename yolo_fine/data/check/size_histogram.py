@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How large objects are: the side of a box is the square root of its area, in pixels of the picture as stored.
+"""How large objects are: the side of a box is the square root of its area, in pixels of the image as stored.
 
 The five bins join those of AI-TOD (Wang et al., "Tiny Object Detection in Aerial Images", ICPR 2020: very tiny to 8,
 tiny to 16, small to 32) and of COCO (small to 32, medium to 96, large).
@@ -21,14 +21,14 @@ SIZE_BINS: dict[str, tuple[float, float]] = {
 EDGES = 2.0 ** np.arange(0, 11.01, 0.25)  # of the histogram, 1 to 2048 pixels; four bars an octave
 
 
-def sides(shares: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+def sides(shares: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Sides in pixels.
 
     Args:
-        shares: Width and height as shares of the picture, shape (objects, 2).
-        pictures: Width and height of each object's picture in pixels, shape (objects, 2).
+        shares: Width and height as shares of the image, shape (objects, 2).
+        images: Width and height of each object's image in pixels, shape (objects, 2).
     """
-    result: np.ndarray = np.sqrt((shares * pictures).prod(axis=1))
+    result: np.ndarray = np.sqrt((shares * images).prod(axis=1))
     return result
 
 

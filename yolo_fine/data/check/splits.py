@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The pictures that a dataset YAML names, split by split, as Ultralytics finds them."""
+"""The images that a dataset YAML names, split by split, as Ultralytics finds them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolo_fine.errors import DataError
-from yolo_fine.formats.yolo_layout import PICTURES, label_file
+from yolo_fine.formats.yolo_layout import IMAGES, label_file
 
 SPLITS = ("train", "val", "test")
 
@@ -17,12 +17,12 @@ class Split:
     """One split of a dataset.
 
     Attributes:
-        pictures: Its pictures, sorted; they exist unless a list names one that doesn't.
+        images: Its images, sorted; they exist unless a list names one that doesn't.
         folders: Its folders, as far as it is given by folders and not by lists.
         absent: Folders and lists that the YAML names and that don't exist.
     """
 
-    pictures: list[Path]
+    images: list[Path]
     folders: list[Path]
     absent: list[Path]
 
@@ -60,8 +60,8 @@ def open_dataset(data: str) -> Dataset:
 
 
 def unused_labels(splits: list[Split]) -> list[Path]:
-    """Label files beside the pictures of folders that belong to no picture of any split."""
-    used = {label_file(picture) for split in splits for picture in split.pictures}
+    """Label files beside the images of folders that belong to no image of any split."""
+    used = {label_file(image) for split in splits for image in split.images}
     folders = {label_file(folder / "any.jpg").parent for split in splits for folder in split.folders}
     found = {file for folder in folders for file in folder.rglob("*.txt") if file.name != "classes.txt"}
     return sorted(found - used)
@@ -69,17 +69,17 @@ def unused_labels(splits: list[Split]) -> list[Path]:
 
 def _open_split(entries: list[str]) -> Split:
     places = [Path(entry) for entry in entries]
-    pictures: set[Path] = set()
+    images: set[Path] = set()
     for place in places:
         if place.is_file():
-            pictures.update(_read_list(place))
+            images.update(_read_list(place))
         else:
-            pictures.update(file for file in place.rglob("*") if file.suffix.lower() in PICTURES)
+            images.update(file for file in place.rglob("*") if file.suffix.lower() in IMAGES)
     folders = [place for place in places if place.is_dir()]
-    return Split(sorted(pictures), folders, [place for place in places if not place.exists()])
+    return Split(sorted(images), folders, [place for place in places if not place.exists()])
 
 
 def _read_list(file: Path) -> list[Path]:
-    """Pictures of a list; ``./`` at the start of a line means the folder of the list."""
+    """Images of a list; ``./`` at the start of a line means the folder of the list."""
     lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     return [file.parent / line if line.startswith("./") else Path(line) for line in lines]

@@ -2,7 +2,7 @@
 """``yolo-fine data coco``: a COCO download as a dataset for training and evaluation.
 
 The result holds ``images/NAME``, ``labels/NAME`` (YOLO), ``annotations/instances_NAME.json`` (the original file, whose
-segmentation areas decide COCO's size bins), ``NAME.txt`` (the list of pictures, as Ultralytics' own copy of COCO has
+segmentation areas decide COCO's size bins), ``NAME.txt`` (the list of images, as Ultralytics' own copy of COCO has
 it) and ``coco.yaml``. See docs/data.md.
 """
 
@@ -27,7 +27,7 @@ from yolo_fine.data.convert.publish import (
     print_leftovers,
 )
 from yolo_fine.errors import DataError
-from yolo_fine.formats.yolo_layout import PICTURES, label_file
+from yolo_fine.formats.yolo_layout import IMAGES, label_file
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.progress import track
 
@@ -41,7 +41,7 @@ class CocoSplit:
     """One converted split: counts, and the SHA-256 of its instances file."""
 
     name: str
-    pictures: int
+    images: int
     annotations: int
     labels: int
     crowd: int
@@ -59,7 +59,7 @@ class CocoSet:
         yaml: The Ultralytics dataset file inside.
         classes: Class names in the order of their numbers.
         splits: What was converted, by split.
-        left_out: Splits without pictures.
+        left_out: Splits without images.
         created: Whether this call wrote it; False when it was there already.
     """
 
@@ -78,12 +78,12 @@ class CocoSet:
 def convert_coco(source: Path, out: Path | None = None, json: Path | None = None) -> CocoSet:
     """Convert a COCO download.
 
-    ``out`` appears when it is complete; an interrupted run leaves nothing under that name. Unpacked pictures are
-    hard-linked where the file system can, else copied; archives are unpacked. A split whose pictures aren't there
+    ``out`` appears when it is complete; an interrupted run leaves nothing under that name. Unpacked images are
+    hard-linked where the file system can, else copied; archives are unpacked. A split whose images aren't there
     is left out.
 
     Args:
-        source: Folder with instances files and pictures; see :func:`.coco_source.find_instances`.
+        source: Folder with instances files and images; see :func:`.coco_source.find_instances`.
         out: Folder to make; ``SOURCE-yolo`` beside the source if not given.
         json: File for the result.
 
@@ -96,11 +96,11 @@ def convert_coco(source: Path, out: Path | None = None, json: Path | None = None
     source = source.expanduser().resolve()  # shells leave source=~/DIR as it is
     out = default_out(source) if out is None else out.expanduser().resolve()
     found = find_instances(source)
-    sources = [split for split in found if split.pictures is not None]
+    sources = [split for split in found if split.images is not None]
     if not sources:
         names = ", ".join(split.name for split in found)
         raise DataError(
-            f"source={source} has no pictures of {names}; expected in {names}/, images/{names}/ or {names}.zip"
+            f"source={source} has no images of {names}; expected in {names}/, images/{names}/ or {names}.zip"
         )
     contents = {split.split: split.tree.read(split.instances) for split in sources}
     hashes = {split: hashlib.sha256(content).hexdigest() for split, content in contents.items()}
@@ -108,7 +108,7 @@ def convert_coco(source: Path, out: Path | None = None, json: Path | None = None
     if record is None:
         print_leftovers(out)
         record = _convert(out, sources, contents, hashes)
-    left_out = tuple(split.name for split in found if split.pictures is None)
+    left_out = tuple(split.name for split in found if split.images is None)
     splits = {name: CocoSplit(**split) for name, split in record["splits"].items()}
     result = CocoSet(out, out / YAML_FILE, tuple(record["classes"]), splits, left_out, record["created"])
     _print_result(result)
@@ -121,7 +121,7 @@ def _read_record(out: Path, hashes: dict[str, str]) -> dict[str, Any] | None:
     """The record of a finished conversion of the same instances files; None if there is nothing yet.
 
     Raises:
-        DataError: ``out`` holds something else, or pictures of it are missing.
+        DataError: ``out`` holds something else, or images of it are missing.
     """
     if is_free(out):
         return None
@@ -146,7 +146,7 @@ def _read_record(out: Path, hashes: dict[str, str]) -> dict[str, Any] | None:
             if line and not (out / line).is_file()
         ]
         if missing:
-            raise DataError(f"{out}: {len(missing)} pictures are missing, the first is {missing[0]}; convert again")
+            raise DataError(f"{out}: {len(missing)} images are missing, the first is {missing[0]}; convert again")
     return {**record, "created": False}
 
 
@@ -161,7 +161,7 @@ def _convert(
             raise DataError(
                 f"{split.tree.where(split.instances)} has other categories than {sources[0].instances.name}"
             )
-    trees = [split.pictures for split in sources if split.pictures is not None]
+    trees = [split.images for split in sources if split.images is not None]
     needed = sum(tree.bytes_to_write(existing_parent(out)) for tree in trees)
     labels = sum(len(instances.labels) for instances in read.values())
     check_space(out, needed + BLOCK * labels + sum(map(len, contents.values())))
@@ -181,17 +181,17 @@ def _convert(
 
 
 def _write_split(part: Path, source: CocoSource, instances: Instances, content: bytes, sha256: str) -> CocoSplit:
-    """Pictures, labels, list of pictures and original annotations of one split."""
-    tree = source.pictures
+    """Images, labels, list of images and original annotations of one split."""
+    tree = source.images
     if tree is None:
-        raise DataError(f"{source.name} has no pictures")
+        raise DataError(f"{source.name} has no images")
     places = _locate(tree, list(instances.labels), source.tree.where(source.instances))
-    images = part / "images" / source.name
+    image_folder = part / "images" / source.name
     for file, lines in track(instances.labels.items(), len(instances.labels), f"{source.name}: writing"):
-        picture = images / file
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        tree.put(places[file], picture)
-        labels = part / label_file(picture.relative_to(part))
+        image = image_folder / file
+        image.parent.mkdir(parents=True, exist_ok=True)
+        tree.put(places[file], image)
+        labels = part / label_file(image.relative_to(part))
         labels.parent.mkdir(parents=True, exist_ok=True)
         labels.write_text("".join(lines), encoding="utf-8", newline="\n")
     listed = "".join(f"./images/{source.name}/{file}\n" for file in instances.labels)
@@ -207,26 +207,24 @@ def _locate(tree: FileTree, files: list[PurePosixPath], where: str) -> dict[Pure
     """File name in the instances file -> file in the tree: at that path, or anywhere under that name.
 
     Raises:
-        DataError: A picture is missing.
+        DataError: An image is missing.
     """
-    by_name = {file.name: file for file in tree.sizes if file.suffix.lower() in PICTURES}
+    by_name = {file.name: file for file in tree.sizes if file.suffix.lower() in IMAGES}
     places = {file: file if file in tree.sizes else by_name.get(file.name) for file in files}
     missing = [file for file, place in places.items() if place is None]
     if missing:
         raise DataError(
-            f"{tree.place} lacks {len(missing)} of the {len(files)} pictures of {where}, the first is {missing[0]}"
+            f"{tree.place} lacks {len(missing)} of the {len(files)} images of {where}, the first is {missing[0]}"
         )
     return {file: place for file, place in places.items() if place is not None}
 
 
 def _print_result(result: CocoSet) -> None:
     """A table of counts and what to type next."""
-    print(
-        f"{'split':<12}{'pictures':>10}{'annotations':>13}{'crowd':>8}{'zero size':>11}{'repeated':>10}{'labels':>10}"
-    )
+    print(f"{'split':<12}{'images':>10}{'annotations':>13}{'crowd':>8}{'zero size':>11}{'repeated':>10}{'labels':>10}")
     for split in result.splits.values():
-        cells = f"{split.pictures:>10,}{split.annotations:>13,}{split.crowd:>8,}{split.zero_size:>11,}"
+        cells = f"{split.images:>10,}{split.annotations:>13,}{split.crowd:>8,}{split.zero_size:>11,}"
         print(f"{split.name:<12}{cells}{split.repeated:>10,}{split.labels:>10,}")
     for name in result.left_out:
-        print(f"{name}: no pictures found, left out")
+        print(f"{name}: no images found, left out")
     print(f"{'written' if result.created else 'already there, nothing to do'}: {result.yaml}")

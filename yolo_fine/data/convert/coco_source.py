@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Finds the splits of a COCO download: instances files, and the folders or archives of their pictures."""
+"""Finds the splits of a COCO download: instances files, and the folders or archives of their images."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from yolo_fine.data.convert.file_tree import FileTree, FolderTree, ZipTree, open_tree
 from yolo_fine.errors import DataError, MissingFileError
-from yolo_fine.formats.yolo_layout import PICTURES
+from yolo_fine.formats.yolo_layout import IMAGES
 
-EXPECTED = "annotations/instances_{train,val}2017.json (or annotations_trainval2017.zip) and the pictures beside"
+EXPECTED = "annotations/instances_{train,val}2017.json (or annotations_trainval2017.zip) and the images beside"
 SPLITS = ("train", "val", "test")
 
 
@@ -23,21 +23,21 @@ class CocoSource:
         name: What its file is called after, ``val2017``; ``val`` for a plain ``instances.json``.
         tree: Folder or archive that holds the instances file.
         instances: That file.
-        pictures: Folder or archive of the pictures, None if there is none.
+        images: Folder or archive of the images, None if there is none.
     """
 
     split: str
     name: str
     tree: FileTree
     instances: PurePosixPath
-    pictures: FileTree | None
+    images: FileTree | None
 
 
 def find_instances(source: Path) -> list[CocoSource]:
     """Find every instances file of ``source``, in the order train, val, test.
 
     Args:
-        source: Folder with ``annotations/instances_NAME.json``, ``instances.json`` or an archive of them, and pictures
+        source: Folder with ``annotations/instances_NAME.json``, ``instances.json`` or an archive of them, and images
             in ``NAME/``, ``images/NAME/``, ``NAME.zip`` or, for a plain ``instances.json``, ``images/``.
 
     Raises:
@@ -59,7 +59,7 @@ def find_instances(source: Path) -> list[CocoSource]:
             if isinstance(tree, ZipTree) and other.name == name:  # the archive that was unpacked beside it
                 continue
             raise DataError(f"two {split} splits: {other.tree.where(other.instances)} and {tree.where(file)}; keep one")
-        found[split] = CocoSource(split, name, tree, file, _find_pictures(source, name))
+        found[split] = CocoSource(split, name, tree, file, _find_images(source, name))
     if not found:
         raise DataError(f"source={source} has no instances file; expected {EXPECTED}")
     return [found[split] for split in SPLITS if split in found]
@@ -78,14 +78,14 @@ def _instances_files(source: Path) -> list[tuple[FileTree, PurePosixPath]]:
     ]
 
 
-def _find_pictures(source: Path, name: str) -> FileTree | None:
-    """The first place with pictures of the split."""
+def _find_images(source: Path, name: str) -> FileTree | None:
+    """The first place with images of the split."""
     places = [source / "images" / name, source / name, source / f"{name}.zip", source / "images" / f"{name}.zip"]
     if name == "val":
         places += [source / "images"]
     for place in places:
         if place.is_dir() or place.is_file():
             tree = open_tree(place)
-            if any(file.suffix.lower() in PICTURES for file in tree.sizes):
+            if any(file.suffix.lower() in IMAGES for file in tree.sizes):
                 return tree
     return None

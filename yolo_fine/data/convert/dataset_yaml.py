@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Dataset YAMLs that stock Ultralytics finds its pictures by, wherever the folder lies."""
+"""Dataset YAMLs that stock Ultralytics finds its images by, wherever the folder lies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def dataset_yaml(splits: Mapping[str, str], classes: Sequence[str], comment: str
     Ultralytics insists on ``train`` and ``val``: one that isn't there is named too, and using it fails with its path.
 
     Args:
-        splits: ``train``, ``val``, ``test`` -> pictures, relative to the YAML.
+        splits: ``train``, ``val``, ``test`` -> images, relative to the YAML.
         classes: Class names in the order of their numbers.
         comment: One line about the data set.
     """

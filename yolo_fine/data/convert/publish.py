@@ -69,7 +69,7 @@ def check_space(out: Path, needed: int) -> None:
     if needed + SPARE_BYTES > free:
         raise DataError(
             f"{out} needs {_gigabytes(needed + SPARE_BYTES)} on the disk, {_gigabytes(free)} are free; "
-            "give an out=DIR on another disk (on that of an unpacked download, pictures are linked and take no space)"
+            "give an out=DIR on another disk (on that of an unpacked download, images are linked and take no space)"
         )
 
 

@@ -29,7 +29,7 @@ from yolo_fine.data.convert.visdrone_source import ORDER, SplitSource, find_spli
 from yolo_fine.errors import DataError
 from yolo_fine.formats.fingerprint import text_fingerprint
 from yolo_fine.utils.files import write_json
-from yolo_fine.utils.images import picture_size
+from yolo_fine.utils.images import image_size
 from yolo_fine.utils.progress import track
 
 RECORD_FILE = "visdrone.json"
@@ -71,7 +71,7 @@ class VisDroneSet:
 def convert_visdrone(source: Path, out: Path | None = None, json: Path | None = None) -> VisDroneSet:
     """Convert a VisDrone-DET download, and compare it with the official splits.
 
-    ``out`` appears when it is complete; an interrupted run leaves nothing under that name. Pictures of unpacked folders
+    ``out`` appears when it is complete; an interrupted run leaves nothing under that name. Images of unpacked folders
     are hard-linked where the file system can, else copied; archives are unpacked.
 
     Args:
@@ -93,7 +93,7 @@ def convert_visdrone(source: Path, out: Path | None = None, json: Path | None = 
     created = not _is_there(out, splits)
     if created:
         print_leftovers(out)
-        needed = sum(s.tree.bytes_to_write(existing_parent(out)) + 2 * BLOCK * len(s.pictures) for s in sources)
+        needed = sum(s.tree.bytes_to_write(existing_parent(out)) + 2 * BLOCK * len(s.images) for s in sources)
         check_space(out, needed)
         with finished_folder(out) as part:
             for split in sources:
@@ -151,37 +151,37 @@ def _is_there(out: Path, splits: dict[str, ConvertedSplit]) -> bool:
         for kind in ("images", "labels", "annotations"):
             folder = out / kind / name
             count = sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
-            if count < split.counts.pictures:
+            if count < split.counts.images:
                 raise DataError(
-                    f"{folder} holds {count} files instead of {split.counts.pictures}; delete {out} and convert again"
+                    f"{folder} holds {count} files instead of {split.counts.images}; delete {out} and convert again"
                 )
     return True
 
 
 def _write_split(part: Path, source: SplitSource, contents: dict[str, bytes], rows: dict[str, np.ndarray]) -> None:
-    """Pictures, labels and original annotations of one split."""
-    images, labels, annotations = (part / kind / source.split for kind in ("images", "labels", "annotations"))
-    for folder in (images, labels, annotations):
+    """Images, labels and original annotations of one split."""
+    image_folder, labels, annotations = (part / kind / source.split for kind in ("images", "labels", "annotations"))
+    for folder in (image_folder, labels, annotations):
         folder.mkdir(parents=True)
-    for name, file in track(source.pictures.items(), len(source.pictures), f"{source.split}: writing"):
-        picture = images / f"{name}{file.suffix}"
-        source.tree.put(file, picture)
-        text = label_text(rows[name], *picture_size(picture, source.tree.where(file)))
+    for name, file in track(source.images.items(), len(source.images), f"{source.split}: writing"):
+        image = image_folder / f"{name}{file.suffix}"
+        source.tree.put(file, image)
+        text = label_text(rows[name], *image_size(image, source.tree.where(file)))
         (labels / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
         (annotations / f"{name}.txt").write_bytes(contents[name])
 
 
 def _in_words(splits: dict[str, ConvertedSplit]) -> str:
-    return ", ".join(f"{name} {split.counts.pictures} pictures" for name, split in splits.items())
+    return ", ".join(f"{name} {split.counts.images} images" for name, split in splits.items())
 
 
 def _print_result(result: VisDroneSet) -> None:
     """A table of counts, what each split is, and what to type next."""
-    print(f"{'split':<6}{'pictures':>10}{'objects':>10}{'ignored':>10}{'others':>10}{'zero size':>11}{'labels':>10}")
+    print(f"{'split':<6}{'images':>10}{'objects':>10}{'ignored':>10}{'others':>10}{'zero size':>11}{'labels':>10}")
     for name in ORDER:
         if name in result.splits:
             c = result.splits[name].counts
-            cells = f"{c.pictures:>10,}{c.objects:>10,}{c.ignored:>10,}{c.others:>10,}{c.zero_size:>11,}{c.labels:>10,}"
+            cells = f"{c.images:>10,}{c.objects:>10,}{c.ignored:>10,}{c.others:>10,}{c.zero_size:>11,}{c.labels:>10,}"
             print(f"{name:<6}{cells}")
     for name, split in result.splits.items():
         print(f"{name}: {split.verdict.text}")

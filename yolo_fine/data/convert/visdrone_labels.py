@@ -28,7 +28,7 @@ class Counts:
     """What the annotation files of a split hold.
 
     Attributes:
-        pictures: Annotation files.
+        images: Annotation files.
         objects: Rows of categories 1 to 10.
         ignored: Ignored regions.
         others: Rows of category 11.
@@ -36,7 +36,7 @@ class Counts:
         labels: Rows that become YOLO labels.
     """
 
-    pictures: int
+    images: int
     objects: int
     ignored: int
     others: int
@@ -113,13 +113,13 @@ def has_zero_size(rows: np.ndarray) -> np.ndarray:
 
 
 def count_rows(tables: Iterable[np.ndarray]) -> Counts:
-    """Count the rows of a split, one table a picture."""
+    """Count the rows of a split, one table an image."""
     listed = list(tables)
     rows = np.concatenate([np.empty((0, 8), dtype=np.int64), *listed])
     category = rows[:, CATEGORY]
     ignored, others = int((category == IGNORED).sum()), int((category == OTHERS).sum())
     return Counts(
-        pictures=len(listed),
+        images=len(listed),
         objects=len(rows) - ignored - others,
         ignored=ignored,
         others=others,
@@ -129,10 +129,10 @@ def count_rows(tables: Iterable[np.ndarray]) -> Counts:
 
 
 def label_text(rows: np.ndarray, width: int, height: int) -> str:
-    """The YOLO label file of a picture of ``width`` x ``height`` pixels.
+    """The YOLO label file of an image of ``width`` x ``height`` pixels.
 
-    The class is the category less one; centre and size are shares of the picture with six digits. Boxes are not
-    clipped to the picture. These are the labels that Ultralytics' own VisDrone.yaml makes.
+    The class is the category less one; centre and size are shares of the image with six digits. Boxes are not
+    clipped to the image. These are the labels that Ultralytics' own VisDrone.yaml makes.
     """
     lines = []
     per_x, per_y = 1.0 / width, 1.0 / height

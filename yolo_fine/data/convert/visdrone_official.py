@@ -13,7 +13,7 @@ class OfficialSplit:
     """What is known of an official split; ``fingerprint`` hashes its annotation files, None where it isn't known."""
 
     name: str
-    pictures: int
+    images: int
     objects: int
     ignored: int
     others: int
@@ -56,7 +56,7 @@ def judge(split: str, counts: Counts, fingerprint: str) -> Verdict:
     differing = [
         f"{getattr(counts, key):,} {what} instead of {getattr(known, key):,}"
         for key, what in (
-            ("pictures", "pictures"),
+            ("images", "images"),
             ("objects", "objects"),
             ("ignored", "ignored regions"),
             ("others", "others"),

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from yolo_fine.data.convert.file_tree import FileTree, open_tree
 from yolo_fine.errors import DataError, MissingFileError
-from yolo_fine.formats.yolo_layout import PICTURES
+from yolo_fine.formats.yolo_layout import IMAGES
 
 EXPECTED = "VisDrone2019-DET-train, -val and -test-dev, each a folder with images/ and annotations/ or its .zip"
 # The last word of a name says which split it is; a browser adds " (1)" to a second download.
@@ -24,13 +24,13 @@ class SplitSource:
     Attributes:
         split: ``train``, ``val`` or ``test`` (test-dev).
         tree: Its folder or archive.
-        pictures: Name without suffix -> picture in the tree.
+        images: Name without suffix -> image in the tree.
         annotations: Name without suffix -> annotation file in the tree; the same names.
     """
 
     split: str
     tree: FileTree
-    pictures: dict[str, PurePosixPath]
+    images: dict[str, PurePosixPath]
     annotations: dict[str, PurePosixPath]
 
 
@@ -104,21 +104,21 @@ def _choose(split: str, places: list[Path]) -> Path:
 
 def _open_split(split: str, place: Path) -> SplitSource:
     tree = open_tree(place)
-    pictures = _by_stem(tree, "images", PICTURES)
+    images = _by_stem(tree, "images", IMAGES)
     annotations = _by_stem(tree, "annotations", {".txt"})
-    if not annotations or not pictures:
+    if not annotations or not images:
         missing = "annotations/*.txt" if not annotations else "images/*.jpg"
         raise DataError(f"{place} has no {missing}; expected a folder or archive with images/ and annotations/")
     for what, there, here in (
-        ("no annotation file", pictures, annotations),
-        ("no picture", annotations, pictures),
+        ("no annotation file", images, annotations),
+        ("no image", annotations, images),
     ):
         missing_names = sorted(there.keys() - here.keys())
         if missing_names:
             raise DataError(
                 f"{place}: {len(missing_names)} of {len(there)} have {what}, the first is {missing_names[0]}"
             )
-    return SplitSource(split, tree, pictures, annotations)
+    return SplitSource(split, tree, images, annotations)
 
 
 def _by_stem(tree: FileTree, folder: str, suffixes: set[str]) -> dict[str, PurePosixPath]:

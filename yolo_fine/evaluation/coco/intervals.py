@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How far COCO figures would move with other pictures: bootstrap over pictures, for one detector or two.
+"""How far COCO metrics would move with other images: bootstrap over images, for one detector or two.
 
-A resample draws as many pictures as there are, with replacement; a picture drawn twice counts twice. (hotcoco's
-``compare`` is not used: version 1.3 counts a picture that was drawn twice once, which makes intervals a quarter too
-narrow, and a figure that is undefined in a resample as 0.)
+A resample draws as many images as there are, with replacement; an image drawn twice counts twice. (hotcoco's
+``compare`` is not used: version 1.3 counts an image that was drawn twice once, which makes intervals a quarter too
+narrow, and a metric that is undefined in a resample as 0.)
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.coco.score import CocoScore
-from yolo_fine.evaluation.coco.weighted import weighted_figures
+from yolo_fine.evaluation.coco.weighted import weighted_metrics
 
-LEAST_DEFINED = 0.95  # of the resamples; below that, a figure gets no interval
+LEAST_DEFINED = 0.95  # of the resamples; below that, a metric gets no interval
 
 
 def bootstrap_coco(
@@ -29,7 +29,7 @@ def bootstrap_coco(
         confidence: Share of the resamples that an interval holds.
 
     Returns:
-        Figure -> [low, high]. A figure that is undefined, or was in more than 5 % of the resamples because few pictures
+        Metric -> [low, high]. A metric that is undefined, or was in more than 5 % of the resamples because few images
         hold such objects, is left out.
 
     Raises:
@@ -43,7 +43,7 @@ def bootstrap_coco(
 def compare_coco(
     a: CocoScore, b: CocoScore, *, resamples: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> dict[str, dict[str, float]]:
-    """Paired differences ``b - a`` of two detectors on the same pictures, with percentile intervals.
+    """Paired differences ``b - a`` of two detectors on the same images, with percentile intervals.
 
     Args:
         a: The first detector's evaluation.
@@ -53,8 +53,8 @@ def compare_coco(
         confidence: Share of the resamples that an interval holds.
 
     Returns:
-        Figure -> ``difference``, ``low``, ``high``, and ``probability_positive``: the share of resamples in which b is
-        better, ties counted half. Figures are left out as in :func:`bootstrap_coco`.
+        Metric -> ``difference``, ``low``, ``high``, and ``probability_positive``: the share of resamples in which b is
+        better, ties counted half. Metrics are left out as in :func:`bootstrap_coco`.
 
     Raises:
         ArgumentError: The two can't be compared, or ``resamples`` or ``confidence`` can't be used.
@@ -64,7 +64,7 @@ def compare_coco(
     samples_a, samples_b = _resample(a, resamples, seed), _resample(b, resamples, seed)
     result = {}
     for name in headline(a):
-        difference, of_a, of_b = samples_b[name] - samples_a[name], a.figures[name], b.figures[name]
+        difference, of_a, of_b = samples_b[name] - samples_a[name], a.metrics[name], b.metrics[name]
         if of_a is None or of_b is None or not _enough(difference):
             continue
         low, high = _interval(difference, tail)
@@ -75,15 +75,15 @@ def compare_coco(
 
 
 def headline(score: CocoScore) -> list[str]:
-    """Names of the figures that get an interval."""
+    """Names of the metrics that get an interval."""
     return ["AP", "AP50", "AP75", *(f"{kind}_{bin_.name}" for bin_ in score.bins for kind in ("AP", "AR"))]
 
 
 def _resample(score: CocoScore, resamples: int, seed: int) -> dict[str, np.ndarray]:
-    """Headline figures in each resample, NaN where undefined."""
-    draws = np.random.default_rng(seed).integers(0, max(score.pictures, 1), (resamples, score.pictures))
-    weights = [np.bincount(draw, minlength=score.pictures) for draw in draws]
-    return weighted_figures(score, np.array(weights, dtype=np.float32))
+    """Headline metrics in each resample, NaN where undefined."""
+    draws = np.random.default_rng(seed).integers(0, max(score.images, 1), (resamples, score.images))
+    weights = [np.bincount(draw, minlength=score.images) for draw in draws]
+    return weighted_metrics(score, np.array(weights, dtype=np.float32))
 
 
 def _enough(samples: np.ndarray) -> bool:
@@ -105,10 +105,10 @@ def _tail(resamples: int, confidence: float) -> float:
 
 def _check_comparable(a: CocoScore, b: CocoScore) -> None:
     """Refuse what would give a difference that means nothing."""
-    objects_a = {name: figures.objects for name, figures in a.per_class.items()}
-    objects_b = {name: figures.objects for name, figures in b.per_class.items()}
+    objects_a = {name: metrics.objects for name, metrics in a.per_class.items()}
+    objects_b = {name: metrics.objects for name, metrics in b.per_class.items()}
     for what, of_a, of_b in (
-        ("numbers of pictures", a.pictures, b.pictures),
+        ("numbers of images", a.images, b.images),
         ("size bins", [bin_.name for bin_ in a.bins], [bin_.name for bin_ in b.bins]),
         ("max_det", a.max_det, b.max_det),
         ("classes or numbers of objects", objects_a, objects_b),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""COCO's figures over any size bins, per class, and per class and size.
+"""COCO's metrics over any size bins, per class, and per class and size.
 
 The engine is hotcoco, a maintained port of pycocotools that equals it to the last digits, honours any ``maxDets`` and
 area ranges, and brings confusion and TIDE's error types along. This module hands it columns and reads its arrays.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.evaluation.result import ClassFigures, Figures, SizeBin, SizeCell
+from yolo_fine.evaluation.result import ClassMetrics, Metrics, SizeBin, SizeCell
 from yolo_fine.evaluation.sizes import Bin
 from yolo_fine.formats.objects import Detections, GroundTruth
 
@@ -31,27 +31,27 @@ class CocoScore:
     """What the COCO protocol says about a detector.
 
     Attributes:
-        figures: AP AP50 AP75, AR1 AR10 AR<max_det>, and AP_<bin> AP50_<bin> AR_<bin>; fractions, None if undefined.
+        metrics: AP AP50 AP75, AR1 AR10 AR<max_det>, and AP_<bin> AP50_<bin> AR_<bin>; fractions, None if undefined.
         sizes: One entry a size bin, over all classes.
         per_class: By class name.
         curves: Class name -> ``recall`` (101 values) and ``precision`` at IoU 0.50; "all" is the mean over classes.
         confusion: ``names`` and ``matrix`` (row = annotated class, column = detected; the last of both is background),
             for detections from ``score`` up that overlap with at least ``iou``.
         errors: TIDE's ``delta_ap`` and ``counts`` by type (Bolya et al., ECCV 2020).
-        pictures: Number of pictures.
+        images: Number of images.
         bins: The size bins.
-        max_det: Detections that were allowed per picture and class.
-        evaluator: hotcoco's evaluator after ``accumulate()``. Its image id is the picture's index, and its areas are
+        max_det: Detections that were allowed per image and class.
+        evaluator: hotcoco's evaluator after ``accumulate()``. Its image id is the image's index, and its areas are
             "all" and then the bins.
     """
 
-    figures: Figures
+    metrics: Metrics
     sizes: list[SizeBin]
-    per_class: dict[str, ClassFigures]
+    per_class: dict[str, ClassMetrics]
     curves: dict[str, dict[str, list[float]]]
     confusion: dict[str, Any]
     errors: dict[str, Any]
-    pictures: int
+    images: int
     bins: list[Bin]
     max_det: int
     evaluator: COCOeval
@@ -61,22 +61,22 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
     """Evaluate detections by COCO's rules.
 
     Objects and detections whose category is not among ``truth.classes`` are left out. Like pycocotools, the ``max_det``
-    detections of highest score are kept for each class of each picture.
+    detections of highest score are kept for each class of each image.
 
     Args:
         truth: Annotated objects.
-        detections: Boxes of a detector on the same pictures.
+        detections: Boxes of a detector on the same images.
         bins: Size bins, see :func:`yolo_fine.evaluation.sizes.parse_sizes`.
-        max_det: Detections per picture and class.
+        max_det: Detections per image and class.
 
     Returns:
-        All figures, and the evaluator for :mod:`yolo_fine.evaluation.coco.intervals`.
+        All metrics, and the evaluator for :mod:`yolo_fine.evaluation.coco.intervals`.
 
     Raises:
         ArgumentError: ``max_det`` is below 1.
     """
     if max_det < 1:
-        raise ArgumentError(f"max_det={max_det}: at least one detection per picture must be allowed, as max_det=500")
+        raise ArgumentError(f"max_det={max_det}: at least one detection per image must be allowed, as max_det=500")
     bins, classes = list(bins), dict(sorted(truth.classes.items()))
     limits = [limit for limit in (1, 10) if limit < max_det] + [max_det]
     evaluator = _run_engine(truth, detections, classes, bins, limits)
@@ -85,7 +85,7 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
     recall = arrays["recall"]  # (IoUs, classes, areas, limits)
     objects = _count_objects(truth, classes, bins)  # (classes, areas)
 
-    figures: Figures = {
+    metrics: Metrics = {
         "AP": _mean(precision[:, :, :, 0]),
         "AP50": _mean(precision[IOU_50, :, :, 0]),
         "AP75": _mean(precision[IOU_75, :, :, 0]),
@@ -95,7 +95,7 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
     for a, bin_ in enumerate(bins, start=1):
         cell = _cell(objects[:, a].sum(), precision[:, :, :, a], recall[:, :, a, -1])
         sizes.append(SizeBin(**vars(cell), name=bin_.name, min_side=bin_.min_side, max_side=bin_.max_side))
-        figures |= {f"AP_{bin_.name}": cell.AP, f"AP50_{bin_.name}": cell.AP50, f"AR_{bin_.name}": cell.AR}
+        metrics |= {f"AP_{bin_.name}": cell.AP, f"AP50_{bin_.name}": cell.AP50, f"AR_{bin_.name}": cell.AR}
 
     per_class = {}
     for k, name in enumerate(classes.values()):
@@ -105,16 +105,16 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
             for a, bin_ in enumerate(bins, start=1)
         }
         ap75 = _mean(precision[IOU_75, :, k, 0])
-        per_class[name] = ClassFigures(whole.objects, whole.AP, whole.AP50, ap75, whole.AR, cells)
+        per_class[name] = ClassMetrics(whole.objects, whole.AP, whole.AP50, ap75, whole.AR, cells)
 
     return CocoScore(
-        figures=figures,
+        metrics=metrics,
         sizes=sizes,
         per_class=per_class,
         curves=_curves(precision[IOU_50, :, :, 0], list(classes.values())),
         confusion=_confusion(evaluator, list(classes.values())),
         errors=_errors(evaluator),
-        pictures=len(truth.names),
+        images=len(truth.names),
         bins=bins,
         max_det=max_det,
         evaluator=evaluator,
@@ -127,23 +127,23 @@ def _run_engine(
     """Hand the columns to hotcoco, evaluate and accumulate."""
     from hotcoco import COCO, COCOeval
 
-    images = [
+    image_rows = [
         {"id": i, "file_name": name, "width": int(width), "height": int(height)}
         for i, (name, (width, height)) in enumerate(zip(truth.names, truth.sizes, strict=True))
     ]
     categories = [{"id": number, "name": name} for number, name in classes.items()]
     known = np.isin(truth.category, list(classes))
     objects = COCO.from_arrays(
-        images,
+        image_rows,
         categories,
-        truth.picture[known],
+        truth.image[known],
         truth.category[known],
         truth.boxes[known],
         area=truth.area[known],
         iscrowd=truth.crowd[known],
     )
     known = np.isin(detections.category, list(classes))
-    columns = (detections.picture, detections.boxes, detections.score, detections.category)
+    columns = (detections.image, detections.boxes, detections.score, detections.category)
     rows = np.column_stack([column[known] for column in columns]).astype(np.float64)
     evaluator = COCOeval(objects, objects.load_res(rows), "bbox")
     evaluator.params.max_dets = limits
@@ -174,7 +174,7 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def _cell(objects: int, precision: np.ndarray, recall: np.ndarray) -> SizeCell:
-    """Figures of one size, from precision (IoUs, recalls, ...) and recall (IoUs, ...)."""
+    """Metrics of one size, from precision (IoUs, recalls, ...) and recall (IoUs, ...)."""
     return SizeCell(int(objects), _mean(precision), _mean(precision[IOU_50]), _mean(recall))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""COCO figures where each picture counts as often as a weight says: what a bootstrap over pictures needs.
+"""COCO metrics where each image counts as often as a weight says: what a bootstrap over images needs.
 
-Detections are matched with objects within a picture, whatever other pictures there are. So the engine's matches are
-taken once, and only pooling them over pictures is done again. With every weight 1 the figures are the engine's own.
+Detections are matched with objects within an image, whatever other images there are. So the engine's matches are
+taken once, and only pooling them over images is done again. With every weight 1 the metrics are the engine's own.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ import numpy as np
 from yolo_fine.evaluation.coco.score import IOU_50, IOU_75, CocoScore
 
 RECALLS = np.linspace(0, 1, 101)
-PICTURES = 100  # whose matches are taken from the engine at a time: they come as Python objects, which need memory
+IMAGES = 100  # whose matches are taken from the engine at a time: they come as Python objects, which need memory
 NUMBERS = 2**19  # worked on at a time: few enough for the processor's cache
 
 
 @dataclass
 class Matches:
-    """The engine's matches for one class and one area range, in one picture or in all.
+    """The engine's matches for one class and one area range, in one image or in all.
 
     Attributes:
-        objects: Picture of each object that is to be found, shape (objects,).
-        picture: Picture of each detection, shape (detections,).
+        objects: Image of each object that is to be found, shape (objects,).
+        image: Image of each detection, shape (detections,).
         score: Its confidence, shape (detections,), falling.
         found: Whether it found such an object, shape (IoUs, detections).
         wrong: Whether it is a false alarm, shape (IoUs, detections). Neither: it does not count.
     """
 
     objects: np.ndarray
-    picture: np.ndarray
+    image: np.ndarray
     score: np.ndarray
     found: np.ndarray
     wrong: np.ndarray
 
 
-def weighted_figures(score: CocoScore, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Headline figures under each row of weights.
+def weighted_metrics(score: CocoScore, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Headline metrics under each row of weights.
 
     Args:
         score: A detector's evaluation.
-        weights: How often each picture counts, whole numbers, shape (rows, pictures), float32.
+        weights: How often each image counts, whole numbers, shape (rows, images), float32.
 
     Returns:
         AP, AP50, AP75, and AP_<bin> and AR_<bin> of each size bin -> shape (rows,), NaN where undefined.
@@ -53,37 +53,37 @@ def weighted_figures(score: CocoScore, weights: np.ndarray) -> dict[str, np.ndar
     shape = (len(params.cat_ids), 1 + len(score.bins), len(params.iou_thrs), len(weights))
     precision, recall = np.full(shape, np.nan), np.full(shape, np.nan)
     for k, a, matches in read_matches(score):
-        step = max(NUMBERS // (len(matches.picture) + 1), 16)
+        step = max(NUMBERS // (len(matches.image) + 1), 16)
         for start in range(0, len(weights), step):
             some = slice(start, start + step)
             precision[k, a, :, some], recall[k, a, :, some] = _pool(matches, weights[some])
-    figures = {
+    metrics = {
         "AP": _defined_mean(precision[:, 0]),
         "AP50": _defined_mean(precision[:, 0, IOU_50, None]),
         "AP75": _defined_mean(precision[:, 0, IOU_75, None]),
     }
     for a, bin_ in enumerate(score.bins, start=1):
-        figures |= {f"AP_{bin_.name}": _defined_mean(precision[:, a]), f"AR_{bin_.name}": _defined_mean(recall[:, a])}
-    return figures
+        metrics |= {f"AP_{bin_.name}": _defined_mean(precision[:, a]), f"AR_{bin_.name}": _defined_mean(recall[:, a])}
+    return metrics
 
 
 def read_matches(score: CocoScore) -> Iterator[tuple[int, int, Matches]]:
-    """Matches of all pictures by class and area, which are indices into the engine's arrays."""
+    """Matches of all images by class and area, which are indices into the engine's arrays."""
     from hotcoco import COCOeval
 
     params = score.evaluator.params
     area_of = {tuple(limits): a for a, limits in enumerate(params.area_rng)}
     class_of = {number: k for k, number in enumerate(params.cat_ids)}
     cells: dict[tuple[int, int], list[Matches]] = {}
-    for start in range(0, score.pictures, PICTURES):
+    for start in range(0, score.images, IMAGES):
         part = COCOeval(score.evaluator.coco_gt, score.evaluator.coco_dt, "bbox")
         part.params = params
-        part.params.img_ids = list(range(start, min(start + PICTURES, score.pictures)))
+        part.params.img_ids = list(range(start, min(start + IMAGES, score.images)))
         part.evaluate()
-        for one in part.eval_imgs:  # a class, an area, a picture
+        for one in part.eval_imgs:  # a class, an area, an image
             if one is None:
                 continue
-            matches = _of_one_picture(one)
+            matches = _of_one_image(one)
             if len(matches.objects) or matches.wrong.any():  # most have nothing of that size
                 cell = class_of[one["category_id"]], area_of[tuple(one["aRng"])]
                 cells.setdefault(cell, []).append(matches)
@@ -91,13 +91,13 @@ def read_matches(score: CocoScore) -> Iterator[tuple[int, int, Matches]]:
         yield k, a, _together(ones)
 
 
-def _of_one_picture(one: dict[str, Any]) -> Matches:
+def _of_one_image(one: dict[str, Any]) -> Matches:
     """An entry of the engine's ``eval_imgs``."""
     number, objects = one["image_id"], len(one["gtIgnore"]) - sum(one["gtIgnore"])
     matched, ignored = np.array(one["dtMatched"], dtype=bool), np.array(one["dtIgnore"], dtype=bool)
     return Matches(
         objects=np.full(objects, number),
-        picture=np.full(len(one["dtScores"]), number),
+        image=np.full(len(one["dtScores"]), number),
         score=np.array(one["dtScores"]),
         found=matched & ~ignored,
         wrong=~matched & ~ignored,
@@ -105,12 +105,12 @@ def _of_one_picture(one: dict[str, Any]) -> Matches:
 
 
 def _together(ones: list[Matches]) -> Matches:
-    """Matches of pictures in one, by falling score, and at equal scores by picture, as pycocotools sorts."""
+    """Matches of images in one, by falling score, and at equal scores by image, as pycocotools sorts."""
     score = np.concatenate([one.score for one in ones])
     order = np.argsort(-score, kind="stable")
     return Matches(
         objects=np.concatenate([one.objects for one in ones]),
-        picture=np.concatenate([one.picture for one in ones])[order],
+        image=np.concatenate([one.image for one in ones])[order],
         score=score[order],
         found=np.concatenate([one.found for one in ones], axis=1)[:, order],
         wrong=np.concatenate([one.wrong for one in ones], axis=1)[:, order],
@@ -127,8 +127,8 @@ def _pool(matches: Matches, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray
         counted = np.flatnonzero(found | wrong)
         finds = np.flatnonzero(found[counted])
         if len(finds):
-            picture = matches.picture[counted[: finds[-1] + 1]]
-            best, hits = _envelope(picture, finds, weights)
+            image = matches.image[counted[: finds[-1] + 1]]
+            best, hits = _envelope(image, finds, weights)
             recall[t] = hits[:, -1] / np.maximum(objects, 1)
             precision[t] = _at(finds_needed, hits, best).mean(axis=1)
     undefined = objects == 0
@@ -146,19 +146,19 @@ def _finds_needed(objects: np.ndarray) -> np.ndarray:
     return needed
 
 
-def _envelope(picture: np.ndarray, finds: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _envelope(image: np.ndarray, finds: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Best precision at each find or behind it, and finds so far: shapes (rows, finds).
 
     Precision is highest at finds, so only they matter: each is summed up with the false alarms before it.
 
     Args:
-        picture: Picture of each detection that counts, up to the last find.
+        image: Image of each detection that counts, up to the last find.
         finds: Which of them are finds.
-        weights: Shape (rows, pictures).
+        weights: Shape (rows, images).
     """
     starts = np.concatenate([[0], finds[:-1] + 1])
-    hits = np.cumsum(np.take(weights, picture[finds], axis=1), axis=1, dtype=np.float64)
-    alerts = np.cumsum(np.add.reduceat(np.take(weights, picture, axis=1), starts, axis=1), axis=1)
+    hits = np.cumsum(np.take(weights, image[finds], axis=1), axis=1, dtype=np.float64)
+    alerts = np.cumsum(np.add.reduceat(np.take(weights, image, axis=1), starts, axis=1), axis=1)
     precision = hits / np.maximum(alerts, 1)
     return np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1], hits
 

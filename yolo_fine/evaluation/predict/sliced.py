@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A model's boxes on overlapping slices of each picture, merged.
+"""A model's boxes on overlapping slices of each image, merged.
 
 The method: Akyon et al., "Slicing Aided Hyper Inference and Fine-tuning for Small Object Detection", ICIP 2022.
 
-SAHI lays out the slices and merges the boxes; in between, Ultralytics predicts the slices of a picture in batches.
+SAHI lays out the slices and merges the boxes; in between, Ultralytics predicts the slices of an image in batches.
 SAHI's own loop around a model builds Python objects for every box, which at conf=0.001 takes longer than the network.
 
 * Merging is non-maximum suppression. SAHI's other merges join the boxes that overlap; at the low ``conf`` of an
   evaluation they grow boxes over whole groups, and SAHI itself falls back to suppression there.
 * A box that ends at an inner border of its slice is of a part of an object. ``drop_cut`` leaves such boxes out before
-  the merge: an object smaller than the overlap is whole in another slice, a larger one is left to the whole picture.
+  the merge: an object smaller than the overlap is whole in another slice, a larger one is left to the whole image.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from yolo_fine.evaluation.predict.whole import (
     check_arguments,
     notes_on,
     predict_options,
-    read_picture,
+    read_image,
     rows_of,
 )
 from yolo_fine.formats.objects import GroundTruth
@@ -49,7 +49,7 @@ def predict_sliced(
     *,
     slice_size: int = 640,
     overlap: float = 0.2,
-    whole_picture: bool = True,
+    whole_image: bool = True,
     drop_cut: bool = True,
     merge: Literal["nms", "nms_ios"] = "nms",
     merge_iou: float = 0.5,
@@ -65,36 +65,36 @@ def predict_sliced(
     allow_missing: bool = False,
     progress: Progress | None = None,
 ) -> Predictions:
-    """Run a model on slices of each picture, and on the whole picture, and merge the boxes.
+    """Run a model on slices of each image, and on the whole image, and merge the boxes.
 
     Args:
         model: An ``ultralytics.YOLO`` or ``RTDETR``, also of an exported file.
-        truth: The pictures (``files``) and the classes.
-        slice_size: Side of a slice in pixels. A picture that is not larger is one slice.
+        truth: The images (``files``) and the classes.
+        slice_size: Side of a slice in pixels. An image that is not larger is one slice.
         overlap: Share of a slice that the next one covers again, from 0 to below 1.
-        whole_picture: Add the boxes of the whole picture, for objects that no slice holds.
+        whole_image: Add the boxes of the whole image, for objects that no slice holds.
         drop_cut: Leave out boxes that end at an inner border of their slice. With ``overlap=0`` nothing is left out,
             because no other slice has the object.
         merge: Suppression by intersection over union, or (``nms_ios``) over the smaller of two boxes.
         merge_iou: Overlap from which the lower of two boxes is dropped when slices are merged.
         class_agnostic: Merge boxes of different classes too.
-        imgsz: Input size of the network for a slice and for the whole picture; by default ``slice_size``.
+        imgsz: Input size of the network for a slice and for the whole image; by default ``slice_size``.
         conf: Lowest score kept.
         iou: As in Ultralytics, within one slice.
-        max_det: Most detections kept in a slice, and in a picture after the merge.
-        batch: Slices of one picture that go through the network at once.
+        max_det: Most detections kept in a slice, and in an image after the merge.
+        batch: Slices of one image that go through the network at once.
         device: As in Ultralytics: ``"cpu"``, ``0``.
         half: Half precision, on a GPU.
         multi_label: See :func:`yolo_fine.evaluation.predict.whole.predict_whole`.
         allow_missing: Accept classes of the ground truth that the model doesn't know.
-        progress: Called with the numbers of finished and of all pictures.
+        progress: Called with the numbers of finished and of all images.
 
     Returns:
-        Boxes, and times a picture: ``slicing preprocess inference postprocess merge total``.
+        Boxes, and times an image: ``slicing preprocess inference postprocess merge total``.
 
     Raises:
         ArgumentError: SAHI is not installed, an argument is out of range, or the model has no upright boxes.
-        DataError: The class lists don't match, or a picture is missing, unreadable or not of the annotated size.
+        DataError: The class lists don't match, or an image is missing, unreadable or not of the annotated size.
     """
     lay_out, suppress = _sahi(class_agnostic)
     imgsz = imgsz or slice_size
@@ -115,8 +115,8 @@ def predict_sliced(
     model.predictor = None  # one of an earlier call may suppress in another way
 
     collected, counts = Collector(truth), []
-    for (picture,) in batches_of_one_size(truth, 1):
-        pixels = read_picture(truth, picture)
+    for (image,) in batches_of_one_size(truth, 1):
+        pixels = read_image(truth, image)
         started = perf_counter()
         height, width = pixels.shape[:2]
         places = np.array(lay_out(height, width, slice_size, slice_size, False, overlap, overlap))
@@ -133,7 +133,7 @@ def predict_sliced(
                 rows = rows_of(result, categories)
                 rows[:, :4] += [place[0], place[1], place[0], place[1]]
                 found.append(rows[~cut(rows, place, width, height)] if drop_cut and overlap > 0 else rows)
-        if whole_picture and len(slices) > 1:
+        if whole_image and len(slices) > 1:
             (result,) = model.predict([pixels], batch=1, **options)
             counts.append(len(result.boxes))
             _add_times(times, result.speed)
@@ -144,7 +144,7 @@ def predict_sliced(
         if len(slices) > 1:
             rows = rows[suppress(rows, OVERLAP_METRICS[merge], merge_iou)]
         rows = rows[np.argsort(-rows[:, 4], kind="stable")][:max_det]
-        collected.add(picture, rows, {**times, "merge": 1e3 * (perf_counter() - started)})
+        collected.add(image, rows, {**times, "merge": 1e3 * (perf_counter() - started)})
         if progress is not None:
             progress(len(collected.boxes), len(truth.names))
     notes = notes_on(model, categories, counts, max_det)
@@ -152,13 +152,13 @@ def predict_sliced(
 
 
 def cut(rows: np.ndarray, place: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Which boxes end at a border of their slice that is not a border of the picture.
+    """Which boxes end at a border of their slice that is not a border of the image.
 
     Args:
-        rows: Boxes in the picture: left, top, right, bottom, ...; shape (n, 4 or more).
-        place: The slice in the picture: left, top, right, bottom.
-        width: Of the picture.
-        height: Of the picture.
+        rows: Boxes in the image: left, top, right, bottom, ...; shape (n, 4 or more).
+        place: The slice in the image: left, top, right, bottom.
+        width: Of the image.
+        height: Of the image.
 
     Returns:
         Shape (n,), bool.

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A model's boxes on the pictures of a ground truth, by ``YOLO.predict``.
+"""A model's boxes on the images of a ground truth, by ``YOLO.predict``.
 
 By default these are the boxes that a user of the model gets, where a candidate box has one class, its best. ``yolo
 val`` counts a candidate under every class above ``conf``, and gets a higher AP by it; ``multi_label=True`` does so too.
 
-Pictures are letterboxed to the smallest rectangle of whole strides, as ``yolo predict`` does for one picture. Batches
-hold pictures of one size, so this is true for any ``batch``: the boxes don't depend on which pictures share a batch.
+Images are letterboxed to the smallest rectangle of whole strides, as ``yolo predict`` does for one image. Batches
+hold images of one size, so this is true for any ``batch``: the boxes don't depend on which images share a batch.
 ``yolo val`` adds up to a stride of padding to its rectangles. With ``multi_label=True, rect=False`` the boxes are those
 of ``yolo val rect=False``.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 TASKS = ("detect", "segment", "pose")  # those with upright boxes
-BUILT_IN_LIMIT = 300  # detections a picture that end-to-end heads and RT-DETR's queries give
+BUILT_IN_LIMIT = 300  # detections an image that end-to-end heads and RT-DETR's queries give
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Predictions:
     """Boxes and how long they took.
 
     Attributes:
-        detections: By falling score within a picture.
-        speed: Milliseconds a picture, without reading the file: ``preprocess inference postprocess total``, and for
+        detections: By falling score within an image.
+        speed: Milliseconds an image, without reading the file: ``preprocess inference postprocess total``, and for
             sliced inference ``slicing merge`` too. The first batch, which warms up, is left out where there are more.
-        notes: What a reader of the figures should know, in sentences.
+        notes: What a reader of the metrics should know, in sentences.
     """
 
     detections: Detections
@@ -51,30 +51,30 @@ class Predictions:
 
 @dataclass
 class Collector:
-    """Gathers the boxes and times of single pictures, in any order."""
+    """Gathers the boxes and times of single images, in any order."""
 
     truth: GroundTruth
     boxes: dict[int, np.ndarray] = field(default_factory=dict)
     times: list[dict[str, float]] = field(default_factory=list)
 
-    def add(self, picture: int, rows: np.ndarray, times: dict[str, float]) -> None:
-        """Take the boxes of one picture: left, top, right, bottom, score, category; shape (n, 6), float64."""
-        self.boxes[picture] = rows[np.argsort(-rows[:, 4], kind="stable")]
+    def add(self, image: int, rows: np.ndarray, times: dict[str, float]) -> None:
+        """Take the boxes of one image: left, top, right, bottom, score, category; shape (n, 6), float64."""
+        self.boxes[image] = rows[np.argsort(-rows[:, 4], kind="stable")]
         self.times.append(times)
 
     def detections(self) -> Detections:
-        """All boxes in the order of the pictures."""
+        """All boxes in the order of the images."""
         order = sorted(self.boxes)
-        rows = np.concatenate([self.boxes[picture] for picture in order]) if order else np.zeros((0, 6))
+        rows = np.concatenate([self.boxes[image] for image in order]) if order else np.zeros((0, 6))
         return Detections(
-            picture=np.repeat(np.array(order, dtype=np.int64), [len(self.boxes[picture]) for picture in order]),
+            image=np.repeat(np.array(order, dtype=np.int64), [len(self.boxes[image]) for image in order]),
             boxes=np.column_stack([rows[:, :2], rows[:, 2:4] - rows[:, :2]]),
             category=rows[:, 5].astype(np.int64),
             score=rows[:, 4].copy(),
         )
 
     def speed(self, warm_up: int) -> dict[str, float]:
-        """Mean milliseconds a picture by stage, and their sum; the first ``warm_up`` are left out if more follow."""
+        """Mean milliseconds an image by stage, and their sum; the first ``warm_up`` are left out if more follow."""
         times = self.times[warm_up:] or self.times
         means = {stage: float(np.mean([time[stage] for time in times])) for stage in times[0]} if times else {}
         return {**means, "total": sum(means.values())} if means else {}
@@ -96,16 +96,16 @@ def predict_whole(
     allow_missing: bool = False,
     progress: Progress | None = None,
 ) -> Predictions:
-    """Run a model on whole pictures. Memory holds one batch of pictures and the boxes.
+    """Run a model on whole images. Memory holds one batch of images and the boxes.
 
     Args:
         model: An ``ultralytics.YOLO`` or ``RTDETR``, also of an exported file.
-        truth: The pictures (``files``) and the classes.
+        truth: The images (``files``) and the classes.
         imgsz: Longer side of the network's input, in pixels.
         conf: Lowest score kept.
         iou: IoU at which non-maximum suppression takes two boxes for one.
-        max_det: Most detections kept in a picture. A smaller limit built into the model is told in the notes.
-        batch: Pictures of one size that go through the network at once.
+        max_det: Most detections kept in an image. A smaller limit built into the model is told in the notes.
+        batch: Images of one size that go through the network at once.
         device: As in Ultralytics: ``"cpu"``, ``0``.
         half: Half precision, on a GPU.
         multi_label: Count a candidate box under every class above ``conf``, as ``yolo val`` does. End-to-end heads and
@@ -113,11 +113,11 @@ def predict_whole(
         rect: Pad to the smallest rectangle of whole strides; False pads to a square. Exported models without dynamic
             shapes always see a square.
         allow_missing: Accept classes of the ground truth that the model doesn't know.
-        progress: Called with the numbers of finished and of all pictures.
+        progress: Called with the numbers of finished and of all images.
 
     Raises:
         ArgumentError: An argument is out of range, or the model has no upright boxes.
-        DataError: The class lists don't match, or a picture is missing, unreadable or not of the annotated size.
+        DataError: The class lists don't match, or an image is missing, unreadable or not of the annotated size.
     """
     check_arguments(model, conf=conf, iou=iou, imgsz=imgsz, max_det=max_det, batch=batch)
     categories = match_classes(model.names, truth.classes, allow_missing=allow_missing)
@@ -127,10 +127,10 @@ def predict_whole(
     )  # fmt: skip
     model.predictor = None  # one of an earlier call may suppress in another way
     collected = Collector(truth)
-    for pictures in batches_of_one_size(truth, batch):
-        results = model.predict([read_picture(truth, picture) for picture in pictures], batch=len(pictures), **options)
-        for picture, result in zip(pictures, results, strict=True):
-            collected.add(picture, rows_of(result, categories), dict(result.speed))
+    for images in batches_of_one_size(truth, batch):
+        results = model.predict([read_image(truth, image) for image in images], batch=len(images), **options)
+        for image, result in zip(images, results, strict=True):
+            collected.add(image, rows_of(result, categories), dict(result.speed))
         if progress is not None:
             progress(len(collected.boxes), len(truth.names))
     notes = notes_on(model, categories, [len(rows) for rows in collected.boxes.values()], max_det)
@@ -180,32 +180,32 @@ def predict_options(
 
 
 def batches_of_one_size(truth: GroundTruth, batch: int) -> Iterator[list[int]]:
-    """Indices of pictures in batches of equal width and height; in the given order if ``batch`` is 1.
+    """Indices of images in batches of equal width and height; in the given order if ``batch`` is 1.
 
     Raises:
-        DataError: The ground truth has no picture files.
+        DataError: The ground truth has no image files.
     """
     if truth.files is None:
-        raise DataError("the ground truth names no picture files, so a model can't be run on them")
+        raise DataError("the ground truth names no image files, so a model can't be run on them")
     order = list(range(len(truth.names)))
     if batch > 1:
-        order.sort(key=lambda picture: (tuple(truth.sizes[picture]), picture))
-    for _, group in groupby(order, key=lambda picture: tuple(truth.sizes[picture])):
+        order.sort(key=lambda image: (tuple(truth.sizes[image]), image))
+    for _, group in groupby(order, key=lambda image: tuple(truth.sizes[image])):
         same = list(group)
         for start in range(0, len(same), batch):
             yield same[start : start + batch]
 
 
-def read_picture(truth: GroundTruth, picture: int) -> np.ndarray:
-    """One picture as Ultralytics reads it: BGR, turned as EXIF says; shape (height, width, 3), uint8.
+def read_image(truth: GroundTruth, image: int) -> np.ndarray:
+    """One image as Ultralytics reads it: BGR, turned as EXIF says; shape (height, width, 3), uint8.
 
     Raises:
         DataError: It is missing, unreadable or not of the annotated size.
     """
     assert truth.files is not None  # batches_of_one_size has checked
-    file = truth.files[picture]
+    file = truth.files[image]
     pixels = read_pixels(file)
-    width, height = truth.sizes[picture]
+    width, height = truth.sizes[image]
     if pixels.shape[:2] != (height, width):
         raise DataError(
             f"{file} is {pixels.shape[1]}x{pixels.shape[0]} pixels, the ground truth says {width}x{height}; "
@@ -227,7 +227,7 @@ def notes_on(model: YOLO, categories: dict[int, int], counts: list[int], max_det
     if max_det > BUILT_IN_LIMIT and max(counts, default=0) == BUILT_IN_LIMIT:
         times = counts.count(BUILT_IN_LIMIT)
         notes.append(
-            f"the model gives at most {BUILT_IN_LIMIT} detections a picture (a limit built into its head), which "
-            f"{times} of {len(counts)} pictures reached; max_det={max_det} has no effect beyond that"
+            f"the model gives at most {BUILT_IN_LIMIT} detections an image (a limit built into its head), which "
+            f"{times} of {len(counts)} images reached; max_det={max_det} has no effect beyond that"
         )
     return tuple(note for note in notes if note)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The page's charts: precision over recall, sizes, classes, error types, whole pictures and slices."""
+"""The page's charts: precision over recall, sizes, classes, error types, whole images and slices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 
 from yolo_fine.evaluation.report import svg
 from yolo_fine.evaluation.report.wording import ERROR_TYPES, count, interval, percent, pixels
-from yolo_fine.evaluation.result import ClassFigures, Evaluation, Figure, SizeBin
+from yolo_fine.evaluation.result import ClassMetrics, DetectorMetrics, Evaluation, SizeBin
 
 MANY = 12  # from more curves on, they are drawn faint, and the mean and the one under the pointer stand out
 COLOURS, DASHES = 8, 4  # of style.css: c0 ... c7, d0 ... d3
@@ -46,7 +46,7 @@ def style(index: int) -> str:
 
 
 def size_bars(evaluation: Evaluation) -> str:
-    """AP and AR of every size bin, with intervals where there are any, and what whole pictures gave."""
+    """AP and AR of every size bin, with intervals where there are any, and what whole images gave."""
     left, right, top, bottom = 44, 450, 12, 250
     end = _end_of_sizes(evaluation)
     parts = [svg.horizontal_grid(left, right, top, bottom, svg.ticks(end)), svg.upright_label(131, "percent")]
@@ -93,19 +93,19 @@ def _end_of_sizes(evaluation: Evaluation) -> float:
 def _size_in_words(kind: str, size: SizeBin, limits: tuple[float, float] | None, whole: float | None) -> str:
     said = f"{kind}, {size.name}: {percent(getattr(size, kind))} %"
     said += f", {limits[0]:.1f} to {limits[1]:.1f}" if limits else ""
-    return said if whole is None else f"{said}; whole pictures {percent(whole)} %"
+    return said if whole is None else f"{said}; whole images {percent(whole)} %"
 
 
-def class_bars(per_class: Mapping[str, ClassFigures]) -> str:
+def class_bars(per_class: Mapping[str, ClassMetrics]) -> str:
     """AP within AP50 of every class, best first."""
     ranked = sorted(per_class.items(), key=lambda item: -1.0 if item[1].AP is None else item[1].AP, reverse=True)
     left, right, row = 136, 375, 24
-    end = svg.ceiling([figures.AP50 for figures in per_class.values()])
+    end = svg.ceiling([metrics.AP50 for metrics in per_class.values()])
     parts = []
-    for index, (name, figures) in enumerate(ranked):
+    for index, (name, metrics) in enumerate(ranked):
         y = 6 + index * row
-        widths = [100 * (value or 0.0) / end * (right - left) for value in (figures.AP50, figures.AP)]
-        said = f"{name}: AP {percent(figures.AP)} %, AP50 {percent(figures.AP50)} %, {count(figures.objects)} objects"
+        widths = [100 * (value or 0.0) / end * (right - left) for value in (metrics.AP50, metrics.AP)]
+        said = f"{name}: AP {percent(metrics.AP)} %, AP50 {percent(metrics.AP50)} %, {count(metrics.objects)} objects"
         parts.append(
             svg.group(
                 said,
@@ -113,7 +113,7 @@ def class_bars(per_class: Mapping[str, ClassFigures]) -> str:
                 svg.bar("ap50", left, y, widths[0], 18),
                 svg.bar("ap", left, y + 4, widths[1], 10),
                 svg.text(
-                    "end", left + max(widths) + 6, y + 13, f"{percent(figures.AP, 1)} / {percent(figures.AP50, 1)}"
+                    "end", left + max(widths) + 6, y + 13, f"{percent(metrics.AP, 1)} / {percent(metrics.AP50, 1)}"
                 ),
             )
         )
@@ -143,8 +143,8 @@ def error_bars(errors: Mapping[str, Mapping[str, float]]) -> str:
     return svg.chart("What AP50 would gain without each type of error", 14 + len(known) * row, parts)
 
 
-def whole_and_sliced(whole: Figure, sliced: Figure) -> str:
-    """AP of every size bin, from whole pictures (ring) to slices (dot)."""
+def whole_and_sliced(whole: DetectorMetrics, sliced: DetectorMetrics) -> str:
+    """AP of every size bin, from whole images (ring) to slices (dot)."""
     wholes = {size.name: size for size in whole.sizes}
     pairs = [(size.name, wholes[size.name].AP, size.AP) for size in sliced.sizes if size.name in wholes]
     left, right, row = 96, 440, 34
@@ -157,14 +157,14 @@ def whole_and_sliced(whole: Figure, sliced: Figure) -> str:
         parts.append(svg.text("name", left - 12, y + 4, svg.shorten(name, 12)))
         if before is not None and after is not None:
             start, stop = (left + 100 * value / end * (right - left) for value in (before, after))
-            said = f"{name}: AP {percent(before)} % on whole pictures, {percent(after)} % sliced"
+            said = f"{name}: AP {percent(before)} % on whole images, {percent(after)} % sliced"
             step = svg.line("step", f"M{start:.1f} {y}H{stop:.1f}")
             parts.append(svg.group(said, step, svg.dot("ring", start, y, 5.5), svg.dot("dot", stop, y, 5.5)))
-    return svg.chart("AP by object size, whole pictures and slices", bottom + 40, parts)
+    return svg.chart("AP by object size, whole images and slices", bottom + 40, parts)
 
 
 def strip(value: float, limits: tuple[float, float] | None, low: float, high: float) -> str:
-    """A figure and its interval on a scale from ``low`` to ``high``, small enough for a table's cell."""
+    """A metric and its interval on a scale from ``low`` to ``high``, small enough for a table's cell."""
     ends = [4 + 132 * (min(max(number, low), high) - low) / (high - low) for number in (value, *(limits or ()))]
     parts = [svg.line("rule", "M4 8H136")]
     if low < 0 < high:

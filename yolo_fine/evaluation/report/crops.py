@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Cuts what surrounds a miss out of its picture, as a small JPEG."""
+"""Cuts what surrounds a miss out of its image, as a small JPEG."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy as np
 from yolo_fine.evaluation.report.misses import Miss
 
 CONTEXT = 3.0  # a crop is this many times as large as what it shows
-SMALLEST = (96.0, 72.0)  # width and height in pixels of the picture
+SMALLEST = (96.0, 72.0)  # width and height in pixels of the image
 LARGEST_WIDTH = 400  # pixels of the JPEG
 LARGEST_BYTES = 45_000  # keeps a page of 60 crops below 4 MB
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture: left, top, width, height in its pixels; the JPEG is a data URI, None without a picture."""
+    """A part of an image: left, top, width, height in its pixels; the JPEG is a data URI, None without an image."""
 
     left: float
     top: float
@@ -29,24 +29,24 @@ class Crop:
     jpeg: str | None
 
 
-def cut(miss: Miss, picture_size: Sequence[int], picture: np.ndarray | None) -> Crop:
-    """What surrounds a miss, 4:3 where the picture has room."""
+def cut(miss: Miss, image_size: Sequence[int], image: np.ndarray | None) -> Crop:
+    """What surrounds a miss, 4:3 where the image has room."""
     boxes = [box for box in (miss.box, miss.partner_box) if box is not None]
     low = np.min([box[:2] for box in boxes], axis=0)
     high = np.max([box[:2] + box[2:] for box in boxes], axis=0)
     width, height = np.maximum(CONTEXT * (high - low), SMALLEST)
     width, height = max(width, height * 4 / 3), max(height, width * 3 / 4)
-    size = np.minimum(np.round([width, height]), picture_size)
-    start = np.clip(np.round((low + high - size) / 2), 0, np.asarray(picture_size) - size)
+    size = np.minimum(np.round([width, height]), image_size)
+    start = np.clip(np.round((low + high - size) / 2), 0, np.asarray(image_size) - size)
     (left, top), (width, height) = start.tolist(), size.tolist()
     jpeg = None
-    if picture is not None:
-        jpeg = _encode(picture[int(top) : int(top + height), int(left) : int(left + width)])
+    if image is not None:
+        jpeg = _encode(image[int(top) : int(top + height), int(left) : int(left + width)])
     return Crop(left, top, width, height, jpeg)
 
 
-def read_picture(file: Path, size: Sequence[int]) -> np.ndarray | None:
-    """A picture as BGR, turned to be of ``size`` (width, height) as the annotations are; None if it can't be had."""
+def read_image(file: Path, size: Sequence[int]) -> np.ndarray | None:
+    """An image as BGR, turned to be of ``size`` (width, height) as the annotations are; None if it can't be had."""
     import cv2
 
     try:
@@ -54,9 +54,9 @@ def read_picture(file: Path, size: Sequence[int]) -> np.ndarray | None:
     except OSError:
         return None
     for mode in (cv2.IMREAD_COLOR, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION):
-        picture = cv2.imdecode(content, mode) if content.size else None
-        if picture is not None and picture.shape[1::-1] == tuple(int(side) for side in size):
-            return np.asarray(picture)
+        image = cv2.imdecode(content, mode) if content.size else None
+        if image is not None and image.shape[1::-1] == tuple(int(side) for side in size):
+            return np.asarray(image)
     return None
 
 

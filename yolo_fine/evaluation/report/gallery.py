@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from yolo_fine.evaluation.report.crops import Crop, cut, read_picture
+from yolo_fine.evaluation.report.crops import Crop, cut, read_image
 from yolo_fine.evaluation.report.matching import MATCH_IOU
 from yolo_fine.evaluation.report.misses import Miss, Misses
 from yolo_fine.evaluation.result import SizeBin
@@ -22,7 +22,7 @@ class Gallery:
 
     Args:
         misses: The mistakes.
-        truth: The annotated objects, with the pictures' files where they are at hand.
+        truth: The annotated objects, with the images' files where they are at hand.
         detections: The detector's boxes.
         bins: Size bins, which the cards name by their index.
     """
@@ -32,30 +32,30 @@ class Gallery:
         self.size_index = {size.name: index for index, size in enumerate(bins)}
 
     def cards(self) -> str:
-        """One figure element a miss, worst first. Each picture is read once."""
+        """One metric element a miss, worst first. Each image is read once."""
         made: dict[int, str] = {}
-        by_picture: dict[int, list[int]] = {}
+        by_image: dict[int, list[int]] = {}
         for rank, miss in enumerate(self.misses.worst):
-            by_picture.setdefault(miss.picture, []).append(rank)
-        for index, ranks in by_picture.items():
+            by_image.setdefault(miss.image, []).append(rank)
+        for index, ranks in by_image.items():
             size = self.truth.sizes[index].tolist()
-            picture = read_picture(self.truth.files[index], size) if self.truth.files else None
+            image = read_image(self.truth.files[index], size) if self.truth.files else None
             for rank in ranks:
-                made[rank] = self._card(rank, cut(self.misses.worst[rank], size, picture))
+                made[rank] = self._card(rank, cut(self.misses.worst[rank], size, image))
         return "".join(made[rank] for rank in sorted(made))
 
     def _card(self, rank: int, crop: Crop) -> str:
         miss = self.misses.worst[rank]
-        said, name = escape(self.describe(miss)), escape(self.truth.names[miss.picture])
+        said, name = escape(self.describe(miss)), escape(self.truth.names[miss.image])
         subject, partner = ("object", "detection") if miss.kind == "missed" else ("detection", "object")
         boxes = self._neighbours(miss, crop)
         boxes += [_box(miss.box, crop, kind) for kind in ("shadow", f"{subject} subject")]
         if miss.partner_box is not None:
             boxes.append(_box(miss.partner_box, crop, partner))
         alt = f"{miss.kind}: {said}, in {name}"
-        image = f'<i class="blank" role="img" aria-label="{alt}"></i>'
+        shown = f'<i class="blank" role="img" aria-label="{alt}"></i>'
         if crop.jpeg:
-            image = f'<img alt="{alt}" src="{crop.jpeg}">'
+            shown = f'<img alt="{alt}" src="{crop.jpeg}">'
         facts = {
             "rank": rank,
             "kind": miss.kind,
@@ -69,7 +69,7 @@ class Gallery:
         drawn = f'<svg viewBox="0 0 {crop.width:g} {crop.height:g}" aria-hidden="true">{"".join(boxes)}</svg>'
         where = f'<span title="{name}">{name}</span> <span>{miss.side:.0f} px</span>'
         return (
-            f'<figure class="miss" {data}><div class="crop">{image}{drawn}</div>'
+            f'<figure class="miss" {data}><div class="crop">{shown}{drawn}</div>'
             f'<figcaption><b>{miss.kind}</b> {said}<span class="where">{where}</span></figcaption></figure>'
         )
 
@@ -101,11 +101,11 @@ class Gallery:
 
     def _neighbours(self, miss: Miss, crop: Crop) -> list[str]:
         """Other boxes in the crop: annotated objects, unjudged regions, detections at the confidence."""
-        objects = _inside(miss.picture, self.truth, crop)
+        objects = _inside(miss.image, self.truth, crop)
         known = np.isin(self.truth.category[objects], list(self.truth.classes)) & ~self.truth.crowd[objects]
         kinds = [(self.truth.boxes[row], "object") for row in objects[known]]
         kinds += [(self.truth.boxes[row], "region") for row in objects[~known]]
-        rows = _inside(miss.picture, self.detections, crop)
+        rows = _inside(miss.image, self.detections, crop)
         known = np.isin(self.detections.category[rows], list(self.truth.classes))
         rows = rows[known & (self.detections.score[rows] >= self.misses.confidence)]
         kinds += [(box, "detection") for box in self.detections.boxes[rows]]
@@ -114,9 +114,9 @@ class Gallery:
         return [_box(box, crop, f"near {kind}") for box, kind in others[:NEIGHBOURS]]
 
 
-def _inside(picture: int, boxes: GroundTruth | Detections, crop: Crop) -> np.ndarray:
-    """Rows of the boxes of a picture that reach into the crop."""
-    rows = np.arange(*np.searchsorted(boxes.picture, [picture, picture + 1]))
+def _inside(image: int, boxes: GroundTruth | Detections, crop: Crop) -> np.ndarray:
+    """Rows of the boxes of an image that reach into the crop."""
+    rows = np.arange(*np.searchsorted(boxes.image, [image, image + 1]))
     left, top, width, height = boxes.boxes[rows].T
     in_x = (left < crop.left + crop.width) & (left + width > crop.left)
     return rows[in_x & (top < crop.top + crop.height) & (top + height > crop.top)]

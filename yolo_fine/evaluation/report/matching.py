@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Which detection found which object, at IoU 0.50, to show examples from; no figure of an evaluation comes from here.
+"""Which detection found which object, at IoU 0.50, to show examples from; no metric of an evaluation comes from here.
 
 As in COCO, detections take objects by falling confidence, each the free object of its class that it overlaps most.
 """
@@ -19,8 +19,8 @@ COVERED = 0.5  # a box covered as far as this by objects of no evaluated class i
 
 
 @dataclass(frozen=True)
-class JudgedPicture:
-    """What is judged in one picture: row numbers of objects and detections, and their overlaps.
+class JudgedImage:
+    """What is judged in one image: row numbers of objects and detections, and their overlaps.
 
     Attributes:
         index: Index into the ground truth's names.
@@ -35,7 +35,7 @@ class JudgedPicture:
     iou: np.ndarray
 
 
-def judged_pictures(truth: GroundTruth, detections: Detections) -> list[JudgedPicture]:
+def judged_images(truth: GroundTruth, detections: Detections) -> list[JudgedImage]:
     """What is judged: the evaluated classes, without crowds and without what lies in unjudged regions.
 
     Unjudged regions are objects of no evaluated class: VisDrone's ignored regions and "others". A detection that lies
@@ -43,8 +43,8 @@ def judged_pictures(truth: GroundTruth, detections: Detections) -> list[JudgedPi
     """
     known_object, known_detection = (np.isin(x.category, list(truth.classes)) for x in (truth, detections))
     edges = np.arange(len(truth.names) + 1)
-    object_at, detection_at = np.searchsorted(truth.picture, edges), np.searchsorted(detections.picture, edges)
-    pictures = []
+    object_at, detection_at = np.searchsorted(truth.image, edges), np.searchsorted(detections.image, edges)
+    images = []
     for index in range(len(truth.names)):
         objects = np.arange(object_at[index], object_at[index + 1])
         regions = truth.boxes[objects[~known_object[objects]]]
@@ -55,8 +55,8 @@ def judged_pictures(truth: GroundTruth, detections: Detections) -> list[JudgedPi
         found = found[known_detection[found]]
         found = found[covered(detections.boxes[found], regions) < COVERED]
         found = found[~_on_own_crowd(truth, detections, crowds, found)]
-        pictures.append(JudgedPicture(index, objects, found, iou(detections.boxes[found], truth.boxes[objects])))
-    return pictures
+        images.append(JudgedImage(index, objects, found, iou(detections.boxes[found], truth.boxes[objects])))
+    return images
 
 
 def _on_own_crowd(truth: GroundTruth, detections: Detections, crowds: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -67,20 +67,20 @@ def _on_own_crowd(truth: GroundTruth, detections: Detections, crowds: np.ndarray
     return inside
 
 
-def match_objects(pictures: Sequence[JudgedPicture], truth: GroundTruth, detections: Detections) -> np.ndarray:
+def match_objects(images: Sequence[JudgedImage], truth: GroundTruth, detections: Detections) -> np.ndarray:
     """The row of the object that each detection found, or -1; shape (detections,).
 
     A detection has no say in the matches of those with higher confidence, so a cut by confidence leaves the matches
     above it as they are.
     """
     match = np.full(len(detections), -1)
-    for picture in pictures:
-        same = detections.category[picture.detections][:, None] == truth.category[picture.objects][None, :]
-        row, column = np.nonzero(same & (picture.iou >= MATCH_IOU))
-        score = detections.score[picture.detections][row]
+    for image in images:
+        same = detections.category[image.detections][:, None] == truth.category[image.objects][None, :]
+        row, column = np.nonzero(same & (image.iou >= MATCH_IOU))
+        score = detections.score[image.detections][row]
         taken: set[int] = set()
-        for pair in np.lexsort((-picture.iou[row, column], row, -score)):
-            detection, target = int(picture.detections[row[pair]]), int(picture.objects[column[pair]])
+        for pair in np.lexsort((-image.iou[row, column], row, -score)):
+            detection, target = int(image.detections[row[pair]]), int(image.objects[column[pair]])
             if match[detection] < 0 and target not in taken:
                 match[detection] = target
                 taken.add(target)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The page's tables of figures with intervals: protocols, sizes, whole and sliced, comparison."""
+"""The page's tables of metrics with intervals: protocols, sizes, whole and sliced, comparison."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from yolo_fine.evaluation.report.wording import (
     limits_text,
     percent,
     pixels,
-    plain_figures,
+    plain_metrics,
     points,
 )
-from yolo_fine.evaluation.result import Evaluation, Figure
+from yolo_fine.evaluation.result import DetectorMetrics, Evaluation
 
 
 def protocol_table(evaluation: Evaluation, protocol: str) -> str:
-    """The figures of one protocol with their intervals; VisDrone's with the plain class mean beside."""
-    figures: dict[str, Any] = getattr(evaluation, protocol)
+    """The metrics of one protocol with their intervals; VisDrone's with the plain class mean beside."""
+    metrics: dict[str, Any] = getattr(evaluation, protocol)
     scale = 100 if protocol == "coco" else 1
-    class_mean = figures.get("class_mean") or {}
-    names = plain_figures(figures, evaluation.sizes)
+    class_mean = metrics.get("class_mean") or {}
+    names = plain_metrics(metrics, evaluation.sizes)
     end = _end_of_strips(evaluation)
     with_interval = any(interval(evaluation, protocol, name) for name in names)
     head: list[str | None] = ["", "official" if protocol == "visdrone" else "percent"]
     head += [f"{confidence_text(evaluation)} interval", None] if with_interval else []
     head += ["class mean"] if class_mean else []
-    values = {name: None if figures[name] is None else scale * figures[name] for name in names}
+    values = {name: None if metrics[name] is None else scale * metrics[name] for name in names}
     rows = []
     for name, value in values.items():
         cells = [header(name), f'<td class="figure">{points(value)}</td>']
@@ -50,12 +50,12 @@ def protocol_table(evaluation: Evaluation, protocol: str) -> str:
 
 def _end_of_strips(evaluation: Evaluation) -> float:
     """The end of the scale that both protocols share, percent."""
-    values = [(evaluation.coco or {})[name] for name in plain_figures(evaluation.coco, evaluation.sizes)]
-    for name in plain_figures(evaluation.visdrone):
+    values = [(evaluation.coco or {})[name] for name in plain_metrics(evaluation.coco, evaluation.sizes)]
+    for name in plain_metrics(evaluation.visdrone):
         value = (evaluation.visdrone or {})[name]
         values.append(None if value is None else value / 100)
     for protocol in ("coco", "visdrone"):
-        for name in plain_figures(getattr(evaluation, protocol), evaluation.sizes):
+        for name in plain_metrics(getattr(evaluation, protocol), evaluation.sizes):
             values += [limit / 100 for limit in interval(evaluation, protocol, name) or ()]
     return ceiling(values)
 
@@ -73,20 +73,20 @@ def size_table(evaluation: Evaluation) -> str:
     return table(["", "side", "objects", "AP", "AP50", "AR"], rows)
 
 
-def whole_and_sliced(whole: Figure, sliced: Evaluation) -> str:
-    """Both protocols' figures on whole pictures and in slices, and what it costs."""
+def whole_and_sliced(whole: DetectorMetrics, sliced: Evaluation) -> str:
+    """Both protocols' metrics on whole images and in slices, and what it costs."""
     rows = []
-    for name in plain_figures(sliced.coco, sliced.sizes):
+    for name in plain_metrics(sliced.coco, sliced.sizes):
         rows.append(_pair(f"COCO {name}", (whole.coco or {}).get(name), (sliced.coco or {})[name], 100))
     wholes = {size.name: size for size in whole.sizes}
     for size in sliced.sizes:
         if size.name in wholes:
             rows.append(_pair(f"COCO AP, {size.name}", wholes[size.name].AP, size.AP, 100))
             rows.append(_pair(f"COCO AR, {size.name}", wholes[size.name].AR, size.AR, 100))
-    for name in plain_figures(sliced.visdrone):
+    for name in plain_metrics(sliced.visdrone):
         rows.append(_pair(f"VisDrone {name}", (whole.visdrone or {}).get(name), (sliced.visdrone or {})[name], 1))
     for name in sliced.speed:
-        rows.append(_pair(f"{name}, ms a picture", whole.speed.get(name), sliced.speed[name], 1))
+        rows.append(_pair(f"{name}, ms an image", whole.speed.get(name), sliced.speed[name], 1))
     return table(["", "whole", "sliced", "difference"], rows)
 
 
@@ -94,11 +94,11 @@ def comparison_table(comparison: dict[str, Any]) -> str:
     """Paired differences with their intervals on a common scale; empty if there are none."""
     found: list[tuple[str, float, tuple[float, float] | None]] = []
     for protocol, title, scale in (("coco", "COCO", 100), ("visdrone", "VisDrone", 1)):
-        for name, figure in (comparison.get(protocol) or {}).items():
-            low, high = figure.get("low"), figure.get("high")
+        for name, metric in (comparison.get(protocol) or {}).items():
+            low, high = metric.get("low"), metric.get("high")
             limits = None if low is None or high is None else (scale * low, scale * high)
-            if figure.get("difference") is not None:
-                found.append((f"{title} {name}", scale * figure["difference"], limits))
+            if metric.get("difference") is not None:
+                found.append((f"{title} {name}", scale * metric["difference"], limits))
     if not found:
         return ""
     numbers = [number for _, value, limits in found for number in (value, *(limits or ()))]

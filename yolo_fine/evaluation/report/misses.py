@@ -14,9 +14,9 @@ import numpy as np
 
 from yolo_fine.evaluation.report.matching import (
     MATCH_IOU,
-    JudgedPicture,
+    JudgedImage,
     best_f1_confidence,
-    judged_pictures,
+    judged_images,
     match_objects,
 )
 from yolo_fine.evaluation.result import SizeBin
@@ -39,7 +39,7 @@ class Miss:
 
     Attributes:
         kind: One of :data:`KINDS`.
-        picture: Index into the ground truth's names.
+        image: Index into the ground truth's names.
         category: Class of the missed object, or of the wrong detection.
         box: That object or detection: left, top, width, height in pixels.
         side: Square root of the object's area, pixels; of the detection's for a false positive.
@@ -54,7 +54,7 @@ class Miss:
     """
 
     kind: str
-    picture: int
+    image: int
     category: int
     box: np.ndarray
     side: float
@@ -104,10 +104,10 @@ def find_misses(
         confidence: Detections below it are left aside; None takes the confidence of the best F1 over all classes.
         limit: How many to return in ``worst``.
     """
-    pictures = judged_pictures(truth, detections)
-    match = match_objects(pictures, truth, detections)
-    rows = np.concatenate([np.zeros(0, np.int64), *(picture.detections for picture in pictures)])
-    objects = sum(len(picture.objects) for picture in pictures)
+    images = judged_images(truth, detections)
+    match = match_objects(images, truth, detections)
+    rows = np.concatenate([np.zeros(0, np.int64), *(image.detections for image in images)])
+    objects = sum(len(image.objects) for image in images)
     if confidence is None:
         confidence = best_f1_confidence(detections.score[rows], match[rows] >= 0, objects)
     match[detections.score < confidence] = -1
@@ -116,8 +116,8 @@ def find_misses(
 
     finder = _Finder(truth, detections, bins, match, confidence)
     groups: dict[tuple[str, str], list[Miss]] = {}
-    for picture in pictures:
-        for miss in finder.misses_of(picture):
+    for image in images:
+        for miss in finder.misses_of(image):
             groups.setdefault((miss.size, miss.kind), []).append(miss)
     sizes = [*(size.name for size in bins), ""]
     for kind in KINDS:
@@ -134,7 +134,7 @@ def find_misses(
 
 
 class _Finder:
-    """Goes through pictures, given which detection found which object."""
+    """Goes through images, given which detection found which object."""
 
     def __init__(
         self,
@@ -148,30 +148,30 @@ class _Finder:
         self.match, self.confidence = match, confidence
         self.areas = np.sort(truth.area[np.isin(truth.category, list(truth.classes)) & ~truth.crowd])
 
-    def misses_of(self, picture: JudgedPicture) -> Iterator[Miss]:
+    def misses_of(self, image: JudgedImage) -> Iterator[Miss]:
         """Wrong detections, then the objects that neither a right nor one of those wrong detections tells of."""
-        told = set(self.match[picture.detections].tolist())
-        scores, matches = self.detections.score[picture.detections], self.match[picture.detections]
-        is_found = np.isin(picture.objects, matches)
+        told = set(self.match[image.detections].tolist())
+        scores, matches = self.detections.score[image.detections], self.match[image.detections]
+        is_found = np.isin(image.objects, matches)
         for at in np.flatnonzero((scores >= self.confidence) & (matches < 0)).tolist():
-            row = int(picture.detections[at])
-            same = self.truth.category[picture.objects] == self.detections.category[row]
-            kind, nearest = kind_of(picture.iou[at], same, is_found)
-            target = None if nearest is None else int(picture.objects[nearest])
+            row = int(image.detections[at])
+            same = self.truth.category[image.objects] == self.detections.category[row]
+            kind, nearest = kind_of(image.iou[at], same, is_found)
+            target = None if nearest is None else int(image.objects[nearest])
             if kind in ("wrong class", "badly located"):
                 told.add(target)
-            yield self._wrong(kind, picture, row, target, 0.0 if nearest is None else float(picture.iou[at, nearest]))
-        for at, target in enumerate(picture.objects.tolist()):
+            yield self._wrong(kind, image, row, target, 0.0 if nearest is None else float(image.iou[at, nearest]))
+        for at, target in enumerate(image.objects.tolist()):
             if target not in told:
-                yield self._missed(picture, target, picture.iou[:, at])
+                yield self._missed(image, target, image.iou[:, at])
 
-    def _wrong(self, kind: str, picture: JudgedPicture, row: int, target: int | None, overlap: float) -> Miss:
+    def _wrong(self, kind: str, image: JudgedImage, row: int, target: int | None, overlap: float) -> Miss:
         box, score = self.detections.boxes[row], float(self.detections.score[row])
         own_size = kind == "false positive" or target is None
         side = float(np.sqrt(box[2] * box[3] if own_size else self.truth.area[target]))
         return Miss(
             kind=kind,
-            picture=picture.index,
+            image=image.index,
             category=int(self.detections.category[row]),
             box=box,
             side=side,
@@ -183,13 +183,13 @@ class _Finder:
             score=score,
         )
 
-    def _missed(self, picture: JudgedPicture, target: int, overlaps: np.ndarray) -> Miss:
+    def _missed(self, image: JudgedImage, target: int, overlaps: np.ndarray) -> Miss:
         nearest = int(np.argmax(overlaps)) if len(overlaps) and overlaps.max() >= NEAR_IOU else None
-        row = None if nearest is None else int(picture.detections[nearest])
+        row = None if nearest is None else int(image.detections[nearest])
         side = float(np.sqrt(self.truth.area[target]))
         return Miss(
             kind="missed",
-            picture=picture.index,
+            image=image.index,
             category=int(self.truth.category[target]),
             box=self.truth.boxes[target],
             side=side,
@@ -206,7 +206,7 @@ def kind_of(overlaps: np.ndarray, same: np.ndarray, is_found: np.ndarray) -> tup
     """The kind of a detection that found nothing, and the object that it has to do with.
 
     Args:
-        overlaps: Its IoU with every object of the picture.
+        overlaps: Its IoU with every object of the image.
         same: Whether they are of its class.
         is_found: Whether another detection found them.
     """

@@ -44,7 +44,7 @@ def misses_section(
         choices(gallery, evaluation.sizes),
         shown=len(misses.worst),
         cards=gallery.cards(),
-        pictures="" if truth.files else note_of("The pictures were not at hand: boxes only."),
+        images="" if truth.files else note_of("The images were not at hand: boxes only."),
     )
     return f"{note_of(note)}{totals(misses, evaluation.sizes)}{shown if misses.worst else ''}"
 

@@ -27,7 +27,7 @@ for (const button of all("[data-curves]")) {
 }
 showCurves(); // a reloaded page keeps its checkboxes
 
-// Tables: a heading sorts, figures falling first, undefined ones always last.
+// Tables: a heading sorts, metrics falling first, undefined ones always last.
 for (const table of all("table.sortable")) {
   const headings = all("thead th", table);
   headings.forEach((heading, column) => heading.querySelector("button").addEventListener("click", () => {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Writes the page: one HTML file with its style, script, charts and pictures, which asks the network for nothing."""
+"""Writes the page: one HTML file with its style, script, charts and images, which asks the network for nothing."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def write_report(
 
     Args:
         file: The HTML file.
-        evaluation: What was measured; sections without figures are left out.
-        truth: The annotated objects; with ``files``, the misses are shown as crops of the pictures.
+        evaluation: What was measured; sections without metrics are left out.
+        truth: The annotated objects; with ``files``, the misses are shown as crops of the images.
         detections: The boxes that were evaluated.
         misses: How many misses to show; 60 make a page of 1 to 4 MB.
 
@@ -33,7 +33,7 @@ def write_report(
         ArgumentError: The file can't be written there.
     """
     parts = [
-        ("figures", "Figures", sections.figures(evaluation)),
+        ("metrics", "Metrics", sections.metrics(evaluation)),
         ("sizes", "Object size", sections.sizes(evaluation)),
         ("sliced", "Whole and sliced", sections.sliced(evaluation)),
         ("comparison", "Comparison", sections.comparison(evaluation)),
@@ -73,8 +73,8 @@ def _title(evaluation: Evaluation) -> str:
 
 
 def _facts(evaluation: Evaluation, truth: GroundTruth) -> str:
-    objects = sum(figures.objects for figures in evaluation.per_class.values())
-    facts = [f"{count(len(truth.names))} pictures", f"{count(objects)} objects of {len(truth.classes)} classes"]
+    objects = sum(metrics.objects for metrics in evaluation.per_class.values())
+    facts = [f"{count(len(truth.names))} images", f"{count(objects)} objects of {len(truth.classes)} classes"]
     if max_det := evaluation.manifest.get("max_det"):
-        facts.append(f"up to {max_det} detections a picture")
+        facts.append(f"up to {max_det} detections an image")
     return ", ".join(facts)

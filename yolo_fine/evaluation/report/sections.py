@@ -11,7 +11,7 @@ from yolo_fine.evaluation.report.wording import intervals_text, notes_of, percen
 from yolo_fine.evaluation.result import Evaluation
 
 
-def figures(evaluation: Evaluation) -> str:
+def metrics(evaluation: Evaluation) -> str:
     """Both protocols."""
     parts = []
     if evaluation.coco:
@@ -19,13 +19,13 @@ def figures(evaluation: Evaluation) -> str:
         parts.append(f"<div><h3>COCO</h3>{metric_tables.protocol_table(evaluation, 'coco')}{note_of(note)}</div>")
     if evaluation.visdrone:
         note = (
-            "Official: each class weighted by the number of pictures that contain it, as the official tool prints it. "
+            "Official: each class weighted by the number of images that contain it, as the official tool prints it. "
             "Class mean: every class counts once. Objects and detections in ignored regions are left out."
         )
         parts.append(
             f"<div><h3>VisDrone-DET</h3>{metric_tables.protocol_table(evaluation, 'visdrone')}{note_of(note)}</div>"
         )
-    notes = ["All figures are percent.", intervals_text(evaluation), *(f"{note}." for note in notes_of(evaluation))]
+    notes = ["All metrics are percent.", intervals_text(evaluation), *(f"{note}." for note in notes_of(evaluation))]
     if speed := speed_text(evaluation.speed):
         notes.append(f"Speed: {speed}.")
     return f'<div class="pair">{"".join(parts)}</div>{note_of(" ".join(note for note in notes if note))}'
@@ -35,30 +35,30 @@ def sizes(evaluation: Evaluation) -> str:
     """AP and AR by size of the object."""
     if not evaluation.sizes:
         return ""
-    keys = [("ap", "AP"), ("ar", "AR")] + ([("whole", "the same on whole pictures")] if evaluation.whole else [])
+    keys = [("ap", "AP"), ("ar", "AR")] + ([("whole", "the same on whole images")] if evaluation.whole else [])
     note = "COCO protocol. The size of an object is the square root of its area."
     chart = f"<div>{charts.size_bars(evaluation)}{keys_of(keys)}</div>"
     return f'<div class="pair">{chart}<div>{metric_tables.size_table(evaluation)}{note_of(note)}</div></div>'
 
 
 def sliced(evaluation: Evaluation) -> str:
-    """Whole pictures and slices side by side."""
+    """Whole images and slices side by side."""
     if evaluation.whole is None:
         return ""
-    keys = keys_of([("ring", "whole pictures"), ("dot", "slices")])
+    keys = keys_of([("ring", "whole images"), ("dot", "slices")])
     chart = charts.whole_and_sliced(evaluation.whole, evaluation)
     table = metric_tables.whole_and_sliced(evaluation.whole, evaluation)
     return f'<div class="pair"><div>{chart}{keys}</div><div>{table}</div></div>'
 
 
 def comparison(evaluation: Evaluation) -> str:
-    """Differences from another evaluation, in figures and in words."""
+    """Differences from another evaluation, in metrics and in words."""
     if not evaluation.comparison:
         return ""
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in evaluation.comparison["words"])
     note = (
-        f"Differences from {evaluation.comparison['with']}, in points. The same pictures are drawn again for both, so "
-        "what makes a picture hard cancels out. Beyond noise: the interval leaves out zero. That is a statement about "
+        f"Differences from {evaluation.comparison['with']}, in points. The same images are drawn again for both, so "
+        "what makes an image hard cancels out. Beyond noise: the interval leaves out zero. That is a statement about "
         "these two sets of detections, not about what another training run would give."
     )
     table = metric_tables.comparison_table(evaluation.comparison)
@@ -97,7 +97,7 @@ def classes(evaluation: Evaluation) -> str:
     """Bars and the sortable table of classes."""
     if not evaluation.per_class:
         return ""
-    note = "COCO protocol, but for columns that say VisDrone. Small figures: annotated objects. A heading sorts."
+    note = "COCO protocol, but for columns that say VisDrone. Small metrics: annotated objects. A heading sorts."
     bars = f'<div class="measure tall">{charts.class_bars(evaluation.per_class)}</div>'
     keys = keys_of([("ap", "AP"), ("ap50", "AP50")])
     return f"{bars}{keys}{tables.classes_by_size(evaluation)}{note_of(note)}"

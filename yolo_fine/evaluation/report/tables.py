@@ -17,19 +17,19 @@ STRONG = 0.8  # from this share on, a cell of it is so dark that its number is l
 
 def classes_by_size(evaluation: Evaluation) -> str:
     """Every class: objects, AP, AP50, AP75, AR, AP of every size bin with its objects; sortable."""
-    official = any(figures.visdrone for figures in evaluation.per_class.values())
+    official = any(metrics.visdrone for metrics in evaluation.per_class.values())
     head = ["class", "objects", "AP", "AP50", "AP75", "AR", *(f"AP {size.name}" for size in evaluation.sizes)]
     head += ["VisDrone AP", "VisDrone AP50"] if official else []
     rows = []
-    for name, figures in evaluation.per_class.items():
+    for name, metrics in evaluation.per_class.items():
         cells = [f'<th scope="row" data-sort="{escape(name.lower())}">{escape(name)}</th>']
-        cells.append(f'<td data-sort="{figures.objects}">{count(figures.objects)}</td>')
-        cells += [_sorted_cell(value, 100) for value in (figures.AP, figures.AP50, figures.AP75, figures.AR)]
+        cells.append(f'<td data-sort="{metrics.objects}">{count(metrics.objects)}</td>')
+        cells += [_sorted_cell(value, 100) for value in (metrics.AP, metrics.AP50, metrics.AP75, metrics.AR)]
         for size in evaluation.sizes:
-            cell = figures.sizes.get(size.name)
+            cell = metrics.sizes.get(size.name)
             cells.append(_sorted_cell(cell.AP, 100, count(cell.objects)) if cell else _sorted_cell(None, 1))
         if official:
-            cells += [_sorted_cell((figures.visdrone or {}).get(key), 1) for key in ("AP", "AP50")]
+            cells += [_sorted_cell((metrics.visdrone or {}).get(key), 1) for key in ("AP", "AP50")]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     columns = "".join(f'<th scope="col"><button>{escape(words)}</button></th>' for words in head)
     return (

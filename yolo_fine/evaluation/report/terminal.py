@@ -14,11 +14,11 @@ from yolo_fine.evaluation.report.wording import (
     notes_of,
     percent,
     pixels,
-    plain_figures,
+    plain_metrics,
     points,
     speed_text,
 )
-from yolo_fine.evaluation.result import Evaluation, Figure, SizeBin
+from yolo_fine.evaluation.result import DetectorMetrics, Evaluation, SizeBin
 
 WIDTH = 100
 NAME_WIDTH = 24  # longer class names are cut
@@ -27,7 +27,7 @@ NAME_WIDTH = 24  # longer class names are cut
 def format_evaluation(evaluation: Evaluation) -> str:
     """The evaluation as text: both protocols, sizes, classes, whole beside sliced, comparison, speed.
 
-    All figures are percent, COCO's too (``eval.json`` holds those as fractions).
+    All metrics are percent, COCO's too (``eval.json`` holds those as fractions).
     """
     sections = [_heading(evaluation), _headline(evaluation), _sizes(evaluation), _classes(evaluation)]
     if evaluation.whole is not None:
@@ -44,25 +44,25 @@ def _heading(evaluation: Evaluation) -> str:
     data = evaluation.manifest.get("data") or {}
     model = (evaluation.manifest.get("model") or {}).get("file")
     facts = [str(model)] if model else []
-    if "pictures" in data and "objects" in data:
-        facts.append(f"{count(data['pictures'])} pictures with {count(data['objects'])} objects")
+    if "images" in data and "objects" in data:
+        facts.append(f"{count(data['images'])} images with {count(data['objects'])} objects")
     if evaluation.manifest.get("max_det"):
-        facts.append(f"up to {evaluation.manifest['max_det']} detections a picture")
+        facts.append(f"up to {evaluation.manifest['max_det']} detections an image")
     notes = [line for note in notes_of(evaluation) for line in _wrap(f"Note: {note}", indent="")]
-    return "\n".join([*_wrap(", ".join(facts), indent=""), *notes, "All figures are percent."])
+    return "\n".join([*_wrap(", ".join(facts), indent=""), *notes, "All metrics are percent."])
 
 
 def _headline(evaluation: Evaluation) -> str:
-    """Both protocols side by side: figure, value, interval."""
+    """Both protocols side by side: metric, value, interval."""
     left = [["COCO", "class mean", "interval"]] if evaluation.coco else []
-    for name in plain_figures(evaluation.coco, evaluation.sizes):
+    for name in plain_metrics(evaluation.coco, evaluation.sizes):
         value = (evaluation.coco or {})[name]
         left.append([name, percent(value), limits_text(interval(evaluation, "coco", name))])
     right: list[list[str]] = []
     if evaluation.visdrone:
         plain = evaluation.visdrone.get("class_mean") or {}
         right.append(["VisDrone", "official", "interval", "class mean"])
-        for name in plain_figures(evaluation.visdrone):
+        for name in plain_metrics(evaluation.visdrone):
             limits = limits_text(interval(evaluation, "visdrone", name))
             right.append([name, points(evaluation.visdrone[name]), limits, points(plain.get(name))])
     blocks = [_table(block) for block in (left, right) if block]
@@ -78,7 +78,7 @@ def _headline(evaluation: Evaluation) -> str:
     ]
     notes = _wrap(intervals_text(evaluation), indent="") if intervals_text(evaluation) else []
     if right:
-        official = "official: class mean weighted by the pictures that contain the class (picture-weighted), as the "
+        official = "official: class mean weighted by the images that contain the class (image-weighted), as the "
         notes += _wrap(official + "official tool prints it; class mean: every class counts once.", indent="")
     return "\n".join([*(line.rstrip() for line in lines), *notes])
 
@@ -89,8 +89,8 @@ def _sizes(evaluation: Evaluation) -> str:
     rows = [["By size (COCO)", "side", "objects", "AP", "interval", "AP50", "AR", "interval"]]
     for size in evaluation.sizes:
         ap, ar = (limits_text(interval(evaluation, "coco", f"{kind}_{size.name}")) for kind in ("AP", "AR"))
-        figures = [percent(size.AP), ap, percent(size.AP50), percent(size.AR), ar]
-        rows.append([size.name, pixels(size), count(size.objects), *figures])
+        metrics = [percent(size.AP), ap, percent(size.AP50), percent(size.AR), ar]
+        rows.append([size.name, pixels(size), count(size.objects), *metrics])
     return "\n".join(_table(rows))
 
 
@@ -98,13 +98,13 @@ def _classes(evaluation: Evaluation) -> str:
     """Class by class; AP of every size bin with its number of objects, in as many tables as fit the width."""
     if not evaluation.per_class:
         return ""
-    official = any(figures.visdrone for figures in evaluation.per_class.values())
+    official = any(metrics.visdrone for metrics in evaluation.per_class.values())
     header = ["By class (COCO)", "objects", "AP", "AP50", "AP75", "AR"]
     rows = [header + (["VisDrone AP", "AP50"] if official else [])]
-    for name, figures in evaluation.per_class.items():
-        shares = [percent(value) for value in (figures.AP, figures.AP50, figures.AP75, figures.AR)]
-        protocol = figures.visdrone or {}
-        rows.append([_short(name), count(figures.objects), *shares])
+    for name, metrics in evaluation.per_class.items():
+        shares = [percent(value) for value in (metrics.AP, metrics.AP50, metrics.AP75, metrics.AR)]
+        protocol = metrics.visdrone or {}
+        rows.append([_short(name), count(metrics.objects), *shares])
         if official:
             rows[-1] += [points(protocol.get("AP")), points(protocol.get("AP50"))]
     tables = [_table(rows)]
@@ -119,27 +119,27 @@ def _classes(evaluation: Evaluation) -> str:
 
 def _class_by_size(evaluation: Evaluation, bins: Sequence[SizeBin]) -> list[list[str]]:
     rows = [["AP by class and size", *(text for size in bins for text in (_short(size.name, 12), "objects"))]]
-    for name, figures in evaluation.per_class.items():
+    for name, metrics in evaluation.per_class.items():
         cells: list[str] = []
         for size in bins:
-            cell = figures.sizes.get(size.name)
+            cell = metrics.sizes.get(size.name)
             cells += [percent(cell.AP), count(cell.objects)] if cell else [NONE, NONE]
         rows.append([_short(name), *cells])
     return rows
 
 
-def _whole_and_sliced(sliced: Evaluation, whole: Figure) -> str:
+def _whole_and_sliced(sliced: Evaluation, whole: DetectorMetrics) -> str:
     rows = [["Whole and sliced", "whole", "sliced", "difference"]]
-    for name in plain_figures(sliced.coco, sliced.sizes):
+    for name in plain_metrics(sliced.coco, sliced.sizes):
         rows.append(_pair(f"COCO {name}", (whole.coco or {}).get(name), (sliced.coco or {})[name], 100))
     wholes = {size.name: size for size in whole.sizes}
     for size in sliced.sizes:
         if size.name in wholes:
             rows.append(_pair(f"COCO AP {size.name}", wholes[size.name].AP, size.AP, 100))
-    for name in plain_figures(sliced.visdrone):
+    for name in plain_metrics(sliced.visdrone):
         rows.append(_pair(f"VisDrone {name}", (whole.visdrone or {}).get(name), (sliced.visdrone or {})[name], 1))
     if "total" in whole.speed and "total" in sliced.speed:
-        rows.append(_pair("ms per picture", whole.speed["total"], sliced.speed["total"], 1))
+        rows.append(_pair("ms per image", whole.speed["total"], sliced.speed["total"], 1))
     return "\n".join(_table(rows))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How figures and their names read, on the terminal and on the page."""
+"""How metrics and their names read, on the terminal and on the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from yolo_fine.evaluation.result import Evaluation, SizeBin
 
-NONE = "–"  # a figure that isn't defined
+NONE = "–"  # a metric that isn't defined
 
 ERROR_TYPES = {
     "Cls": "wrong class, right place",
@@ -28,7 +28,7 @@ def percent(fraction: float | None, digits: int = 2) -> str:
 
 
 def points(value: float | None, digits: int = 2) -> str:
-    """A figure that is percent already."""
+    """A metric that is percent already."""
     return NONE if value is None else f"{value:.{digits}f}"
 
 
@@ -44,9 +44,9 @@ def pixels(size: SizeBin) -> str:
     return f"{size.min_side:g}–{size.max_side:g} px"
 
 
-def interval(evaluation: Evaluation, protocol: str, figure: str) -> tuple[float, float] | None:
-    """Low and high of a figure's interval in percent; None if there is none."""
-    limits = (evaluation.intervals.get(protocol) or {}).get(figure)
+def interval(evaluation: Evaluation, protocol: str, metric: str) -> tuple[float, float] | None:
+    """Low and high of a metric's interval in percent; None if there is none."""
+    limits = (evaluation.intervals.get(protocol) or {}).get(metric)
     if not limits or limits[0] is None or limits[1] is None:
         return None
     scale = 100 if protocol == "coco" else 1
@@ -70,23 +70,23 @@ def intervals_text(evaluation: Evaluation) -> str:
     resamples = evaluation.intervals.get("resamples")
     drawn = f", {count(resamples)} resamples" if resamples else ""
     return (
-        f"{confidence_text(evaluation)} intervals: bootstrap over pictures{drawn}. "
-        "They cover the choice of pictures, not the luck of a training run."
+        f"{confidence_text(evaluation)} intervals: bootstrap over images{drawn}. "
+        "They cover the choice of images, not the luck of a training run."
     )
 
 
 def notes_of(evaluation: Evaluation) -> list[str]:
-    """What a reader of the figures should know."""
+    """What a reader of the metrics should know."""
     return [str(note) for note in evaluation.manifest.get("notes") or []]
 
 
-def plain_figures(figures: dict[str, Any] | None, sizes: Iterable[SizeBin] = ()) -> list[str]:
-    """Names of the figures that are numbers, without those of size bins (which have a table of their own)."""
+def plain_metrics(metrics: dict[str, Any] | None, sizes: Iterable[SizeBin] = ()) -> list[str]:
+    """Names of the metrics that are numbers, without those of size bins (which have a table of their own)."""
     names = {f"{kind}_{size.name}" for size in sizes for kind in ("AP", "AP50", "AR")}
-    return [name for name, value in (figures or {}).items() if name not in names and not isinstance(value, dict)]
+    return [name for name, value in (metrics or {}).items() if name not in names and not isinstance(value, dict)]
 
 
 def speed_text(speed: dict[str, float | None]) -> str:
-    """``preprocess 1.2, inference 30.1, postprocess 0.8, total 32.1 ms per picture``."""
+    """``preprocess 1.2, inference 30.1, postprocess 0.8, total 32.1 ms per image``."""
     parts = [f"{name.replace('_', ' ')} {value:.1f}" for name, value in speed.items() if value is not None]
-    return f"{', '.join(parts)} ms per picture" if parts else ""
+    return f"{', '.join(parts)} ms per image" if parts else ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """VisDrone's first step: boxes that lie in ignored regions by half or more are dropped, objects and detections alike.
 
-The official tool paints the regions into a picture-sized map and looks boxes up in its integral image. The same counts
+The official tool paints the regions into an image-sized map and looks boxes up in its integral image. The same counts
 of pixels come from a grid with one cell between neighbouring region borders, which is hundreds of times smaller. The
 tool's pixel conventions are part of the protocol and are kept: regions have inclusive ends in 1-based coordinates, and
 the row and the column of a box's own corner are not counted.
@@ -15,12 +15,12 @@ LEAST_SHARE = 0.5  # covered by regions, from which a box is dropped
 
 
 def outside_ignored(boxes: np.ndarray, regions: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Which boxes of one picture are kept.
+    """Which boxes of one image are kept.
 
     Args:
         boxes: Left, top, width, height in pixels, shape (n, 4).
-        regions: The picture's ignored regions, likewise, shape (r, 4), whole numbers.
-        size: Width and height of the picture in pixels, shape (2,).
+        regions: The image's ignored regions, likewise, shape (r, 4), whole numbers.
+        size: Width and height of the image in pixels, shape (2,).
 
     Returns:
         Whether the box is kept, shape (n,), bool.
@@ -30,7 +30,7 @@ def outside_ignored(boxes: np.ndarray, regions: np.ndarray, size: np.ndarray) ->
     # Matlab rounds halves away from zero; for negative values that makes no difference, they are raised to 1.
     whole = np.maximum(1, np.floor(boxes + 0.5))
     start, extent = np.minimum(size, whole[:, :2]), whole[:, 2:]
-    end = np.minimum(size, start + extent)  # only the covered pixels are cut at the picture's border, not the area
+    end = np.minimum(size, start + extent)  # only the covered pixels are cut at the image's border, not the area
     kept: np.ndarray = _covered_pixels(start, end, regions, size) / extent.prod(axis=1) < LEAST_SHARE
     return kept
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Bootstrap intervals of the VisDrone score: pictures are drawn again with replacement, nothing is matched again.
+"""Bootstrap intervals of the VisDrone score: images are drawn again with replacement, nothing is matched again.
 
-A picture that is drawn k times gets the weight k in :func:`.score.weighted_tables`, which gives
-the figures of the picture list with k copies (of equal scores within one picture, the copies stand next to each other).
+An image that is drawn k times gets the weight k in :func:`.score.weighted_tables`, which gives
+the metrics of the image list with k copies (of equal scores within one image, the copies stand next to each other).
 Percentile intervals after Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from yolo_fine.errors import ArgumentError, DataError
-from yolo_fine.evaluation.visdrone.score import FIGURES, VisDroneScore, weighted_tables
+from yolo_fine.evaluation.visdrone.score import METRICS, VisDroneScore, weighted_tables
 
 Progress = Callable[[int, int], None]  # resamples done, resamples in all
 
@@ -27,22 +27,22 @@ def bootstrap_visdrone(
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Percentile intervals of the figures.
+    """Percentile intervals of the metrics.
 
     Args:
         score: The score of a detector.
-        resamples: How often the pictures are drawn.
+        resamples: How often the images are drawn.
         seed: Of the drawing.
         confidence: Share of the resamples that the interval covers.
         progress: Told after each resample how many are done, and of how many.
 
     Returns:
-        ``[low, high]`` in percent for each of the seven figures, and ``class_mean`` with the same keys; None where a
-        figure is not defined. Resamples without any object are left out.
+        ``[low, high]`` in percent for each of the seven metrics, and ``class_mean`` with the same keys; None where a
+        metric is not defined. Resamples without any object are left out.
 
     Raises:
         ArgumentError: ``resamples`` or ``confidence`` is out of range.
-        DataError: There is no picture.
+        DataError: There is no image.
     """
     _check(resamples, confidence)
     drawn = []
@@ -51,7 +51,7 @@ def bootstrap_visdrone(
         drawn.append([tables.official_mean, tables.class_mean])
     low, high = _limits(np.array(drawn), confidence)
     official, plain = (
-        {name: _pair(low[kind, i], high[kind, i]) for i, name in enumerate(FIGURES)} for kind in range(2)
+        {name: _pair(low[kind, i], high[kind, i]) for i, name in enumerate(METRICS)} for kind in range(2)
     )
     return {**official, "class_mean": plain}
 
@@ -65,23 +65,23 @@ def compare_visdrone(
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, float | None]]:
-    """Paired difference of two detectors on the same pictures: each resample draws the same pictures for both.
+    """Paired difference of two detectors on the same images: each resample draws the same images for both.
 
     Args:
         score_a: The one to compare with.
         score_b: The one that is compared.
-        resamples: How often the pictures are drawn.
+        resamples: How often the images are drawn.
         seed: Of the drawing.
         confidence: Share of the resamples that the interval covers.
         progress: Told after each resample how many are done, and of how many.
 
     Returns:
-        For each of the seven figures ``difference`` (b - a, percentage points), ``low``, ``high``, and
+        For each of the seven metrics ``difference`` (b - a, percentage points), ``low``, ``high``, and
         ``probability_positive``, the share of the resamples in which b is better; None where it is not defined.
 
     Raises:
         ArgumentError: ``resamples`` or ``confidence`` is out of range.
-        DataError: The two were not evaluated on the same objects of the same pictures.
+        DataError: The two were not evaluated on the same objects of the same images.
     """
     _check(resamples, confidence)
     _check_same_objects(score_a, score_b)
@@ -93,7 +93,7 @@ def compare_visdrone(
     observed = score_b.tables.official_mean - score_a.tables.official_mean
     low, high = _limits(differences, confidence)
     result: dict[str, dict[str, float | None]] = {}
-    for index, name in enumerate(FIGURES):
+    for index, name in enumerate(METRICS):
         defined = differences[~np.isnan(differences[:, index]), index]
         result[name] = {
             "difference": _number(observed[index]),
@@ -104,13 +104,13 @@ def compare_visdrone(
     return result
 
 
-def _resample(pictures: int, resamples: int, seed: int, progress: Progress | None) -> Iterator[np.ndarray]:
-    """How often each picture is drawn, shape (pictures,), once for each resample."""
-    if not pictures:
-        raise DataError("no picture to draw from: the annotations are empty")
+def _resample(images: int, resamples: int, seed: int, progress: Progress | None) -> Iterator[np.ndarray]:
+    """How often each image is drawn, shape (images,), once for each resample."""
+    if not images:
+        raise DataError("no image to draw from: the annotations are empty")
     random = np.random.default_rng(seed)
     for index in range(resamples):
-        yield np.bincount(random.integers(0, pictures, pictures), minlength=pictures).astype(np.float64)
+        yield np.bincount(random.integers(0, images, images), minlength=images).astype(np.float64)
         if progress is not None:
             progress(index + 1, resamples)
 
@@ -136,7 +136,7 @@ def _check(resamples: int, confidence: float) -> None:
 def _check_same_objects(score_a: VisDroneScore, score_b: VisDroneScore) -> None:
     if score_a.names != score_b.names:
         raise DataError(
-            f"a paired comparison needs the same pictures: {len(score_a.names)} against {len(score_b.names)}, "
+            f"a paired comparison needs the same images: {len(score_a.names)} against {len(score_b.names)}, "
             f"{len(set(score_a.names) & set(score_b.names))} of them in both"
         )
     if not np.array_equal(score_a.matches.objects, score_b.matches.objects):

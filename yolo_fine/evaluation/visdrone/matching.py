@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""VisDrone's matching of detections to objects, for all pictures, classes, thresholds and limits at once.
+"""VisDrone's matching of detections to objects, for all images, classes, thresholds and limits at once.
 
-The protocol goes through the detections of a picture and class by falling score, and gives each the best object that is
+The protocol goes through the detections of an image and class by falling score, and gives each the best object that is
 left. Here every detection that nobody with a higher score competes with for its best object is decided at the same
 time, in rounds, which gives the same pairs: what is best among all that is left stays best when others take the rest.
 """
@@ -28,26 +28,26 @@ class Curve:
 
     Attributes:
         position: Of the true positives, ascending, shape (hits,).
-        picture: Of the true positives, shape (hits,).
-        neutral_picture: Of the neutral detections, shape (neutral,).
+        image: Of the true positives, shape (hits,).
+        neutral_image: Of the neutral detections, shape (neutral,).
         neutral_before: How many of them precede each true positive, shape (hits,).
     """
 
     position: np.ndarray
-    picture: np.ndarray
-    neutral_picture: np.ndarray
+    image: np.ndarray
+    neutral_image: np.ndarray
     neutral_before: np.ndarray
 
 
 @dataclass(frozen=True)
 class Matches:
-    """The outcome of the matching, by picture, so that pictures can be weighted afterwards.
+    """The outcome of the matching, by image, so that images can be weighted afterwards.
 
     Attributes:
-        listed: For each class the pictures of its detections by falling score (of the run with the highest limit).
+        listed: For each class the images of its detections by falling score (of the run with the highest limit).
         curves: For each class and threshold, ``curves[class][threshold]``.
-        hits: Matched objects, shape (pictures, classes, thresholds, limits), float64.
-        objects: Objects, those of score 0 included, shape (pictures, classes), float64.
+        hits: Matched objects, shape (images, classes, thresholds, limits), float64.
+        objects: Objects, those of score 0 included, shape (images, classes), float64.
     """
 
     listed: list[np.ndarray]
@@ -64,14 +64,14 @@ def match(truth: GroundTruth, detections: Detections) -> Matches:
         detections: The boxes in file order, with those of other categories: they take places under the limits.
     """
     classes = np.array(sorted(truth.classes), dtype=np.int64)
-    pictures = len(truth.names)
-    starts = np.searchsorted(detections.picture, np.arange(pictures))
-    place = np.arange(len(detections)) - starts[detections.picture]
+    images = len(truth.names)
+    starts = np.searchsorted(detections.image, np.arange(images))
+    place = np.arange(len(detections)) - starts[detections.image]
 
-    # From here on a detection is known by its rank: score falling, ties in the order of pictures, then of the file.
+    # From here on a detection is known by its rank: score falling, ties in the order of images, then of the file.
     ranked = np.argsort(-detections.score, kind="stable")
     ranked = ranked[(place[ranked] < max(MAX_DETECTIONS)) & np.isin(detections.category[ranked], classes)]
-    place, picture = place[ranked], detections.picture[ranked]
+    place, image = place[ranked], detections.image[ranked]
     column = np.searchsorted(classes, detections.category[ranked])
     objects = np.flatnonzero(np.isin(truth.category, classes))
     object_column = np.searchsorted(classes, truth.category[objects])
@@ -84,21 +84,21 @@ def match(truth: GroundTruth, detections: Detections) -> Matches:
     rank, partner, overlap = rank[real], partner[real], overlap[real]
 
     hit = np.zeros((len(IOU_THRESHOLDS), len(ranked)), dtype=bool)
-    hits = np.zeros((pictures, len(classes), len(IOU_THRESHOLDS), len(MAX_DETECTIONS)))
+    hits = np.zeros((images, len(classes), len(IOU_THRESHOLDS), len(MAX_DETECTIONS)))
     for limit_index, limit in enumerate(MAX_DETECTIONS):  # ascending: ``hit`` is left as the last run makes it
         for threshold_index, threshold in enumerate(IOU_THRESHOLDS):
             pairs = (overlap >= threshold) & (place[rank] < limit)
             matched = _assign(rank[pairs], partner[pairs], len(ranked), len(objects))
             hit[threshold_index] = matched
-            np.add.at(hits[:, :, threshold_index, limit_index], (picture[matched], column[matched]), 1)
+            np.add.at(hits[:, :, threshold_index, limit_index], (image[matched], column[matched]), 1)
     neutral = ~hit & (cover >= IOU_THRESHOLDS[:, None])
 
-    counts = np.zeros((pictures, len(classes)))
-    np.add.at(counts, (truth.picture[objects], object_column), 1)
+    counts = np.zeros((images, len(classes)))
+    np.add.at(counts, (truth.image[objects], object_column), 1)
     listed, curves = [], []
     for index in range(len(classes)):
         members = np.flatnonzero(column == index)
-        listed.append(picture[members])
+        listed.append(image[members])
         curves.append([_curve(listed[-1], hit[t, members], neutral[t, members]) for t in range(len(IOU_THRESHOLDS))])
     return Matches(listed, curves, hits, counts)
 
@@ -106,7 +106,7 @@ def match(truth: GroundTruth, detections: Detections) -> Matches:
 def _overlapping_pairs(
     truth: GroundTruth, detections: Detections, ranked: np.ndarray, objects: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of one picture and category that overlap enough for the lowest threshold.
+    """Pairs of one image and category that overlap enough for the lowest threshold.
 
     Overlap is intersection over union, or over the detection's area for objects of score 0.
 
@@ -120,13 +120,13 @@ def _overlapping_pairs(
         Rank, position in ``objects``, and overlap, each of shape (pairs,), in the order in which a detection is chosen
         for: rank rising, overlap falling, of equal overlaps the object that stands last in its file first.
     """
-    by_picture = np.argsort(detections.picture[ranked], kind="stable")
+    by_image = np.argsort(detections.image[ranked], kind="stable")
     numbers = np.arange(len(truth.names) + 1)
-    rank_limits = np.searchsorted(detections.picture[ranked[by_picture]], numbers)
-    object_limits = np.searchsorted(truth.picture[objects], numbers)
+    rank_limits = np.searchsorted(detections.image[ranked[by_image]], numbers)
+    object_limits = np.searchsorted(truth.image[objects], numbers)
     found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     for index in range(len(truth.names)):
-        ranks = by_picture[rank_limits[index] : rank_limits[index + 1]]
+        ranks = by_image[rank_limits[index] : rank_limits[index + 1]]
         first = object_limits[index]
         here, there = ranked[ranks], objects[first : object_limits[index + 1]]
         row, col = np.nonzero(detections.category[here][:, None] == truth.category[there][None, :])
@@ -171,8 +171,8 @@ def _assign(rank: np.ndarray, partner: np.ndarray, detections: int, objects: int
     return matched
 
 
-def _curve(picture: np.ndarray, hit: np.ndarray, neutral: np.ndarray) -> Curve:
+def _curve(image: np.ndarray, hit: np.ndarray, neutral: np.ndarray) -> Curve:
     """The curve of one class at one threshold from its detections by falling score, each of shape (detections,)."""
     position, neutral_position = np.flatnonzero(hit), np.flatnonzero(neutral)
     neutral_before = np.searchsorted(neutral_position, position)
-    return Curve(position, picture[position], picture[neutral_position], neutral_before)
+    return Curve(position, image[position], image[neutral_position], neutral_before)

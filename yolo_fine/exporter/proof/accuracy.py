@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""AP of the reference and of the file on the val pictures of a dataset, by the same code on the same pixels."""
+"""AP of the reference and of the file on the val images of a dataset, by the same code on the same pixels."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ LEAST = 0.001  # confidence
 
 @dataclass(frozen=True)
 class Accuracy:
-    """COCO's figures of both, and file minus reference.
+    """COCO's metrics of both, and file minus reference.
 
     Attributes:
         data: The dataset.
-        pictures: Number of val pictures.
+        images: Number of val images.
         torch: AP, AP50, AP75 and AP_small of the reference; None where undefined.
         file: The same of the file.
         difference: File minus reference.
     """
 
     data: str
-    pictures: int
+    images: int
     torch: dict[str, float | None]
     file: dict[str, float | None]
     difference: dict[str, float | None]
@@ -54,19 +54,19 @@ def categories_of(reference: Reference, truth: GroundTruth, data: str) -> dict[i
 
 
 def compare_accuracy(reference: Reference, run: Run, truth: GroundTruth, data: str) -> Accuracy:
-    """Evaluate both on whole pictures, letterboxed to the export size.
+    """Evaluate both on whole images, letterboxed to the export size.
 
     Raises:
         ArgumentError: The model's boxes are not upright ones.
         DataError: Its classes and those of the data don't match.
     """
     categories = categories_of(reference, truth, data)
-    figures = []
+    metrics = []
     for side in (reference.run, run):
         found = _detect(reference, side, truth, categories)
         score = evaluate_coco(truth, found, parse_sizes("coco"), max_det=500)
-        figures.append({key: score.figures.get(key) for key in ("AP", "AP50", "AP75", "AP_small")})
-    ours, theirs = figures
+        metrics.append({key: score.metrics.get(key) for key in ("AP", "AP50", "AP75", "AP_small")})
+    ours, theirs = metrics
     difference: dict[str, float | None] = {}
     for key in ours:
         one, two = ours[key], theirs[key]
@@ -75,7 +75,7 @@ def compare_accuracy(reference: Reference, run: Run, truth: GroundTruth, data: s
 
 
 def _detect(reference: Reference, run: Run, truth: GroundTruth, categories: dict[int, int]) -> Detections:
-    """Boxes on every picture of the ground truth."""
+    """Boxes on every image of the ground truth."""
     height, width = reference.imgsz
     rows = [np.zeros((0, 7))]
     for index, file in enumerate(truth.files or ()):
@@ -89,7 +89,7 @@ def _detect(reference: Reference, run: Run, truth: GroundTruth, categories: dict
         rows.append(np.column_stack([np.full(len(boxes), index), boxes])[boxes[:, 5] >= 0])
     columns = np.concatenate(rows)
     return Detections(
-        picture=columns[:, 0].astype(np.int64),
+        image=columns[:, 0].astype(np.int64),
         boxes=np.column_stack([columns[:, 1:3], columns[:, 3:5] - columns[:, 1:3]]),
         category=columns[:, 6].astype(np.int64),
         score=columns[:, 5].copy(),

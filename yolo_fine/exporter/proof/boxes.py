@@ -34,7 +34,7 @@ class Agreement:
     min_iou: float = 1.0
 
     def add(self, other: Agreement) -> None:
-        """Count another picture in."""
+        """Count another image in."""
         self.boxes += other.boxes
         self.matched += other.matched
         self.missing += other.missing
@@ -62,17 +62,17 @@ def final_boxes(
         size: Height and width of the input.
         conf: Least confidence.
         iou: Overlap at which NMS takes two boxes for one.
-        max_det: Most boxes of a picture.
+        max_det: Most boxes of an image.
 
     Returns:
-        For each picture x1 y1 x2 y2 score class in pixels of the input, shape (n, 6), float64, by falling score.
+        For each image x1 y1 x2 y2 score class in pixels of the input, shape (n, 6), float64, by falling score.
     """
     found = []
-    for picture in output.astype(np.float64):
+    for image in output.astype(np.float64):
         if layout == "rows":
-            rows = picture[:, :6]
+            rows = image[:, :6]
         else:
-            cells = picture.T if layout == "grid" else picture
+            cells = image.T if layout == "grid" else image
             centre, sides = cells[:, :2], cells[:, 2:4]
             corners = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1)
             if layout in ("queries", "query_rows"):
@@ -102,7 +102,7 @@ def agree(
     expected: np.ndarray, got: np.ndarray, *, iou: float, slack: float, confidence: float | None = None,
     conf: float = CONFIDENCE, floor: float = CONFIDENCE,
 ) -> Agreement:  # fmt: skip
-    """Match the boxes of one picture, those of higher confidence first.
+    """Match the boxes of one image, those of higher confidence first.
 
     Args:
         expected: Boxes of the reference, (n, 6), by falling score.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The comparison itself: a reference and an opened file, on real pictures, at every shape that the file claims."""
+"""The comparison itself: a reference and an opened file, on real images, at every shape that the file claims."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from yolo_fine.exporter.proof.images import stack
 from yolo_fine.exporter.proof.outputs import GroupError, OutputMismatch, compare_outputs
 from yolo_fine.exporter.proof.proof import Case
 from yolo_fine.exporter.proof.shapes import Shape
-from yolo_fine.exporter.proof.verdict import CLOSE, ENOUGH_PICTURES, EQUAL, Limits, Verdict, fails
+from yolo_fine.exporter.proof.verdict import CLOSE, ENOUGH_IMAGES, EQUAL, Limits, Verdict, fails
 from yolo_fine.exporter.reference import Reference
 from yolo_fine.exporter.runtimes import Runtime
 from yolo_fine.integration.quiet import short
 
 
 def compare(
-    reference: Reference, runtime: Runtime, pictures: list[np.ndarray], *, shapes: list[Shape], precision: str,
+    reference: Reference, runtime: Runtime, images: list[np.ndarray], *, shapes: list[Shape], precision: str,
     measure_accuracy: Callable[[], Accuracy] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Run both on every shape and judge.
@@ -30,7 +30,7 @@ def compare(
     Args:
         reference: PyTorch's side.
         runtime: The file's side.
-        pictures: BGR pictures, (height, width, 3) uint8.
+        images: BGR images, (height, width, 3) uint8.
         shapes: Shapes to compare at: see :func:`shapes_to_prove`.
         precision: Of the file; decides what is close.
         measure_accuracy: Gives AP of both; asked once the file has run at the export's own shape.
@@ -45,7 +45,7 @@ def compare(
     strict, loose = Agreement(), Agreement()
     cases, errors = [], []
     for shape in shapes:
-        case, found = _compare_shape(reference, runtime, pictures, shape, {EQUAL: strict, limits: loose})
+        case, found = _compare_shape(reference, runtime, images, shape, {EQUAL: strict, limits: loose})
         cases.append(case)
         errors += found
     groups = summarise(errors)
@@ -56,7 +56,7 @@ def compare(
     failures = [f"at {_name(case.shape)}: {case.failure}" for case in cases if case.failure]
     accuracy = measure_accuracy() if measure_accuracy is not None and not cases[0].failure else None
     ap_loss = None
-    if accuracy is not None and accuracy.pictures >= ENOUGH_PICTURES and accuracy.difference["AP"] is not None:
+    if accuracy is not None and accuracy.images >= ENOUGH_IMAGES and accuracy.difference["AP"] is not None:
         ap_loss = -accuracy.difference["AP"]
     not_equal = fails(EQUAL, worst["max_rel_err"], worst["mean_rel_err"], strict, ap_loss)
     not_close = fails(limits, worst["max_rel_err"], worst["mean_rel_err"], loose, ap_loss)
@@ -67,13 +67,13 @@ def compare(
     notes = []
     if not failures and reference.layout != "plain" and not strict.boxes:
         notes.append(
-            f"the model finds nothing at confidence {CONFIDENCE} on these pictures, so no final boxes were compared; "
-            "pictures=DIR names others"
+            f"the model finds nothing at confidence {CONFIDENCE} on these images, so no final boxes were compared; "
+            "images=DIR names others"
         )
     if verdict != "DIFFERENT" and groups.get("boxes", {}).get("count") == 0:
         failures.append(
             "no row of the output stands out by its score, so none could be compared; train the model, or name "
-            "pictures with its objects: pictures=DIR"
+            "images with its objects: images=DIR"
         )
         verdict = "not proven"
     elif verdict == "close" and limits.max_rel_err is None and not loose.matched:
@@ -91,14 +91,14 @@ def compare(
 
 
 def _compare_shape(
-    reference: Reference, runtime: Runtime, pictures: list[np.ndarray], shape: Shape,
+    reference: Reference, runtime: Runtime, images: list[np.ndarray], shape: Shape,
     totals: dict[Limits, Agreement],
 ) -> tuple[Case, list[GroupError]]:  # fmt: skip
-    """One shape over all pictures; the agreement of boxes is added to the totals."""
+    """One shape over all images; the agreement of boxes is added to the totals."""
     batch, height, width = shape
     classes, errors, here = len(reference.names), [], Agreement()
-    for first in range(0, len(pictures), batch):
-        pixels = stack(pictures, first, batch, height, width)
+    for first in range(0, len(images), batch):
+        pixels = stack(images, first, batch, height, width)
         expected = reference.run(pixels)
         if not all(np.isfinite(y).all() for y in expected):
             raise CheckpointError(

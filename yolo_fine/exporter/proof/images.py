@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Real pictures as a network's input: on noise no detector finds anything, and nothing would be compared."""
+"""Real images as a network's input: on noise no detector finds anything, and nothing would be compared."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy as np
 from yolo_fine.errors import DataError, MissingFileError
 from yolo_fine.utils.images import read_pixels
 
-MOST = 16  # pictures taken from a folder
+MOST = 16  # images taken from a folder
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 GREY = 114  # of the border, as in Ultralytics
 
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where a picture lies in the network's input.
+    """Where an image lies in the network's input.
 
     Attributes:
         pixels: Shape (3, height, width), float32, RGB, 0 to 1.
-        scale: Pixels of the input per pixel of the picture.
+        scale: Pixels of the input per pixel of the image.
         left: Width of the border on the left, in pixels of the input.
         top: Height of the border at the top.
     """
@@ -34,15 +34,15 @@ class Letterbox:
     top: int
 
 
-def read_pictures(folder: Path | None) -> list[np.ndarray]:
-    """Pictures of a folder, at most :data:`MOST`, evenly spaced by name; without one, those that Ultralytics ships.
+def read_images(folder: Path | None) -> list[np.ndarray]:
+    """Images of a folder, at most :data:`MOST`, evenly spaced by name; without one, those that Ultralytics ships.
 
     Returns:
         Arrays of shape (height, width, 3), uint8, BGR.
 
     Raises:
         MissingFileError: There is no such folder.
-        DataError: It holds no pictures, or one can't be read.
+        DataError: It holds no images, or one can't be read.
     """
     if folder is None:
         from ultralytics.utils import ASSETS
@@ -53,9 +53,9 @@ def read_pictures(folder: Path | None) -> list[np.ndarray]:
     elif folder.is_file():
         files = [folder]
     else:
-        raise MissingFileError(f"pictures={folder} does not exist; name a folder of pictures")
+        raise MissingFileError(f"images={folder} does not exist; name a folder of images")
     if not files:
-        raise DataError(f"pictures={folder}: no pictures in this folder ({', '.join(SUFFIXES)})")
+        raise DataError(f"images={folder}: no images in this folder ({', '.join(SUFFIXES)})")
     return [read_pixels(file) for file in files]
 
 
@@ -64,23 +64,23 @@ def evenly_spaced(files: Sequence[Path]) -> list[Path]:
     return [files[int(index)] for index in np.linspace(0, len(files) - 1, min(MOST, len(files)))]
 
 
-def letterbox(picture: np.ndarray, height: int, width: int) -> Letterbox:
-    """Fit a picture, (height, width, 3) uint8 BGR, into height x width between grey borders, as Ultralytics does."""
+def letterbox(image: np.ndarray, height: int, width: int) -> Letterbox:
+    """Fit an image, (height, width, 3) uint8 BGR, into height x width between grey borders, as Ultralytics does."""
     import cv2
 
-    tall, wide = picture.shape[:2]
+    tall, wide = image.shape[:2]
     scale = min(height / tall, width / wide)
     inner = (round(wide * scale), round(tall * scale))
     if (wide, tall) != inner:
-        picture = cv2.resize(picture, inner, interpolation=cv2.INTER_LINEAR)
+        image = cv2.resize(image, inner, interpolation=cv2.INTER_LINEAR)
     left, top = round((width - inner[0]) / 2 - 0.1), round((height - inner[1]) / 2 - 0.1)
     canvas = np.full((height, width, 3), GREY, np.uint8)
-    canvas[top : top + inner[1], left : left + inner[0]] = picture
+    canvas[top : top + inner[1], left : left + inner[0]] = image
     pixels = np.ascontiguousarray(canvas[..., ::-1].transpose(2, 0, 1), np.float32) / 255
     return Letterbox(pixels, scale, left, top)
 
 
-def stack(pictures: list[np.ndarray], first: int, batch: int, height: int, width: int) -> np.ndarray:
-    """``batch`` pictures from the ``first`` on, starting over at the end: shape (batch, 3, height, width)."""
-    chosen = [pictures[(first + index) % len(pictures)] for index in range(batch)]
-    return np.stack([letterbox(picture, height, width).pixels for picture in chosen])
+def stack(images: list[np.ndarray], first: int, batch: int, height: int, width: int) -> np.ndarray:
+    """``batch`` images from the ``first`` on, starting over at the end: shape (batch, 3, height, width)."""
+    chosen = [images[(first + index) % len(images)] for index in range(batch)]
+    return np.stack([letterbox(image, height, width).pixels for image in chosen])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Latency of two ways to run one network, measured in turn on the same pictures."""
+"""Latency of two ways to run one network, measured in turn on the same images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Latency:
         ratio: Median over the pairs of file / PyTorch: what disturbs one pair disturbs both sides of it.
         pairs: Number of pairs; fewer than asked for if they took more than half a minute.
         threads: CPU threads of both.
-        batch: Pictures a run.
+        batch: Images a run.
     """
 
     torch_ms: float
@@ -35,26 +35,26 @@ class Latency:
 
 
 def measure_latency(
-    torch_run: Callable[[np.ndarray], object], file_run: Callable[[np.ndarray], object], pictures: np.ndarray,
+    torch_run: Callable[[np.ndarray], object], file_run: Callable[[np.ndarray], object], images: np.ndarray,
     *, pairs: int, threads: int,
 ) -> Latency:  # fmt: skip
     """Run both in turn, the first of a pair alternating."""
     sides = (torch_run, file_run)
     for run in sides * WARM_UP:
-        run(pictures)
+        run(images)
     times: list[list[float]] = []
     began = time.perf_counter()
     while len(times) < pairs and (len(times) < LEAST or time.perf_counter() - began < PATIENCE):
         pair = [0.0, 0.0]
         for side in (0, 1) if len(times) % 2 == 0 else (1, 0):
             start = time.perf_counter()
-            sides[side](pictures)
+            sides[side](images)
             pair[side] = (time.perf_counter() - start) * 1000
         times.append(pair)
     columns = np.array(times)
     torch_ms, file_ms = np.median(columns, axis=0)
     ratio = np.median(columns[:, 1] / columns[:, 0])
-    return Latency(float(torch_ms), float(file_ms), float(ratio), len(times), threads, len(pictures))
+    return Latency(float(torch_ms), float(file_ms), float(ratio), len(times), threads, len(images))
 
 
 @contextmanager

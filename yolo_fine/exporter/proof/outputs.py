@@ -82,7 +82,7 @@ def compare_outputs(
 
 
 def match_rows(expected: np.ndarray, got: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pair the rows of two lists, each x1 y1 x2 y2 score class ..., sorted by falling score, for one picture.
+    """Pair the rows of two lists, each x1 y1 x2 y2 score class ..., sorted by falling score, for one image.
 
     Rows with nearly equal scores may change places, and the last ones may be in one list only. So each row that is
     clearly above the other list's end is paired with the nearest row of its class, in both directions.

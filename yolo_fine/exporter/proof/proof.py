@@ -16,7 +16,7 @@ from yolo_fine.exporter.proof.verdict import Verdict
 
 @dataclass
 class Case:
-    """One shape (batch, height, width), over all pictures.
+    """One shape (batch, height, width), over all images.
 
     ``failure`` says why there is nothing to compare.
     """

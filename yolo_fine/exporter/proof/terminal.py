@@ -37,9 +37,9 @@ def format_proof(proof: Proof) -> str:
     if proof.accuracy:
         one, two, gap = proof.accuracy.torch, proof.accuracy.file, proof.accuracy.difference
         for name in gap:
-            figures = f"PyTorch {_number(one[name])}, file {_number(two[name])}, difference {_number(gap[name], '+')}"
-            lines.append(f"  {name:<14}{figures}")
-        lines[-1] += f" ({proof.accuracy.pictures} pictures of {proof.accuracy.data})"
+            metrics = f"PyTorch {_number(one[name])}, file {_number(two[name])}, difference {_number(gap[name], '+')}"
+            lines.append(f"  {name:<14}{metrics}")
+        lines[-1] += f" ({proof.accuracy.images} images of {proof.accuracy.data})"
     opset = f", opset {proof.opset}" if proof.opset else ""
     nodes = f", {proof.nodes} nodes of {len(proof.operators)} kinds" if proof.nodes else ""
     lines.append(f"  file          {proof.bytes / 1e6:.1f} MB{opset}{nodes}")

@@ -12,7 +12,7 @@ from yolo_fine._version import __version__
 from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter.proof.accuracy import Accuracy, categories_of, compare_accuracy
 from yolo_fine.exporter.proof.compare import compare
-from yolo_fine.exporter.proof.images import evenly_spaced, read_pictures, stack
+from yolo_fine.exporter.proof.images import evenly_spaced, read_images, stack
 from yolo_fine.exporter.proof.latency import measure_latency, torch_threads
 from yolo_fine.exporter.proof.operators import check_operators
 from yolo_fine.exporter.proof.proof import Proof
@@ -28,14 +28,14 @@ class Trial:
     """What a file is tried on.
 
     Attributes:
-        pictures: BGR, (height, width, 3) uint8 each.
+        images: BGR, (height, width, 3) uint8 each.
         data: The dataset of ``truth``.
-        truth: Annotated pictures for the AP of both sides, or None.
+        truth: Annotated images for the AP of both sides, or None.
         threads: CPU threads of both sides.
         runs: Pairs of runs for the latency.
     """
 
-    pictures: list[np.ndarray]
+    images: list[np.ndarray]
     data: str | None
     truth: GroundTruth | None
     threads: int
@@ -68,7 +68,7 @@ class Trial:
         notes = []
         if batches and reference.floor and reference.batch == 1:
             batches = False
-            notes.append("embedded NMS is unrolled for one picture: for several at once, export with batch=N")
+            notes.append("embedded NMS is unrolled for one image: for several at once, export with batch=N")
         if reference.asleep:
             notes.append(
                 f"layers {', '.join(reference.asleep)} still are the identity they start as: what they compute doesn't "
@@ -82,12 +82,12 @@ class Trial:
 
         with torch_threads(self.threads):
             found = compare(
-                reference, runtime, self.pictures, shapes=shapes, precision=precision,
+                reference, runtime, self.images, shapes=shapes, precision=precision,
                 measure_accuracy=measure_accuracy if self.truth is not None else None,
             )  # fmt: skip
             latency = None
             if self.runs > 0 and not found["cases"][0].failure:
-                pixels = stack(self.pictures, 0, reference.batch, *reference.imgsz)
+                pixels = stack(self.images, 0, reference.batch, *reference.imgsz)
                 latency = measure_latency(reference.run, runtime.run, pixels, pairs=self.runs, threads=self.threads)
         found["notes"] = notes + found["notes"]
         return Proof(
@@ -98,18 +98,18 @@ class Trial:
         )  # fmt: skip
 
 
-def prepare_trial(pictures: Path | None, data: str | None, threads: int | None, runs: int) -> Trial:
+def prepare_trial(images: Path | None, data: str | None, threads: int | None, runs: int) -> Trial:
     """Read everything that a trial needs.
 
     Args:
-        pictures: Folder of pictures; None = some val pictures of ``data``, or else Ultralytics' two samples.
+        images: Folder of images; None = some val images of ``data``, or else Ultralytics' two samples.
         data: Dataset YAML for the AP of both sides, or None.
         threads: CPU threads; None = PyTorch's number.
         runs: Pairs of runs for the latency.
 
     Raises:
         ArgumentError: A number is out of range.
-        DataError: A picture or a label can't be read.
+        DataError: An image or a label can't be read.
     """
     import torch
 
@@ -120,10 +120,10 @@ def prepare_trial(pictures: Path | None, data: str | None, threads: int | None, 
     if runs < 0:
         raise ArgumentError(f"runs={runs}: pairs of runs for the latency, or 0 to leave it out")
     truth = read_split(data, "val") if data is not None else None
-    if pictures is None and truth is not None and truth.files:
+    if images is None and truth is not None and truth.files:
         compared = [read_pixels(file) for file in evenly_spaced(truth.files)]
     else:
-        compared = read_pictures(pictures)
+        compared = read_images(images)
     return Trial(compared, data, truth, threads or torch.get_num_threads(), runs)
 
 

@@ -27,7 +27,7 @@ class Limits:
         iou: Least overlap of two boxes that agree.
         slack: A box whose confidence is that near to the limit of 0.25 may be on one side only.
         confidence: Largest difference of confidence of two boxes that agree; None = no limit.
-        ap: Largest loss of AP, where data with enough pictures was given.
+        ap: Largest loss of AP, where data with enough images was given.
     """
 
     max_rel_err: float | None
@@ -39,7 +39,7 @@ class Limits:
     ap: float
 
 
-ENOUGH_PICTURES = 100  # on fewer, one box at an IoU threshold moves AP by more than the limits
+ENOUGH_IMAGES = 100  # on fewer, one box at an IoU threshold moves AP by more than the limits
 EQUAL = Limits(1e-4, 1e-4, share=1.0, iou=0.99, slack=1e-3, confidence=1e-3, ap=1e-3)
 CLOSE = {
     "fp32": Limits(1e-2, 1e-3, share=0.99, iou=0.95, slack=1e-2, confidence=1e-2, ap=5e-3),

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 MOST = 100_000  # channels, classes, layers inside a layer
 MOST_REPEATS = 1000
 MOST_STEPS = 10_000  # operations to build or to run one layer; no stock layer needs more than 1,000
-MOST_VALUES = 100_000_000  # of one tensor, for one picture of 256 x 256
+MOST_VALUES = 100_000_000  # of one tensor, for one image of 256 x 256
 
 
 class Watch(TorchDispatchMode):
@@ -35,7 +35,7 @@ class Watch(TorchDispatchMode):
             raise RuntimeError(f"it needs more than {MOST_STEPS:,} steps")
         result = func(*args, **(kwargs or {}))
         if self.values and isinstance(result, torch.Tensor) and result.numel() > self.values:
-            raise RuntimeError(f"it needs a tensor of {result.numel():,} values for a picture of 256 x 256 pixels")
+            raise RuntimeError(f"it needs a tensor of {result.numel():,} values for an image of 256 x 256 pixels")
         return result
 
 

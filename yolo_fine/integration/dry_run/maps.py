@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-PICTURE = 256  # pixels a side: what Ultralytics itself uses to find a model's strides
+IMAGE = 256  # pixels a side: what Ultralytics itself uses to find a model's strides
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Map:
 
     @property
     def stride(self) -> int | None:
-        """Pixels of the picture a cell, or None if the output is not a map."""
+        """Pixels of the image a cell, or None if the output is not a map."""
         shape = self.shape
-        return PICTURE // shape[2] if len(shape) == 4 and shape[2] else None
+        return IMAGE // shape[2] if len(shape) == 4 and shape[2] else None
 
     @property
     def has_whole_stride(self) -> bool:
         """Whether the output is a square map whose cells cover a whole number of pixels each."""
         shape = self.shape
-        return len(shape) == 4 and shape[2] == shape[3] > 0 and PICTURE % shape[2] == 0
+        return len(shape) == 4 and shape[2] == shape[3] > 0 and IMAGE % shape[2] == 0
 
     @property
     def real_channels(self) -> int | None:

@@ -23,7 +23,7 @@ from yolo_fine.integration.dry_run.forward import (
     run_on_numbers,
 )
 from yolo_fine.integration.dry_run.limits import MOST_REPEATS, MOST_VALUES, Watch, too_large
-from yolo_fine.integration.dry_run.maps import PICTURE, Map, shapes
+from yolo_fine.integration.dry_run.maps import IMAGE, Map, shapes
 from yolo_fine.integration.dry_run.torchvision_rows import without_download
 from yolo_fine.integration.parsing.parser import build_blocks, find_our_block, is_stock_name, known_names
 from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, plan_block
@@ -47,7 +47,7 @@ class DryRun:
         self.stock = StockParser(inspect.unwrap(tasks.parse_model), model, self.channels)
         self.keys = {key: model[key] for key in model if key not in ("backbone", "head", "yaml_file")}
         self.depth = depth_of(model)
-        self.picture = Map(self.channels, torch.zeros(1, self.channels, PICTURE, PICTURE, device="meta"))
+        self.image = Map(self.channels, torch.zeros(1, self.channels, IMAGE, IMAGE, device="meta"))
 
     def run(self, row: Row, sources: Sequence[Map]) -> Map:
         """Build one row for the given inputs and call it.
@@ -108,7 +108,7 @@ class DryRun:
         maps: list[Map] = []
         for row in read_rows(self.stock.model):
             row.check(find_our_block(row, self.tasks))
-            maps.append(self.run(row, [self.picture if i < 0 else maps[i] for i in row.absolute_sources]))
+            maps.append(self.run(row, [self.image if i < 0 else maps[i] for i in row.absolute_sources]))
         return maps
 
     def activation(self) -> Any:

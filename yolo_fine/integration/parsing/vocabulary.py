@@ -27,7 +27,7 @@ def stock_layer(name: str) -> type | None:
 
 
 def image_channels(model: dict[str, Any]) -> int:
-    """Channels of the pictures that a model YAML is built for.
+    """Channels of the images that a model YAML is built for.
 
     Releases before 8.3.253 read ``ch:``; later ones give every model but classifiers the channels of its data set.
     """

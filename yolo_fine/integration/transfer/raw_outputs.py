@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Compares what two models make of one picture."""
+"""Compares what two models make of one image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from yolo_fine.integration.transfer.pairing import strides_of
 
-PICTURE = (192, 160)  # height and width of the picture that both models see; RT-DETR needs 300 cells
+IMAGE = (192, 160)  # height and width of the image that both models see; RT-DETR needs 300 cells
 
 
 def largest_difference(one: Any, other: Any) -> float | None:
@@ -16,15 +16,15 @@ def largest_difference(one: Any, other: Any) -> float | None:
 
     Returns:
         None where no output agrees, for heads of different strides (their outputs belong to other cells), and for
-        models of other pictures.
+        models of other images.
     """
     import torch
 
     if strides_of(one.model[-1]) != strides_of(other.model[-1]) or _channels(one) != _channels(other):
         return None
-    picture = torch.rand(1, _channels(one), *PICTURE, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(1, _channels(one), *IMAGE, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        ours, theirs = (dict(_tensors(model.eval()(picture))) for model in (one, other))
+        ours, theirs = (dict(_tensors(model.eval()(image))) for model in (one, other))
     gaps = [
         (tensor - theirs[place]).abs().max()
         for place, tensor in ours.items()
@@ -34,7 +34,7 @@ def largest_difference(one: Any, other: Any) -> float | None:
 
 
 def _channels(model: Any) -> int:
-    """Channels of the pictures that a model takes."""
+    """Channels of the images that a model takes."""
     return model.yaml.get("channels") or model.yaml.get("ch") or 3  # "ch" in older releases
 
 

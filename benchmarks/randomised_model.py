@@ -17,7 +17,7 @@ ASLEEP = 0.01  # a parameter of a block whose values are all below this has hard
 
 
 def write_checkpoint(name: str, source: Any, folder: Path) -> Path:
-    """Build a model, fill it with pretrained tensors, wake its blocks and write it as a checkpoint.
+    """Build a model, fill it with pretrained tensors, randomise its gains and write it as a checkpoint.
 
     Args:
         name: Model YAML, as ``yolo11n-fine.yaml``.
@@ -33,14 +33,14 @@ def write_checkpoint(name: str, source: Any, folder: Path) -> Path:
         transfer(model.model, source, verbose=False)
     for layer in model.model.modules():
         if type(layer).__module__.startswith("yolo_fine."):
-            wake(layer, name)
+            randomise_gains(layer, name)
     out = folder / f"{Path(name).stem}.pt"
     model.save(out)
     return out
 
 
 @torch.no_grad()
-def wake(block: nn.Module, name: str) -> None:
+def randomise_gains(block: nn.Module, name: str) -> None:
     """Move what is at zero: gains to 0.1 to 0.3, weights to a tenth of the usual spread; the same at every call."""
     for key, parameter in block.named_parameters(recurse=False):
         generator = torch.Generator().manual_seed(zlib.crc32(f"{name} {key} {tuple(parameter.shape)}".encode()))
@@ -52,4 +52,4 @@ def wake(block: nn.Module, name: str) -> None:
             parameter.normal_(0, 0.1 * parameter[0].numel() ** -0.5, generator=generator)
     for layer in block.children():
         if not type(layer).__module__.startswith("yolo_fine."):
-            wake(layer, name)
+            randomise_gains(layer, name)

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Types of the arguments that name a file or a model."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol, TypeAlias
+
+StrPath: TypeAlias = str | os.PathLike[str]
+
+
+class LoadedModel(Protocol):
+    """An ``ultralytics.YOLO``: anything that holds its network in ``model``."""
+
+    model: Any
+
+
+ModelSource: TypeAlias = StrPath | LoadedModel
