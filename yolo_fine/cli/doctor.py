@@ -7,25 +7,61 @@ import importlib
 import importlib.metadata
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from yolo_fine.integration.assumptions import check_assumptions
 from yolo_fine.integration.versions import KNOWN_VERSIONS
-from yolo_fine.utils.files import write_json
+from yolo_fine.utils.calls import public
+from yolo_fine.utils.paths import StrPath
+from yolo_fine.utils.results import Result, Row
 
 
-def diagnose(json: Path | None = None) -> bool:
-    """Print what was found, a line a check, and return whether all is well.
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Result):
+    """What was found: subjects, each with its problem or None."""
+
+    findings: list[tuple[str, str | None]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is well."""
+        return all(problem is None for _, problem in self.findings)
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """A subject and its problem each."""
+        return [{"check": subject, "problem": problem} for subject, problem in self.findings]
+
+    def summary(self) -> str:
+        """How many checks failed."""
+        failed = sum(problem is not None for _, problem in self.findings)
+        return f"{len(self.findings)} checks, {failed} failed"
+
+    def table(self) -> Sequence[Row]:
+        """A row a check."""
+        return self.to_dict()
+
+    def text(self) -> str:
+        """A line a check."""
+        return "\n".join(
+            f"{'ok  ' if problem is None else 'FAIL'}  {subject}{'' if problem is None else f': {problem}'}"
+            for subject, problem in self.findings
+        )
+
+
+@public
+def diagnose(json: StrPath | None = None) -> Diagnosis:
+    """Check the installation, and every assumption about Ultralytics.
 
     Args:
         json: Write the findings to this file too.
     """
-    findings = [*_installation(), *_upstream()]
-    for subject, problem in findings:
-        print(f"{'ok  ' if problem is None else 'FAIL'}  {subject}{'' if problem is None else f': {problem}'}")
-    if json:
-        write_json(json, [{"check": subject, "problem": problem} for subject, problem in findings])
-    return all(problem is None for _, problem in findings)
+    diagnosis = Diagnosis([*_installation(), *_upstream()])
+    if json is not None:
+        diagnosis.to_json(json)
+    return diagnosis
 
 
 def _installation() -> list[tuple[str, str | None]]:

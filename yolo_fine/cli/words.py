@@ -1,60 +1,91 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The words of a command line: ``key=value``, read as the annotations of a function ask."""
+"""The words of a command line: ``key=value``, read as the annotations of a function ask.
+
+Paths and other texts are taken as they are typed: ``out=2024_01_02`` is a folder of that name, not the number 20240102.
+What is annotated as a number, a flag or a list is read as one.
+"""
 
 from __future__ import annotations
 
-import inspect
+import ast
+import types
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from yolo_fine.errors import ArgumentError
-from yolo_fine.utils.arguments import convert
-from yolo_fine.utils.hints import did_you_mean
+from yolo_fine.utils.arguments import matches
+from yolo_fine.utils.calls import parameters_of, public
+
+SPELLINGS = {"true": True, "false": False, "none": None, "null": None}
 
 
-def parse_words(words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
-    """Split words into names and ``key=value`` pairs; values are read as YAML scalars.
+def split_words(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Split words into names and ``key=value`` pairs.
 
     Raises:
-        ArgumentError: A word is a flag (``--imgsz``), or a key is empty.
+        ArgumentError: A word is a flag (``--imgsz``), a key is empty, or is given twice.
     """
     names: list[str] = []
-    pairs: dict[str, Any] = {}
+    pairs: dict[str, str] = {}
     for word in words:
-        if word.startswith("-"):
-            raise ArgumentError(f"'{word}': arguments are written key=value, without dashes")
         key, equals, value = word.partition("=")
+        if word.startswith("-"):
+            meant = f"; did you mean {key.strip('-')}={value}?" if value and key.strip("-") else ""
+            raise ArgumentError(f"'{word}': arguments are written key=value, without dashes{meant}")
         if equals and not key:
             raise ArgumentError(f"'{word}' has no key; arguments are written key=value")
+        if key in pairs:
+            raise ArgumentError(f"'{key}' is given twice: {key}={pairs[key]} and {word}")
         if equals:
-            pairs[key] = yaml.safe_load(value) if value else None
+            pairs[key] = value
         else:
             names.append(word)
     return names, pairs
 
 
-def call(function: Callable[..., Any], words: Sequence[str]) -> Any:
-    """Call a function with ``key=value`` words as its keyword arguments, checked against its annotations.
+def call(function: Callable[..., Any], words: Sequence[str], bare: str | None = None) -> Any:
+    """Call a function with words as its arguments.
+
+    Args:
+        function: Its annotations say how values are read.
+        words: ``key=value``, and perhaps one word without ``=`` for the argument ``bare``.
+        bare: The argument that may be given without its key: ``yolo-fine lint my.yaml``.
 
     Raises:
         ArgumentError: A key is unknown or missing, or a value does not fit.
     """
-    names, pairs = parse_words(words)
-    hints = inspect.get_annotations(function, eval_str=True)
-    known = {key: hint for key, hint in hints.items() if key != "return"}
+    names, pairs = split_words(words)
+    known = parameters_of(function)
+    if names and bare and bare not in pairs:
+        pairs[bare] = names.pop(0)
     if names:
         raise ArgumentError(f"'{names[0]}' is not understood; arguments are written key=value: {', '.join(known)}")
-    for key, value in pairs.items():
-        if key not in known:
-            raise ArgumentError(f"unknown argument '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}")
-        wants_path = Path in (known[key], *typing.get_args(known[key])) and value is not None
-        pairs[key] = Path(str(value)) if wants_path else convert(f"argument '{key}'", value, known[key])
-    parameters = inspect.signature(function).parameters.values()
-    missing = [p.name for p in parameters if p.default is p.empty and p.name not in pairs]
-    if missing:
-        raise ArgumentError(f"{' and '.join(missing)} must be given, as {' '.join(f'{key}=...' for key in missing)}")
-    return function(**pairs)
+    checked = function if hasattr(function, "is_checked") else public(function)
+    return checked(
+        **{key: read_text(text, known[key].annotation) if key in known else text for key, text in pairs.items()}
+    )
+
+
+def read_text(text: str, annotation: Any) -> Any:
+    """The value that a text stands for where ``annotation`` is asked; an empty text is None."""
+    if not text:
+        return None
+    if matches(text, annotation):
+        return text
+    if takes_path(annotation):
+        return Path(text)
+    if text.lower() in SPELLINGS:
+        return SPELLINGS[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def takes_path(annotation: Any) -> bool:
+    """Whether an annotation is :class:`~pathlib.Path`, or a union with it."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return any(takes_path(option) for option in typing.get_args(annotation))
+    return annotation is Path

@@ -21,13 +21,22 @@ class Result:
     every value.
     """
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Any:
         """Everything, as plain dictionaries, lists, texts and numbers: what ``json=`` writes."""
         raise NotImplementedError
 
     def summary(self) -> str:
         """The result in at most ten lines of text."""
         raise NotImplementedError
+
+    @property
+    def passed(self) -> bool:
+        """Whether what was checked is as it should be. A command ends with 0 if so, else with 1."""
+        return True
+
+    def text(self) -> str:
+        """What a command prints."""
+        return self.summary()
 
     def table(self) -> Sequence[Row]:
         """Rows of the main table. The keys of the first row are the columns."""

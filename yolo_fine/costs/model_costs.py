@@ -4,26 +4,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.model_files import packaged_files
-from yolo_fine.utils.files import write_json
+from yolo_fine.utils.calls import public
+from yolo_fine.utils.paths import StrPath
+from yolo_fine.utils.results import Result, Row
+from yolo_fine.utils.tables import markdown_table
 
 SCALES = "nsmlx"
-PAGE = """# Packaged models
-
-Each is used by bare name with a scale letter, from any folder: `yolo train model=yolo11n-fine.yaml ...`. Counted with
-80 classes. GFLOPs are 2 x multiply-accumulates of convolutions and matrix products on a 640 x 640 image in training,
-for stock and ours alike. With pretrained weights, the P2 heads of `-small` above scale n become wider than here:
-[transfer.md](transfer.md#other-scales). (Ultralytics' own metric counts a few element-wise layers too, and extrapolates
-from a small image.)
-
-{table}
-
-Made by `yolo-fine models scales={scales} docs=docs/models.md`.
-"""
 
 
 @dataclass(frozen=True)
@@ -85,32 +77,54 @@ def model_costs(scales: str = "n") -> list[ModelCost]:
     return costs
 
 
-def markdown_table(costs: list[ModelCost]) -> str:
-    """The costs as a Markdown table, each beside its stock model."""
-    lines = [
-        "| model | parameters (M) | stock (M) | GFLOPs | stock | GFLOPs ratio |",
-        "|---|---|---|---|---|---|",
-    ]
-    for cost in costs:
-        lines.append(
-            f"| {cost.model} | {cost.parameters / 1e6:.2f} | {cost.stock_parameters / 1e6:.2f} "
-            f"| {cost.gflops:.1f} | {cost.stock_gflops:.1f} | {cost.gflops / cost.stock_gflops:.2f} |"
+@dataclass(frozen=True, repr=False)
+class ModelCosts(Result):
+    """Costs of packaged models, each beside its stock model."""
+
+    costs: list[ModelCost]
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """The costs of each model."""
+        return [asdict(cost) for cost in self.costs]
+
+    def summary(self) -> str:
+        """How many models, and how much they cost at most."""
+        ratios = [cost.gflops / cost.stock_gflops for cost in self.costs]
+        return (
+            f"{len(self.costs)} packaged models, {min(ratios):.2f} to {max(ratios):.2f} of their stock models' GFLOPs"
         )
-    return "\n".join(lines)
+
+    def table(self) -> Sequence[Row]:
+        """A row a model."""
+        return [
+            {
+                "model": cost.model,
+                "parameters (M)": f"{cost.parameters / 1e6:.2f}",
+                "stock (M)": f"{cost.stock_parameters / 1e6:.2f}",
+                "GFLOPs": f"{cost.gflops:.1f}",
+                "stock": f"{cost.stock_gflops:.1f}",
+                "GFLOPs ratio": f"{cost.gflops / cost.stock_gflops:.2f}",
+            }
+            for cost in self.costs
+        ]
+
+    def text(self) -> str:
+        """The table."""
+        return markdown_table(self.table())
 
 
-def show_model_costs(scales: str = "n", json: Path | None = None, docs: Path | None = None) -> None:
-    """Print the table of packaged models.
+@public
+def list_models(scales: str = "n", json: StrPath | None = None) -> ModelCosts:
+    """The packaged model YAMLs with parameters and GFLOPs, each beside its stock model.
 
     Args:
         scales: Scale letters, as ``n`` or ``nsmlx``.
-        json: Write the metrics to this file too.
-        docs: Write the table as a page of documentation to this file too.
+        json: Write the costs to this file too.
+
+    Raises:
+        ArgumentError: A letter is none of n, s, m, l, x.
     """
-    costs = model_costs(scales)
-    table = markdown_table(costs)
-    print(table)
-    if json:
-        write_json(json, [asdict(cost) for cost in costs])
-    if docs:
-        docs.write_text(PAGE.format(table=table, scales=scales), encoding="utf-8")
+    found = ModelCosts(model_costs(scales))
+    if json is not None:
+        found.to_json(json)
+    return found

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Writes the pages of ``docs/`` that consist of facts of the code: ``python scripts/make_pages.py [blocks] [models]``.
+
+Without words, all of them. A test compares the committed pages with what this writes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from yolo_fine.catalog import get_block
+from yolo_fine.costs.block_facts import BlockFacts, block_facts
+from yolo_fine.costs.block_list import MEANING, describe_blocks
+from yolo_fine.costs.model_costs import list_models
+from yolo_fine.registry import KINDS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+SCHEMATICS = {
+    "fuse": """coarse map ──┬── upsample ──┐
+             └──(guides)──┐  ├── [fuse] ──> C3k2 ──> finer map
+lateral map ──────────────┴──┘             in Concat's place, or in front of it on the lateral map""",
+    "upsample": """coarse map ──> [upsample] ──┐
+                            ├── Concat ──> C3k2 ──> finer map
+lateral map ────────────────┘             in the place of nn.Upsample""",
+    "refine": """C3k2 ──> [refine] ──┬──> Detect
+                    └──> bottom-up path   behind a map that Detect reads; the same shape comes out""",
+    "context": """backbone ──> lateral map ──> [context] ──> Concat   on a lateral map, or behind the backbone;
+                                                    the same shape comes out""",
+    "conv": """map ──> [conv] ──> map   where a convolution or a stage stands""",
+}
+BLOCKS = """# Blocks
+
+What a model YAML may name, by kind. Parameters and 10^6 multiply-accumulates (convolutions and matrix products, eval
+mode) are those of a block whose output has 128 channels on 80 x 80 cells (P3 of a 640 x 640 image); a coarser input
+has 256 channels on 40 x 40, a finer one 64 on 160 x 160. "Starts as" is what a fresh block puts out. Evidence: *paper*
+follows published code or equations, *reconstruction* fills gaps of a paper without code, *adaptation* carries an idea
+to a neck. ONNX: exported at one size and compared with PyTorch at another.
+
+{sections}
+Made by `python scripts/make_pages.py blocks`.
+"""
+MODELS = """# Packaged models
+
+Each is used by bare name with a scale letter, from any folder: `yolo train model=yolo11n-fine.yaml ...`. Counted with
+80 classes. GFLOPs are 2 x multiply-accumulates of convolutions and matrix products on a 640 x 640 image in training,
+for stock and ours alike. With pretrained weights, the P2 heads of `-small` above scale n become wider than here:
+[transfer.md](transfer.md#other-scales). (Ultralytics' own count has a few element-wise layers too, and extrapolates
+from a small image.)
+
+{table}
+
+Made by `python scripts/make_pages.py models`.
+"""
+
+
+def blocks_page() -> str:
+    """All packaged blocks by kind, with costs, evidence and signatures."""
+    facts = [block_facts(get_block(fact.name), with_onnx=True) for fact in describe_blocks().facts]
+    return BLOCKS.format(sections="\n".join(section(kind, facts) for kind in KINDS))
+
+
+def section(kind: str, facts: Sequence[BlockFacts]) -> str:
+    """The blocks of one kind."""
+    members = [fact for fact in facts if fact.kind == kind]
+    rows = [
+        f"| `{fact.name}` | {fact.summary} | {link(fact)} | {fact.origin} "
+        f"| {fact.parameters or 0:,} | {fact.mmacs or 0:.0f} "
+        f"| {fact.starts_as} | {'yes' if fact.onnx else 'no'} |"
+        for fact in members
+    ]
+    signatures = "\n".join(fact.signature for fact in members)
+    return (
+        f"## {kind}: {MEANING[kind]}\n\n```text\n{SCHEMATICS[kind]}\n```\n\n"
+        "| block | what it does | paper | evidence | parameters | MMACs | starts as | ONNX |\n"
+        "|---|---|---|---|---:|---:|---|---|\n" + "\n".join(rows) + f"\n\n```text\n{signatures}\n```\n"
+    )
+
+
+def link(fact: BlockFacts) -> str:
+    """The paper as a Markdown link."""
+    return f"[{fact.paper.rsplit('/', 1)[-1]}]({fact.paper})" if fact.paper else ""
+
+
+def models_page() -> str:
+    """The packaged models at every scale."""
+    return MODELS.format(table=list_models(scales="nsmlx").text())
+
+
+PAGES: dict[str, Callable[[], str]] = {"blocks": blocks_page, "models": models_page}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or PAGES:
+        (DOCS / f"{name}.md").write_text(PAGES[name](), encoding="utf-8")
+        print(f"docs/{name}.md")

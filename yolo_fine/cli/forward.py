@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""``yolo-fine train|val|predict ...``: Ultralytics' own modes, with their inputs checked first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from yolo_fine.cli.inputs import check_inputs, is_users_mistake
+from yolo_fine.cli.verbs import VERBS
+from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.command_line import known_words, run_stock_command
+from yolo_fine.utils.hints import did_you_mean
+
+
+def forward(words: Sequence[str]) -> int:
+    """Hand a command to Ultralytics, after checking the inputs that it would stumble over late.
+
+    Raises:
+        ArgumentError: Ultralytics has no such verb, or says that the user made a mistake.
+    """
+    known = {*VERBS, *known_words()}
+    if words[0] not in known and "=" not in words[0]:
+        raise ArgumentError(f"unknown verb '{words[0]}'{did_you_mean(words[0], known)}; see 'yolo-fine help'")
+    check_inputs(words)
+    if "train" in words and "YOLO_FINE_EVAL" not in os.environ:
+        from yolo_fine.evaluation.small_ap import log_small_ap
+
+        log_small_ap()
+    try:
+        run_stock_command(words)
+    except Exception as error:
+        if not is_users_mistake(error):
+            raise
+        raise ArgumentError(str(error)) from error
+    return 0

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The verbs of the command: which function each one calls, and how it is shown in use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb.
+
+    Attributes:
+        place: The function that does it, as ``module:name``. It returns a :class:`~yolo_fine.utils.results.Result`.
+        purpose: What it is for, in a few words.
+        examples: Commands as a user types them.
+        bare: The argument that may be given without its key: ``yolo-fine lint my.yaml``.
+    """
+
+    place: str
+    purpose: str
+    examples: tuple[str, ...]
+    bare: str | None = None
+
+    def load(self) -> Callable[..., Any]:
+        """Import the function."""
+        module, _, name = self.place.partition(":")
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return function
+
+
+VERBS = {
+    "demo": Verb(
+        "yolo_fine.cli.demo:run_demo",
+        "the whole loop on drawn small objects, offline, in minutes",
+        ("yolo-fine demo", "yolo-fine demo out=runs/demo epochs=20"),
+    ),
+    "data visdrone": Verb(
+        "yolo_fine.data.convert.visdrone:convert_visdrone",
+        "an official VisDrone download as a dataset",
+        ("yolo-fine data visdrone source=DOWNLOADS out=VisDrone",),
+        bare="source",
+    ),
+    "data coco": Verb(
+        "yolo_fine.data.convert.coco:convert_coco",
+        "COCO files of images and instances as a dataset",
+        ("yolo-fine data coco source=coco out=coco-yolo",),
+        bare="source",
+    ),
+    "data check": Verb(
+        "yolo_fine.data.check.check:check_dataset",
+        "object sizes, classes, broken labels, duplicates",
+        ("yolo-fine data check data=VisDrone.yaml", "yolo-fine data check data=mine.yaml json=check.json"),
+        bare="data",
+    ),
+    "eval": Verb(
+        "yolo_fine.cli.evaluate:evaluate_into_folder",
+        "AP by object size, the official VisDrone score, intervals, an HTML report",
+        (
+            "yolo-fine eval model=best.pt data=VisDrone.yaml",
+            "yolo-fine eval model=best.pt data=VisDrone.yaml slice=640 whole=True",
+            "yolo-fine eval annotations=DIR detections=DIR",
+            "yolo-fine eval model=best.pt data=VisDrone.yaml compare=runs/eval/eval.json",
+        ),
+        bare="model",
+    ),
+    "export": Verb(
+        "yolo_fine.exporter.command:export",
+        "export, and the proof that the file gives what the model gives",
+        ("yolo-fine export model=best.pt format=onnx dynamic=True", "yolo-fine export check=best.onnx model=best.pt"),
+        bare="model",
+    ),
+    "blocks": Verb(
+        "yolo_fine.costs.block_list:describe_blocks",
+        "list the blocks with their costs, or describe one",
+        ("yolo-fine blocks", "yolo-fine blocks FINE", "yolo-fine blocks kind=fuse"),
+        bare="name",
+    ),
+    "models": Verb(
+        "yolo_fine.costs.model_costs:list_models",
+        "the packaged model YAMLs with parameters and GFLOPs",
+        ("yolo-fine models", "yolo-fine models scales=nsmlx"),
+    ),
+    "compose": Verb(
+        "yolo_fine.composer.compose:compose",
+        "blocks put into a stock model YAML",
+        (
+            "yolo-fine compose base=yolo26n fuse=FINE refine=EMA out=my.yaml",
+            "yolo-fine compose base=yolo11n fuse=FINE@p4+DilatedFusion@p3 head=p2 out=my.yaml",
+        ),
+        bare="base",
+    ),
+    "lint": Verb(
+        "yolo_fine.linter.lint:lint",
+        "every problem of a model YAML at once",
+        ("yolo-fine lint my.yaml", "yolo-fine lint yolo11n-fine.yaml json=problems.json"),
+        bare="model",
+    ),
+    "seed": Verb(
+        "yolo_fine.integration.transfer.seed:seed",
+        "a checkpoint with every pretrained tensor in its place",
+        ("yolo-fine seed model=my.yaml weights=yolo26n.pt out=my.pt",),
+        bare="model",
+    ),
+    "doctor": Verb(
+        "yolo_fine.cli.doctor:diagnose",
+        "is this environment able to do all that?",
+        ("yolo-fine doctor", "yolo-fine doctor json=doctor.json"),
+    ),
+}
