@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import io
 import math
@@ -65,17 +66,22 @@ def block_facts(spec: BlockSpec, with_onnx: bool = False) -> BlockFacts:
 
 
 def cost(spec: BlockSpec) -> tuple[int, float]:
-    """Parameters, and 10^6 multiply-accumulates, counted on the meta device."""
+    """Parameters, and 10^6 multiply-accumulates."""
+    module, inputs = example(spec, CHANNELS, SIZE)
+    return sum(parameter.numel() for parameter in module.parameters()), count_macs(module, inputs) / 1e6
+
+
+def count_macs(module: Any, inputs: Any) -> float:
+    """Multiply-accumulates of convolutions and matrix products, counted on the meta device in eval mode."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    module, inputs = example(spec, CHANNELS, SIZE)
-    parameters = sum(parameter.numel() for parameter in module.parameters())
-    maps = inputs.to("meta") if torch.is_tensor(inputs) else [one.to("meta") for one in inputs]
+    twin = copy.deepcopy(module).eval().to("meta")
+    maps = [one.to("meta") for one in inputs] if isinstance(inputs, list) else inputs.to("meta")
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        module.to("meta")(maps)
-    return parameters, counter.get_total_flops() / 2e6
+        twin(maps)
+    return counter.get_total_flops() / 2
 
 
 def example(spec: BlockSpec, channels: int, size: int) -> tuple[Any, Any]:

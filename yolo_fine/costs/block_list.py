@@ -55,9 +55,8 @@ class BlockList(Result):
             members = [fact for fact in self.facts if fact.kind == kind]
             if members:
                 lines += [f"{kind}: {MEANING[kind]}", *map(list_entry, members), ""]
-        return "\n".join(
-            [*lines, f"yolo-fine blocks NAME describes one; costs are at {CHANNELS} channels on {SIZE}x{SIZE}"]
-        )
+        lines.append(f"yolo-fine blocks NAME describes one; costs are at {CHANNELS} channels on {SIZE}x{SIZE}")
+        return "\n".join(lines)
 
 
 @public
