@@ -23,6 +23,8 @@ from yolo_fine.integration.assigner import (
     with_floor,
 )
 
+TAKES_MASK = "mask_gt" in inspect.signature(TaskAlignedAssigner.select_candidates_in_gts).parameters
+TAKES_SIZES = len(inspect.signature(BboxLoss.forward).parameters) >= 10
 HEADS = {"P3-P5": [8, 16, 32], "P2-P5": [4, 8, 16, 32]}
 
 
@@ -59,12 +61,7 @@ def candidates(strides, box, **settings):
     places, owners = anchors(strides)
     boxes = torch.tensor([[box]], dtype=torch.float32)
     chosen = assigner(strides, **settings)
-    masks = (
-        [torch.ones(1, 1, 1)]
-        if "mask_gt"
-        in inspect.signature(chosen.__class__.__mro__[1 if settings else 0].select_candidates_in_gts).parameters
-        else []
-    )
+    masks = [torch.ones(1, 1, 1)] if TAKES_MASK else []
     found = chosen.select_candidates_in_gts(places, boxes, *masks)[0, 0].bool()
     return [int((found & (owners == stride)).sum()) for stride in strides]
 
@@ -163,9 +160,7 @@ def box_loss(found, wanted, weights, strides=(8, 16, 32), settings=None, level=0
     criterion = Criterion(strides)
     if settings:
         apply_settings(criterion, settings, [float(stride) for stride in strides])
-    more = (
-        [] if len(inspect.signature(BboxLoss.forward).parameters) < 10 else [torch.tensor([64.0, 64]), owners[:, None]]
-    )
+    more = [torch.tensor([64.0, 64]), owners[:, None]] if TAKES_SIZES else []
     distances = torch.zeros(1, total, 64)
     return float(criterion.bbox_loss(distances, boxes, units, targets, scores, scores.sum(), mask, *more)[0])
 

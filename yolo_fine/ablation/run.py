@@ -54,8 +54,8 @@ def run(folder: Path) -> None:
 
 def train(folder: Path, job: dict[str, Any]) -> Any:
     """Train on data that depend on the seed alone; returns the trainer."""
-    from yolo_fine.integration.checkpoints import open_model
     from yolo_fine.integration.equal_data import equal_data_trainer
+    from yolo_fine.integration.models import open_model
 
     detector = open_model(job["model"])
     base = detector._smart_load("trainer")
@@ -106,7 +106,7 @@ def evaluate(folder: Path, job: dict[str, Any]) -> dict[str, float | None]:
 
 def weights_hash(checkpoint: Path) -> str:
     """SHA-256 of the tensors of a checkpoint."""
-    from yolo_fine.integration.checkpoints import open_model
+    from yolo_fine.integration.models import open_model
 
     digest = hashlib.sha256()
     for name, tensor in open_model(checkpoint).model.state_dict().items():

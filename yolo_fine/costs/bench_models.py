@@ -18,7 +18,7 @@ from yolo_fine.costs.memory import peak_bytes
 from yolo_fine.costs.timing import Call, quartiles, ratio, take_turns
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.checkpoints import open_model
+from yolo_fine.integration.models import open_model
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.model_files import packaged_files
+from yolo_fine.integration.models import open_model
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
 from yolo_fine.utils.results import Result, Row
@@ -40,20 +42,26 @@ class ModelCost:
 
 
 def measure(yaml_name: str) -> tuple[int, float]:
-    """Parameters and GFLOPs of a model YAML at 640x640, counted on the meta device (nothing is computed)."""
+    """Parameters and GFLOPs of a model YAML at 640x640."""
+    model = open_model(yaml_name).model
+    return sum(parameter.numel() for parameter in model.parameters()), measure_at(model, 640)
+
+
+def measure_at(model: Any, imgsz: int) -> float:
+    """GFLOPs of a network at an input size: 2 x multiply-accumulates of convolutions and matrix products in training.
+
+    Counted on the meta device: nothing is computed.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
-    from ultralytics.nn.tasks import DetectionModel
 
-    model = DetectionModel(yaml_name, verbose=False)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    model.train().to("meta")  # in train mode Detect returns raw maps, without decoding
-    for module in model.modules():
+    twin = copy.deepcopy(model).train().to("meta")  # in train mode Detect returns raw maps, without decoding
+    for module in twin.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 3, 640, 640, device="meta"))
-    return parameters, counter.get_total_flops() / 1e9
+        twin(torch.zeros(1, 3, imgsz, imgsz, device="meta"))
+    return float(counter.get_total_flops()) / 1e9
 
 
 def model_costs(scales: str = "n") -> list[ModelCost]:

@@ -59,8 +59,8 @@ class FineBoxLoss(BboxLoss):  # type: ignore[misc]
         """Stock, with NWD in the first term.
 
         Args:
-            args: As the stock loss takes them: distances, boxes, anchors, target boxes, target scores, their sum, mask of
-                positives, ... Boxes are in units of their anchor's stride, (images, anchors, 4).
+            args: As the stock loss takes them: distances, boxes, anchors, target boxes, target scores, their sum, mask
+                of positives, ... Boxes are in units of their anchor's stride, (images, anchors, 4).
             kwargs: Handed on.
         """
         box, second = super().forward(*args, **kwargs)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a larger input or a finer head would do for objects that training cannot see, and at which cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from yolo_fine.assigning.count import count_objects
+from yolo_fine.assigning.result import Assignment, Cure
+from yolo_fine.assigning.rules import RELEASES, make_rule
+from yolo_fine.composer.compose import compose
+from yolo_fine.costs.model_costs import measure_at
+from yolo_fine.errors import YoloFineError
+from yolo_fine.formats.objects import GroundTruth
+from yolo_fine.integration.models import open_model
+
+FACTORS = (1.5, 2.0)
+
+
+def find_cures(truth: GroundTruth, found: Assignment, detector: Any) -> list[Cure]:
+    """Count again with larger inputs and with a P2 level.
+
+    Args:
+        truth: The objects.
+        found: What was counted for the input size and head asked for.
+        detector: The ``YOLO`` that was asked for, or None; its GFLOPs are the unit of the costs.
+    """
+    cures = []
+    follows_strides = found.rule in RELEASES  # a floor in pixels does not
+    for what, imgsz, strides in _options(found):
+        rule = make_rule(found.rule, strides if follows_strides else found.strides)
+        seen = count_objects(truth, imgsz, strides, rule).overall
+        cost = relative_cost(detector, found, imgsz, strides)
+        cures.append(Cure(what, seen.no_candidate, seen.contested, cost))
+    return cures
+
+
+def _options(found: Assignment) -> list[tuple[str, int, Sequence[float]]]:
+    larger = [round(found.imgsz * factor / 32) * 32 for factor in FACTORS]
+    options: list[tuple[str, int, Sequence[float]]] = [(f"imgsz={size}", size, found.strides) for size in larger]
+    if min(found.strides) > 4:
+        options.append(("head=p2", found.imgsz, [found.strides[0] / 2, *found.strides]))
+    return options
+
+
+def relative_cost(detector: Any, found: Assignment, imgsz: int, strides: Sequence[float]) -> float | None:
+    """GFLOPs relative to the model at the input size asked for; None where they can't be counted.
+
+    A finer head is counted on the model that compose makes of the model's YAML.
+    """
+    if detector is None:
+        return (imgsz / found.imgsz) ** 2 if list(strides) == list(found.strides) else None
+    name = detector.model.yaml.get("yaml_file", "")
+    try:
+        if list(strides) == list(found.strides):
+            return measure_at(detector.model, imgsz) / measure_at(detector.model, found.imgsz)
+        return measure_at(finer_model(name, detector), imgsz) / measure_at(detector.model, found.imgsz)
+    except (YoloFineError, OSError, RuntimeError, ValueError):
+        return None
+
+
+def finer_model(name: str, detector: Any) -> Any:
+    """The network that compose makes of a model's YAML with ``head=p2``."""
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / f"{Path(name).stem}-p2.yaml"
+        compose(name, head="p2", out=out)
+        return open_model(out).model
