@@ -8,11 +8,13 @@ A block is a plain ``nn.Module`` plus one declaration that says how a model-YAML
         def __init__(self, c_high: int, c_low: int, stride: int = 1, heads: int | None = None): ...
 
 The input channels come first in the constructor and are injected (a YAML never states them); what follows are the
-row's arguments, whose types and defaults are read off the annotations. This file knows neither torch nor Ultralytics.
+row's arguments, whose types and defaults are read off the annotations; constraints in them (see
+:mod:`yolo_fine.utils.constraints`) hold for calls in Python too. This file knows neither torch nor Ultralytics.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Sequence
@@ -21,10 +23,11 @@ from functools import cached_property
 from typing import Any
 
 from yolo_fine.errors import BlockArgumentError, BlockRegistrationError
-from yolo_fine.utils.arguments import bind_arguments, type_name
+from yolo_fine.utils.arguments import bind_arguments, matches, refusal, says_more_than_a_type, type_name
 
 KINDS = ("fuse", "upsample", "refine", "context", "conv")
 ORIGINS = ("paper", "reconstruction", "adaptation")
+T = typing.TypeVar("T")
 
 registered: dict[str, BlockSpec] = {}
 _name_checks: list[Callable[[str], str | None]] = []
@@ -46,6 +49,7 @@ class BlockSpec:
         strides: Stride of each input relative to the block's place: 2 is a map of half the size. Empty: all are equal.
         arguments_at: The arguments that fit a place in the neck, given how many levels its map lies below the coarsest
             lateral map (0 for P4 where P5 is the coarsest map). None: the defaults fit everywhere.
+        aliases: Names by which forks and papers call the block; a row that uses one is answered with the block's name.
     """
 
     name: str
@@ -57,6 +61,7 @@ class BlockSpec:
     origin: str = "paper"
     strides: tuple[float, ...] = ()
     arguments_at: Callable[[int], list[Any]] | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def input_names(self) -> tuple[str, ...] | None:
@@ -68,7 +73,7 @@ class BlockSpec:
     @cached_property
     def parameters(self) -> tuple[inspect.Parameter, ...]:
         """The row's arguments: the constructor's parameters behind the channels, with resolved annotations."""
-        hints = typing.get_type_hints(self.cls.__init__)  # type: ignore[misc]
+        hints = typing.get_type_hints(self.cls.__init__, include_extras=True)  # type: ignore[misc]
         names = list(inspect.signature(self.cls).parameters.values())[self._injected :]
         return tuple(p.replace(annotation=hints.get(p.name, Any)) for p in names if p.name != "repeats")
 
@@ -149,7 +154,8 @@ def block(
     name: str | None = None,
     strides: Sequence[float] = (),
     arguments_at: Callable[[int], list[Any]] | None = None,
-) -> Callable[[type], type]:
+    aliases: Sequence[str] = (),
+) -> Callable[[type[T]], type[T]]:
     """Declare an ``nn.Module`` as a block that model YAMLs may name.
 
     Args:
@@ -163,15 +169,17 @@ def block(
         strides: Stride of each named input relative to the block's place, as ``(2, 1)`` for a map of half the size and
             one of full size; default: all inputs have one size.
         arguments_at: From a place (levels below the coarsest lateral map) to the row's arguments there.
+        aliases: Names by which forks and papers call the block, for hints.
 
     Raises:
         BlockRegistrationError: The declaration is inconsistent, or the name is taken or resolved by Ultralytics.
     """
     declared: int | str | tuple[str, ...] = inputs if isinstance(inputs, (int, str)) else tuple(inputs)
 
-    def register(cls: type) -> type:
-        spec = BlockSpec(name or cls.__name__, cls, declared, out, kind, paper, origin, tuple(strides), arguments_at)
-        _add(spec)
+    def register(cls: type[T]) -> type[T]:
+        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases))
+        _add(BlockSpec(name or cls.__name__, cls, declared, *about))
+        _check_calls(cls)
         return cls
 
     return register
@@ -185,6 +193,33 @@ def refuse_names(check: Callable[[str], str | None]) -> None:
 def why_refused(name: str) -> str | None:
     """The reason why ``name`` can't be a block's name, or None."""
     return next((reason for check in _name_checks if (reason := check(name))), None)
+
+
+def _check_calls(cls: type[Any]) -> None:
+    """Let the constructor refuse values that its annotations exclude, whoever calls it."""
+    construct = cls.__init__
+    if hasattr(construct, "checks_arguments"):  # declared again, or inherited from a block
+        return
+
+    @functools.cache
+    def positions_and_limits() -> tuple[tuple[str, ...], dict[str, Any]]:
+        try:
+            hints = typing.get_type_hints(construct, include_extras=True)
+        except NameError:  # names for type checkers only
+            hints = {}
+        limits = {name: hint for name, hint in hints.items() if says_more_than_a_type(hint)}
+        return tuple(inspect.signature(construct).parameters)[1:], limits
+
+    @functools.wraps(construct)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        names, limits = positions_and_limits()
+        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            if name in limits and not matches(tuple(value) if isinstance(value, list) else value, limits[name]):
+                raise refusal(f"{type(self).__name__} argument '{name}'", value, limits[name])
+        construct(self, *args, **kwargs)
+
+    __init__.checks_arguments = True  # type: ignore[attr-defined]
+    cls.__init__ = __init__
 
 
 def _add(spec: BlockSpec) -> None:

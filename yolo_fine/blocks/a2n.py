@@ -6,14 +6,14 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.layers.checks import require_gain, require_positive, require_positive_number
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, PositiveNumber, Reduction
 
 SLOPE = 0.2  # of every LeakyReLU
 
 
-@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2104.09497")
+@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2104.09497", aliases=("AAB",))
 class A2N(nn.Module):
     """Attention-in-attention block: ``x + Conv1x1(LeakyReLU(w₀·attention(y) + w₁·Conv3x3(y)))``.
 
@@ -39,17 +39,12 @@ class A2N(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, ``temperature`` is not positive, or ``gain`` is no
-            number.
     """
 
-    def __init__(self, channels: int, reduction: int = 4, temperature: float = 30.0, gain: float | None = 0.0) -> None:
+    def __init__(
+        self, channels: int, reduction: Reduction = 4, temperature: PositiveNumber = 30.0, gain: Gain | None = 0.0
+    ) -> None:
         super().__init__()
-        require_positive("A2N", "reduction", reduction)
-        require_positive_number("A2N", "temperature", temperature)
-        require_gain("A2N", gain)
         hidden = max(1, channels // reduction)
         self.temperature = temperature
         self.first = nn.Conv2d(channels, channels, 1, bias=False)
@@ -60,14 +55,14 @@ class A2N(nn.Module):
         self.squeeze = nn.Linear(channels, hidden, bias=False)
         self.weigh = nn.Linear(hidden, 2, bias=False)
         self.last = nn.Conv2d(channels, channels, 1, bias=False)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Refine ``x``."""
         y = F.leaky_relu(self.first(x), SLOPE)
-        value, gate, plain = self.read(y).chunk(3, dim=1)
+        value, gate, plain = self.read(y).chunk(3, dim=1)  # (B, 3C, H, W) -> three of (B, C, H, W)
         attended = self.attend(value * self.gate(F.leaky_relu(gate, SLOPE)).sigmoid())
-        weights = (self.weigh(F.relu(self.squeeze(y.mean((2, 3))))) / self.temperature).softmax(1)
-        first, second = weights.to(plain.dtype)[:, :, None, None].split(1, dim=1)
+        weights = (self.weigh(F.relu(self.squeeze(y.mean((2, 3))))) / self.temperature).softmax(1)  # (B, 2)
+        first, second = weights.to(plain.dtype)[:, :, None, None].split(1, dim=1)  # two of (B, 1, 1, 1)
         y = x + self.last(F.leaky_relu(attended * first + plain * second, SLOPE)).to(x.dtype)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import require_gain, require_positive
 from yolo_fine.layers.equal_maps import projection, require_equal_sizes
 from yolo_fine.layers.gain import ResidualGain, lerp
 from yolo_fine.layers.pooled_conv import PooledConv
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Reduction
 
 
 @block(inputs=("high", "low"), out="low", kind="fuse", paper="https://arxiv.org/abs/2111.00770")
@@ -46,13 +46,11 @@ class AFA(nn.Module):
         x: [high (B, c_high, H, W), low (B, c_low, H, W)]; output as ``low``.
 
     Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, ``gain`` is no number, or the maps differ in size.
+        BlockArgumentError: The maps differ in size.
     """
 
-    def __init__(self, c_high: int, c_low: int, reduction: int = 16, *, gain: float | None = None) -> None:
+    def __init__(self, c_high: int, c_low: int, reduction: Reduction = 16, *, gain: Gain | None = None) -> None:
         super().__init__()
-        require_positive("AFA", "reduction", reduction)
-        require_gain("AFA", gain)
         hidden = max(1, c_low // reduction)
         self.project = projection(c_high, c_low)
         self.spatial = nn.Sequential(
@@ -61,14 +59,14 @@ class AFA(nn.Module):
             nn.Conv2d(c_low, 1, 1, bias=False),
         )
         self.channel = nn.Sequential(PooledConv(c_low, hidden, nn.ReLU()), nn.Conv2d(hidden, c_low, 1, bias=False))
-        self.gain = None if gain is None else ResidualGain(c_low, gain)
+        self.gain = ResidualGain(c_low, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Take from each map what the attentions say."""
         require_equal_sizes(self, x)
         high, low = self.project(x[0]).to(x[1].dtype), x[1]
-        a = self.spatial(low).sigmoid().to(low.dtype)
-        peak = self.channel(high.amax((2, 3), keepdim=True))
+        a = self.spatial(low).sigmoid().to(low.dtype)  # (B, 1, H, W)
+        peak = self.channel(high.amax((2, 3), keepdim=True))  # (B, C, H, W) -> (B, C, 1, 1)
         m = (peak + self.channel(high.mean((2, 3), keepdim=True))).sigmoid().to(low.dtype)
         y = lerp(m * high, (1 - m) * low, a)
-        return y if self.gain is None else self.gain(low, y)
+        return self.gain(low, y)

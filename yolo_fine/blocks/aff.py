@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from yolo_fine.layers.checks import require_gain, require_positive, require_positive_number
 from yolo_fine.layers.equal_maps import projection, require_equal_sizes
 from yolo_fine.layers.gain import ResidualGain, lerp
 from yolo_fine.layers.scale_attention import MultiScaleChannelAttention
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, PositiveNumber, Reduction
 
 PAPER = "https://arxiv.org/abs/2009.14082"
 
@@ -44,28 +44,30 @@ class AFF(nn.Module):
         x: [high (B, c_high, H, W), low (B, c_low, H, W)]; output as ``low``.
 
     Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, ``scale`` is no positive number, ``gain`` is no
-            number, or the maps differ in size.
+        BlockArgumentError: The maps differ in size.
     """
 
     def __init__(
-        self, c_high: int, c_low: int, reduction: int = 4, scale: float = 2.0, *, gain: float | None = None
+        self,
+        c_high: int,
+        c_low: int,
+        reduction: Reduction = 4,
+        scale: PositiveNumber = 2.0,
+        *,
+        gain: Gain | None = None,
     ) -> None:
         super().__init__()
-        require_positive("AFF", "reduction", reduction)
-        require_positive_number("AFF", "scale", scale)
-        require_gain("AFF", gain)
         self.scale = float(scale)
         self.project = projection(c_high, c_low)
         self.attention = MultiScaleChannelAttention(c_low, reduction)
-        self.gain = None if gain is None else ResidualGain(c_low, gain)
+        self.gain = ResidualGain(c_low, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Mix the two maps."""
         require_equal_sizes(self, x)
         high, low = self.project(x[0]).to(x[1].dtype), x[1]
         y = self.scale * lerp(high, low, self.attention(low + high))
-        return y if self.gain is None else self.gain(low, y)
+        return self.gain(low, y)
 
 
 @block(inputs=("high", "low"), out="low", kind="fuse", paper=PAPER)
@@ -94,17 +96,15 @@ class iAFF(nn.Module):
         x: [high (B, c_high, H, W), low (B, c_low, H, W)]; output as ``low``.
 
     Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, ``gain`` is no number, or the maps differ in size.
+        BlockArgumentError: The maps differ in size.
     """
 
-    def __init__(self, c_high: int, c_low: int, reduction: int = 4, *, gain: float | None = None) -> None:
+    def __init__(self, c_high: int, c_low: int, reduction: Reduction = 4, *, gain: Gain | None = None) -> None:
         super().__init__()
-        require_positive("iAFF", "reduction", reduction)
-        require_gain("iAFF", gain)
         self.project = projection(c_high, c_low)
         self.first = MultiScaleChannelAttention(c_low, reduction)
         self.second = MultiScaleChannelAttention(c_low, reduction)
-        self.gain = None if gain is None else ResidualGain(c_low, gain)
+        self.gain = ResidualGain(c_low, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Mix the two maps twice."""
@@ -112,4 +112,4 @@ class iAFF(nn.Module):
         high, low = self.project(x[0]).to(x[1].dtype), x[1]
         mixed = lerp(high, low, self.first(low + high))
         y = lerp(high, low, self.second(mixed))
-        return y if self.gain is None else self.gain(low, y)
+        return self.gain(low, y)

@@ -7,13 +7,20 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import require, require_gain, require_rates
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.pooled_conv import PooledConv
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, MultipleOf4, Rates
 
 
-@block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/1706.05587", origin="reconstruction")
+@block(
+    inputs=1,
+    out="same",
+    kind="context",
+    paper="https://arxiv.org/abs/1706.05587",
+    origin="reconstruction",
+    aliases=("ASPP",),
+)
 class ASPPLite(nn.Module):
     """Atrous spatial pyramid pooling with depthwise convolutions and small rates.
 
@@ -39,27 +46,21 @@ class ASPPLite(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: C is not divisible by 4, a rate is not a positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, dilations: tuple[int, ...] = (1, 2, 4), gain: float | None = 0.0) -> None:
+    def __init__(self, channels: MultipleOf4, dilations: Rates = (1, 2, 4), gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require(channels % 4 == 0, "ASPPLite", "channels", channels, "divisible by 4")
-        require_rates("ASPPLite", dilations)
-        require_gain("ASPPLite", gain)
         hidden = channels // 4
         self.entry = Conv(channels, hidden * (1 + len(dilations)), 1)
         self.branches = nn.ModuleList(Conv(hidden, hidden, 3, g=hidden, d=rate) for rate in dilations)
         self.pooled = PooledConv(channels, hidden)
         self.merge = Conv(hidden * (2 + len(dilations)), channels, 1)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add context to ``x``."""
-        near, *entries = self.entry(x).chunk(1 + len(self.branches), dim=1)
+        near, *entries = self.entry(x).chunk(1 + len(self.branches), dim=1)  # each (B, C/4, H, W)
         far = [branch(entry) for branch, entry in zip(self.branches, entries, strict=True)]
-        whole = self.pooled(x.mean((2, 3), keepdim=True)).expand_as(near)
+        whole = self.pooled(x.mean((2, 3), keepdim=True)).expand_as(near)  # (B, C/4, 1, 1) -> (B, C/4, H, W)
         y = self.merge(torch.cat([near, *far, whole], dim=1))
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)

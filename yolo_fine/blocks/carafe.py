@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from yolo_fine.layers.checks import require_gain, require_odd, require_positive, require_scale
-from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.reassembly import reassemble
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Odd, Positive, Scale
 
 
-@block(inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/1905.02188")
+@block(inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/1905.02188", aliases=("CARAFEPack",))
 class CARAFE(nn.Module):
     """Content-aware reassembly of features.
 
@@ -39,20 +39,12 @@ class CARAFE(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output (B, C, rH, rW). Kernels and sums are computed in float32 and cast back.
-
-    Raises:
-        BlockArgumentError: ``scale`` is no whole number from 2, ``kernel`` is not odd and from 3, ``hidden`` is not
-            positive, or ``gain`` is no number.
     """
 
     def __init__(
-        self, channels: int, scale: int = 2, kernel: int = 5, hidden: int = 64, *, gain: float | None = None
+        self, channels: int, scale: Scale = 2, kernel: Odd = 5, hidden: Positive = 64, *, gain: Gain | None = None
     ) -> None:
         super().__init__()
-        require_scale("CARAFE", scale)
-        require_odd("CARAFE", "kernel", kernel)
-        require_positive("CARAFE", "hidden", hidden)
-        require_gain("CARAFE", gain)
         self.scale, self.kernel = scale, kernel
         self.compress = nn.Conv2d(channels, hidden, 1)
         self.encode = nn.Conv2d(hidden, kernel**2 * scale**2, 3, padding=1)
@@ -60,12 +52,11 @@ class CARAFE(nn.Module):
         nn.init.normal_(self.encode.weight, std=0.001)
         for layer in (self.compress, self.encode):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample a map."""
-        logits = self.encode(self.compress(x)).float().unflatten(1, (self.kernel**2, self.scale**2))
+        logits = self.encode(self.compress(x)).float()  # (B, k²r², H, W)
+        logits = torch.unflatten(logits, 1, (self.kernel**2, self.scale**2))
         y = reassemble(x, logits.softmax(1), self.kernel, self.scale)
-        if self.gain is None:
-            return y
-        return self.gain(F.interpolate(x, scale_factor=float(self.scale), mode="nearest"), y)
+        return y if self.gain.weight is None else self.gain(nearest(x, self.scale), y)

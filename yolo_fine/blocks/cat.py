@@ -8,9 +8,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.layers.checks import require_gain, require_positive
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Reduction
 
 
 @block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2212.06335", origin="reconstruction")
@@ -40,15 +40,10 @@ class CAT(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same. Entropies are computed in float32.
-
-    Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, reduction: int = 16, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, reduction: Reduction = 16, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require_positive("CAT", "reduction", reduction)
-        require_gain("CAT", gain)
         hidden = max(1, channels // reduction)
         self.largest = math.log(max(2, channels))  # entropy across channels
         self.mlp = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
@@ -56,29 +51,31 @@ class CAT(nn.Module):
         self.channel_factors = nn.Parameter(torch.zeros(3))
         self.spatial_factors = nn.Parameter(torch.zeros(3))
         self.outer_factors = nn.Parameter(torch.zeros(2))
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate ``x``."""
         outer = self.outer_factors.float().softmax(0)
         y = x * (outer[0] * self._channel_gate(x) + outer[1] * self._spatial_gate(x)).to(x.dtype)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
     def _channel_gate(self, x: Tensor) -> Tensor:
         """A_c: (B, C, 1, 1) in float32."""
-        flat = x.flatten(2)
+        flat = x.flatten(2)  # (B, C, H·W)
         positions = torch.ones_like(flat[:1, :1]).float().sum().log()  # not from x.shape, which tracing would bake in
         spread = entropy(flat, 2) / positions.clamp(min=math.log(2))
-        pools = torch.stack([flat.mean(2), flat.amax(2), spread.to(x.dtype)], dim=1)
+        pools = torch.stack([flat.mean(2), flat.amax(2), spread.to(x.dtype)], dim=1)  # (B, 3, C)
         shares = self.channel_factors.float().softmax(0)[:, None]
-        return (self.mlp(pools).float() * shares).sum(1).sigmoid()[:, :, None, None]
+        gate: Tensor = (self.mlp(pools).float() * shares).sum(1).sigmoid()  # (B, C)
+        return gate[:, :, None, None]
 
     def _spatial_gate(self, x: Tensor) -> Tensor:
         """A_s: (B, 1, H, W) in float32."""
         spread = entropy(x, 1) / self.largest
         shares = self.spatial_factors.float().softmax(0)
-        pooled = shares[0] * x.mean(1).float() + shares[1] * x.amax(1).float() + shares[2] * spread
-        return self.conv(pooled.unsqueeze(1).to(x.dtype)).float().sigmoid()
+        pooled = shares[0] * x.mean(1).float() + shares[1] * x.amax(1).float() + shares[2] * spread  # (B, H, W)
+        gate: Tensor = self.conv(pooled.unsqueeze(1).to(x.dtype)).float().sigmoid()
+        return gate
 
 
 def entropy(x: Tensor, axis: int) -> Tensor:

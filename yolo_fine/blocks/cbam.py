@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import require_gain, require_positive
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Reduction
 
 
-@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/1807.06521")
+@block(
+    inputs=1,
+    out="same",
+    kind="refine",
+    paper="https://arxiv.org/abs/1807.06521",
+    aliases=("CBAMBlock", "CBAMFull", "CBAM_Attention"),
+)
 class CBAM(nn.Module):
     """Convolutional block attention module.
 
@@ -35,31 +39,20 @@ class CBAM(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, reduction: int = 16, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, reduction: Reduction = 16, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require_positive("CBAM", "reduction", reduction)
-        require_gain("CBAM", gain)
         hidden = max(1, channels // reduction)
         self.mlp = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
         self.spatial = Conv(2, 1, 7, act=False)
         self.spatial.bn.momentum = 0.01
-        self.gain = None if gain is None else ResidualGain(channels, gain)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take pickles from before the gain, too."""
-        super().__setstate__(state)
-        if "gain" not in self._modules:
-            self.gain = None
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate channels, then positions."""
-        channel = (self.mlp(x.mean((2, 3))) + self.mlp(x.amax((2, 3)))).sigmoid()
+        channel = (self.mlp(x.mean((2, 3))) + self.mlp(x.amax((2, 3)))).sigmoid()  # (B, C, H, W) -> (B, C)
         y = x * channel.to(x.dtype)[:, :, None, None]
-        pooled = torch.cat([y.amax(1, keepdim=True), y.mean(1, keepdim=True)], dim=1)
-        y = y * self.spatial(pooled).sigmoid().to(x.dtype)
-        return y if self.gain is None else self.gain(x, y)
+        pooled = torch.cat([y.amax(1, keepdim=True), y.mean(1, keepdim=True)], dim=1)  # (B, 2, H, W)
+        y = y * self.spatial(pooled).sigmoid().to(x.dtype)  # gate (B, 1, H, W)
+        return self.gain(x, y)

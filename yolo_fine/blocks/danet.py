@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.layers.checks import require_gain, require_positive
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Reduction
 
 PAPER = "https://arxiv.org/abs/1809.02983"
 
 
-@block(inputs=1, out="same", kind="context", paper=PAPER)
+@block(inputs=1, out="same", kind="context", paper=PAPER, aliases=("PAM_Module", "PositionAttentionModule"))
 class PAM(nn.Module):
     """Position attention module: ``x + γ · (softmax(QᵀK) V)``, the softmax running over all positions.
 
@@ -32,15 +32,10 @@ class PAM(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, reduction: int = 8, gain: float = 0.0) -> None:
+    def __init__(self, channels: int, reduction: Reduction = 8, gain: Gain = 0.0) -> None:
         super().__init__()
-        require_positive("PAM", "reduction", reduction)
-        require_gain("PAM", gain, optional=False)
         narrow = max(1, channels // reduction)
         self.widths = [narrow, narrow, channels]
         self.qkv = nn.Conv2d(channels, sum(self.widths), 1)
@@ -48,12 +43,13 @@ class PAM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Let every position attend to all."""
+        # (B, C, H, W) -> queries and keys (B, H·W, C/r), values (B, H·W, C)
         q, k, v = (part.flatten(2).transpose(1, 2) for part in self.qkv(x).split(self.widths, dim=1))
         y = F.scaled_dot_product_attention(q * self.widths[0] ** 0.5, k, v).transpose(1, 2)  # which scales them back
         return x + self.gain.to(x.dtype) * y.to(x.dtype).reshape(x.shape)
 
 
-@block(inputs=1, out="same", kind="context", paper=PAPER)
+@block(inputs=1, out="same", kind="context", paper=PAPER, aliases=("CAM_Module",))
 class CAM(nn.Module):
     """Channel attention module: ``x + γ · softmax(-X Xᵀ) X``, where X is the map as C rows of H·W values.
 
@@ -71,21 +67,17 @@ class CAM(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, gain: float = 0.0) -> None:
+    def __init__(self, channels: int, gain: Gain = 0.0) -> None:
         super().__init__()
-        require_gain("CAM", gain, optional=False)
         self.gain = nn.Parameter(torch.full((1,), float(gain)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Let every channel attend to all."""
-        rows = x.flatten(2)
+        rows = x.flatten(2)  # (B, C, H·W)
         with torch.autocast("cuda" if x.is_cuda else "cpu", enabled=False):
             wide = rows.float()
-            weights = (-(wide @ wide.transpose(1, 2))).softmax(-1)
+            weights = (-(wide @ wide.transpose(1, 2))).softmax(-1)  # (B, C, C)
         y = weights.to(x.dtype) @ rows
         return x + self.gain.to(x.dtype) * y.to(x.dtype).reshape(x.shape)

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import largest_divisor, require_divisor, require_gain, require_odd
+from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Odd, Positive
 
 
 @block(inputs=1, out="same", kind="conv", paper="https://arxiv.org/abs/2211.06163", origin="reconstruction")
@@ -42,35 +43,30 @@ class DCDC(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``kernel`` is no odd number from 3, ``groups`` does not divide C, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, kernel: int = 3, groups: int | None = None, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, kernel: Odd = 3, groups: Positive | None = None, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        groups = largest_divisor(channels, channels // 16) if groups is None else groups
-        require_odd("DCDC", "kernel", kernel)
-        require_divisor("DCDC", "groups", groups, channels)
-        require_gain("DCDC", gain)
+        groups = divisor(self, "groups", groups, channels, channels // 16)
         hidden = max(1, channels // 4)
         self.kernel, self.groups = kernel, groups
         self.local = nn.Sequential(Conv(channels, hidden, 1, act=nn.ReLU()), nn.Conv2d(hidden, groups * kernel**2, 1))
         self.shared = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels * kernel**2))
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``x`` with kernels made from it."""
         batch, channels, height, width = x.shape
         taps, split = self.kernel**2, (self.groups, channels // self.groups)
+        # One kernel a position, k² of (B, G, 1, H, W), and one an image, k² of (B, G, C/G, 1, 1).
         local = self.local(x).to(x.dtype).reshape(batch, self.groups, taps, height, width).split(1, dim=2)
         shared = self.shared(x.mean((2, 3))).to(x.dtype).reshape(batch, *split, taps, 1).split(1, dim=3)
         reach = self.kernel - 1
-        padded = F.pad(x, [self.kernel // 2] * 4).unflatten(1, split)
-        y = torch.zeros_like(x).unflatten(1, split)
+        padded = torch.unflatten(F.pad(x, [self.kernel // 2] * 4), 1, split)
+        y = torch.unflatten(torch.zeros_like(x), 1, split)  # (B, G, C/G, H, W)
         for tap in range(taps):
             row, column = divmod(tap, self.kernel)  # constants as bounds keep exported graphs free of sizes
             view = padded[..., row : row - reach or None, column : column - reach or None]
             y = torch.addcmul(y, view, local[tap] + shared[tap])
         y = y.flatten(1, 2)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)

@@ -11,14 +11,15 @@ from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
 from yolo_fine.blocks.cbam import CBAM
-from yolo_fine.layers.checks import doubles, halves, require, require_gain, require_rates, require_sizes
+from yolo_fine.layers.checks import doubles, halves, require_sizes
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, MultipleOf4, Rates
 
 PAPER = "https://arxiv.org/abs/2212.02809"
 
 
-@block(inputs=1, out="same", kind="context", paper=PAPER, origin="reconstruction")
+@block(inputs=1, out="same", kind="context", paper=PAPER, origin="reconstruction", aliases=("DCM",))
 class DilatedContext(nn.Module):
     """DCM: parallel dilated convolutions with Mish, for context without loss of resolution.
 
@@ -39,28 +40,22 @@ class DilatedContext(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: C is not divisible by 4, a rate is not a positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, dilations: tuple[int, ...] = (1, 2, 3, 5), gain: float | None = 0.0) -> None:
+    def __init__(self, channels: MultipleOf4, dilations: Rates = (1, 2, 3, 5), gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require(channels % 4 == 0, "DilatedContext", "channels", channels, "divisible by 4")
-        require_rates("DilatedContext", dilations)
-        require_gain("DilatedContext", gain)
         hidden = channels // 4
         self.reduce = Conv(channels, hidden, 1, act=nn.Mish())
         self.branches = nn.ModuleList(Conv(hidden, hidden, 3, d=r, act=nn.Mish()) for r in dilations)
         self.merge = Conv(hidden * len(dilations), channels, 1, act=False)
         self.act = nn.Mish()
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add context to ``x``."""
         reduced = self.reduce(x)
         y = self.act(x + self.merge(torch.cat([branch(reduced) for branch in self.branches], dim=1)))
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
 
 @block(
@@ -70,6 +65,7 @@ class DilatedContext(nn.Module):
     paper=PAPER,
     origin="reconstruction",
     strides=(2, 1, 0.5),
+    aliases=("DCMFuse",),
 )
 class DilatedFusion(nn.Module):
     """DCMFuse: a map fused with its coarser and its finer neighbour, the finer one filtered by attention.
@@ -94,18 +90,17 @@ class DilatedFusion(nn.Module):
         stride-2 convolutions do; output as ``mid``.
 
     Raises:
-        BlockArgumentError: ``gain`` is no number, or the maps are not three neighbouring levels.
+        BlockArgumentError: The maps are not three neighbouring levels.
     """
 
-    def __init__(self, c_deep: int, c_mid: int, c_shallow: int, gain: float | None = 0.0) -> None:
+    def __init__(self, c_deep: int, c_mid: int, c_shallow: int, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require_gain("DilatedFusion", gain)
         self.deep = Conv(c_deep, c_mid, 1, act=False)
         self.mid = Conv(c_mid, c_mid, 1, act=False)
         self.shallow = Conv(c_shallow, c_mid, 3, 2, act=False)
         self.filter = CBAM(c_mid, gain=None)
         self.merge = Conv(3 * c_mid, c_mid, 1, act=False)
-        self.gain = None if gain is None else ResidualGain(c_mid, gain)
+        self.gain = ResidualGain(c_mid, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Fuse the neighbours into ``mid``."""
@@ -115,7 +110,7 @@ class DilatedFusion(nn.Module):
         )
         fits = doubles(mid, shallow)
         require_sizes(self, fits, "'shallow' must have twice the height and width of 'mid'", shallow=shallow, mid=mid)
-        filtered = self.filter(self.shallow(shallow))
-        above = F.interpolate(self.deep(deep), size=mid.shape[2:], mode="nearest")
+        filtered = self.filter(self.shallow(shallow))  # (B, c_shallow, 2H, 2W) -> (B, c_mid, H, W)
+        above = F.interpolate(self.deep(deep), size=mid.shape[2:], mode="nearest")  # (B, c_deep, H/2, W/2) -> the same
         y = self.merge(torch.cat([above, self.mid(mid), filtered], dim=1))
-        return y if self.gain is None else self.gain(mid, y)
+        return self.gain(mid, y)

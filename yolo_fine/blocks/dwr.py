@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import require, require_gain
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, MultipleOf2
 
 
 @block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/2212.01173", origin="reconstruction")
@@ -32,25 +32,20 @@ class DWR(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: C is odd, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: MultipleOf2, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require(channels % 2 == 0, "DWR", "channels", channels, "an even number")
-        require_gain("DWR", gain)
         half = channels // 2
         self.region = Conv(channels, half, 3)
         self.near = Conv(half, channels, 3)
         self.middle = Conv(half, half, 3, d=3)
         self.far = Conv(half, half, 3, d=5)
         self.merge = Conv(2 * channels, channels, 1)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add context to ``x``."""
         region = self.region(x)
         y = x + self.merge(torch.cat([self.near(region), self.middle(region), self.far(region)], dim=1))
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)

@@ -9,20 +9,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.layers.checks import (
-    largest_divisor,
-    require,
-    require_choice,
-    require_divisor,
-    require_gain,
-    require_scale,
-)
-from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.checks import divisor, require
+from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.sampling import Places, sample, split_places
+from yolo_fine.layers.tracing import is_tracing
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Positive, Scale
 
 
-@block(inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/2308.15085")
+@block(
+    inputs=1,
+    out="same",
+    kind="upsample",
+    paper="https://arxiv.org/abs/2308.15085",
+    aliases=("Dy_Sample", "DySample_UP"),
+)
 class DySample(nn.Module):
     """Upsample by sampling the map bilinearly at points that are shifted by learnt offsets.
 
@@ -50,30 +51,22 @@ class DySample(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output (B, C, rH, rW). Points and samples are computed in float32 and cast back.
-
-    Raises:
-        BlockArgumentError: ``scale`` is no whole number from 2, ``groups`` does not divide C, r² does not divide C in
-            style ``pl``, or ``gain`` is no number.
     """
 
     def __init__(
         self,
         channels: int,
-        scale: int = 2,
+        scale: Scale = 2,
         style: Literal["lp", "pl"] = "lp",
-        groups: int | None = None,
+        groups: Positive | None = None,
         dyscope: bool = False,
         *,
-        gain: float | None = None,
+        gain: Gain | None = None,
     ) -> None:
         super().__init__()
-        groups = largest_divisor(channels, 4) if groups is None else groups
-        require_scale("DySample", scale)
-        require_choice("DySample", "style", style, ("lp", "pl"))
-        require_divisor("DySample", "groups", groups, channels)
+        groups = divisor(self, "groups", groups, channels, 4)
         shuffles = style == "lp" or channels % scale**2 == 0
-        require(shuffles, "DySample", "style", style, f"'lp' where {scale**2} does not divide {channels} channels")
-        require_gain("DySample", gain)
+        require(self, shuffles, "style", style, f"'lp' where {scale**2} does not divide {channels} channels")
         self.scale, self.style, self.groups = scale, style, groups
         wide, narrow = (channels, 2 * groups * scale**2) if style == "lp" else (channels // scale**2, 2 * groups)
         self.offset = nn.Conv2d(wide, narrow, 1)
@@ -82,36 +75,35 @@ class DySample(nn.Module):
         self.scope = nn.Conv2d(wide, narrow, 1, bias=False) if dyscope else None
         if self.scope is not None:
             nn.init.zeros_(self.scope.weight)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample a map."""
         y = self._sample(x, self._offsets(x))
-        if self.gain is None:
-            return y
-        return self.gain(F.interpolate(x, scale_factor=float(self.scale), mode="nearest"), y)
+        return y if self.gain.weight is None else self.gain(nearest(x, self.scale), y)
 
     def _offsets(self, x: Tensor) -> Tensor:
         """How far each output cell looks aside, in cells of ``x``: (B, [x of each group, y of each group], rH, rW)."""
         source = x if self.style == "lp" else F.pixel_shuffle(x, self.scale)
         scope = 0.25 if self.scope is None else 0.5 * self.scope(source).float().sigmoid()
-        offsets = scope * self.offset(source).float()
+        offsets: Tensor = scope * self.offset(source).float()
         return F.pixel_shuffle(offsets, self.scale) if self.style == "lp" else offsets
 
     def _sample(self, x: Tensor, offsets: Tensor) -> Tensor:
         """Sample each group of ``x`` at the centres of the output cells, moved by ``offsets``."""
         batch, channels, height, width = x.shape
-        maps = x.float().reshape(batch * self.groups, channels // self.groups, height, width)
-        if torch.jit.is_tracing():
+        maps = x.float().reshape(batch * self.groups, channels // self.groups, height, width)  # (B·G, C/G, H, W)
+        if is_tracing():
             across, down = (part.flatten(0, 1).unsqueeze(1) for part in offsets.chunk(2, dim=1))
             row, below = split_centres(self.scale * height, self.scale, x.device)
             column, aside = split_centres(self.scale * width, self.scale, x.device)
             y = sample(maps, Places(row[:, None], down + below[:, None]), Places(column, across + aside), "border")
             return y.reshape(batch, channels, self.scale * height, self.scale * width).to(x.dtype)
         rows, columns = centres(self.scale * height, x.device), centres(self.scale * width, x.device)
-        across, down = offsets.chunk(2, dim=1)  # the map is 2 wide and 2 high for grid_sample
+        across, down = offsets.chunk(2, dim=1)  # each (B, G, rH, rW); the map is 2 wide and 2 high for grid_sample
         points = torch.stack([across * (2 / width) + columns, down * (2 / height) + rows[:, None]], dim=2)
-        grid = points.flatten(0, 1).permute(0, 2, 3, 1)  # not copied: grid_sample reads separate planes faster
+        # (B, G, 2, rH, rW) -> (B·G, rH, rW, 2), not copied: grid_sample reads separate planes faster
+        grid = points.flatten(0, 1).permute(0, 2, 3, 1)
         y = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
         return y.reshape(batch, channels, self.scale * height, self.scale * width).to(x.dtype)
 

@@ -7,13 +7,19 @@ import math
 
 from torch import Tensor, nn
 
-from yolo_fine.layers.checks import require_gain, require_odd
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.gates import gated
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, OddFrom1
 
 
-@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/1910.03151")
+@block(
+    inputs=1,
+    out="same",
+    kind="refine",
+    paper="https://arxiv.org/abs/1910.03151",
+    aliases=("ECAAttention", "ECALayer", "eca_layer", "EfficientChannelAttention"),
+)
 class ECA(nn.Module):
     """Efficient channel attention: ``x · σ(Conv1d(mean(x)))``, the convolution running over the channels.
 
@@ -33,22 +39,17 @@ class ECA(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``kernel`` is no odd positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, kernel: int | None = None, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, kernel: OddFrom1 | None = None, gain: Gain | None = 0.0) -> None:
         super().__init__()
         kernel = eca_kernel(channels) if kernel is None else kernel
-        require_odd("ECA", "kernel", kernel, least=1)
-        require_gain("ECA", gain)
         self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate the channels of ``x``."""
-        gate = self.conv(x.mean((2, 3)).unsqueeze(1)).squeeze(1).sigmoid()
+        gate = self.conv(x.mean((2, 3)).unsqueeze(1)).squeeze(1).sigmoid()  # (B, C) -> (B, 1, C) -> (B, C)
         return gated(x, gate, self.gain)
 
 

@@ -6,12 +6,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.layers.checks import largest_divisor, require_divisor, require_gain
+from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Reduction
 
 
-@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2305.13563")
+@block(
+    inputs=1,
+    out="same",
+    kind="refine",
+    paper="https://arxiv.org/abs/2305.13563",
+    aliases=("EMAttention", "EMAAttention", "EMA_attention", "EMA_module"),
+)
 class EMA(nn.Module):
     """Efficient multi-scale attention with cross-spatial learning.
 
@@ -39,39 +46,34 @@ class EMA(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``factor`` does not divide C, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, factor: int | None = None, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, factor: Reduction | None = None, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        factor = largest_divisor(channels, channels // 16) if factor is None else factor
-        require_divisor("EMA", "factor", factor, channels)
-        require_gain("EMA", gain)
-        self.width = channels // factor
+        self.width = channels // divisor(self, "factor", factor, channels, channels // 16)
         self.conv1x1 = nn.Conv2d(self.width, self.width, 1)
         self.conv3x3 = nn.Conv2d(self.width, self.width, 3, padding=1)
         self.gn = nn.GroupNorm(self.width, self.width)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate ``x``."""
         batch, channels, height, width = x.shape
-        group = x.reshape(-1, self.width, height, width)
+        group = x.reshape(-1, self.width, height, width)  # (B, C, H, W) -> (B·factor, n, H, W)
         y = (group * self._gate(group)).reshape(batch, channels, height, width)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
     def _gate(self, group: Tensor) -> Tensor:
         """One gate map (B·factor, 1, H, W) for groups (B·factor, n, H, W)."""
         height, width = group.shape[2:]
         rows, columns = group.mean(3, keepdim=True), group.mean(2, keepdim=True).transpose(2, 3)
-        rows, columns = self.conv1x1(torch.cat([rows, columns], dim=2)).sigmoid().split([height, width], dim=2)
+        both = torch.cat([rows, columns], dim=2)  # (B·factor, n, H + W, 1)
+        rows, columns = self.conv1x1(both).sigmoid().split([height, width], dim=2)
         # Not through nn.GroupNorm's forward, which refuses single values; their norm is its bias.
         gated = group * rows * columns.transpose(2, 3)
         first = torch.group_norm(gated, self.width, self.gn.weight, self.gn.bias, self.gn.eps)
         second = self.conv3x3(group)
-        weight_second = self.gn.bias.to(second.dtype).softmax(0).view(1, 1, -1)
-        weight_first = second.mean((2, 3)).softmax(1).unsqueeze(1)
-        agreement = weight_second @ second.flatten(2) + weight_first.to(first.dtype) @ first.flatten(2)
+        weight_second = self.gn.bias.to(second.dtype).softmax(0).view(1, 1, -1)  # (1, 1, n)
+        weight_first = second.mean((2, 3)).softmax(1).unsqueeze(1)  # (B·factor, 1, n)
+        agreement: Tensor = weight_second @ second.flatten(2) + weight_first.to(first.dtype) @ first.flatten(2)
         return agreement.sigmoid().to(group.dtype).view(-1, 1, height, width)

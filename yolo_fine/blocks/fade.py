@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.layers.checks import doubles, require_gain, require_odd, require_positive, require_sizes
+from yolo_fine.layers.checks import doubles, require_sizes
 from yolo_fine.layers.equal_maps import projection
 from yolo_fine.layers.gain import ResidualGain, lerp
 from yolo_fine.layers.reassembly import fine_cells, reassemble
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Odd, Positive
 
 
 @block(inputs=("deep", "shallow"), out="shallow", kind="fuse", paper="https://arxiv.org/abs/2207.10392", strides=(2, 1))
@@ -50,17 +51,13 @@ class FADE(nn.Module):
         as ``shallow``. Kernels and sums are computed in float32 and cast back.
 
     Raises:
-        BlockArgumentError: ``kernel`` is not odd and from 3, ``hidden`` is not positive, ``gain`` is no number, or
-            ``deep`` has not half the size of ``shallow``.
+        BlockArgumentError: ``deep`` has not half the size of ``shallow``.
     """
 
     def __init__(
-        self, c_deep: int, c_shallow: int, kernel: int = 5, hidden: int = 64, *, gain: float | None = 0.0
+        self, c_deep: int, c_shallow: int, kernel: Odd = 5, hidden: Positive = 64, *, gain: Gain | None = 0.0
     ) -> None:
         super().__init__()
-        require_odd("FADE", "kernel", kernel)
-        require_positive("FADE", "hidden", hidden)
-        require_gain("FADE", gain)
         self.kernel = kernel
         self.project = projection(c_deep, c_shallow)
         self.deep = nn.Conv2d(c_shallow, hidden, 1, bias=False)
@@ -73,21 +70,22 @@ class FADE(nn.Module):
         nn.init.normal_(self.gate.weight, std=0.001)
         for layer in (self.shallow, self.encode, self.gate):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        self.gain = None if gain is None else ResidualGain(c_shallow, gain)
+        self.gain = ResidualGain(c_shallow, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Fuse ``deep`` into ``shallow``."""
         deep, shallow = x
         fits = doubles(deep, shallow)
         require_sizes(self, fits, "'deep' must have half the size of 'shallow'", deep=deep, shallow=shallow)
-        deep = self.project(deep)
+        deep = self.project(deep)  # (B, c_deep, H/2, W/2) -> (B, C, H/2, W/2)
         height, width = shallow.shape[2:]
         up = reassemble(deep, self._kernels(deep, shallow), self.kernel, 2)[:, :, :height, :width]
         gate = F.interpolate(self.gate(deep).sigmoid(), scale_factor=2.0, mode="nearest")[:, :, :height, :width]
         y = lerp(up.to(shallow.dtype), shallow, gate.to(shallow.dtype))
-        return y if self.gain is None else self.gain(shallow, y)
+        return self.gain(shallow, y)
 
     def _kernels(self, deep: Tensor, shallow: Tensor) -> Tensor:
         """Kernels of the four fine cells of each deep cell: (B, k², 4, H/2, W/2)."""
-        fine = fine_cells(self.encode(self.shallow(shallow)), deep)
-        return (fine.float() + self.encode(self.deep(deep)).float().unsqueeze(2)).softmax(1)
+        fine = fine_cells(self.encode(self.shallow(shallow)), deep)  # (B, k², H, W) -> (B, k², 4, H/2, W/2)
+        kernels: Tensor = (fine.float() + self.encode(self.deep(deep)).float().unsqueeze(2)).softmax(1)
+        return kernels

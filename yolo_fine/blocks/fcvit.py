@@ -6,9 +6,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.layers.checks import require, require_divisor, require_gain
+from yolo_fine.layers.checks import divisor, require
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Positive, Reduction
 
 
 @block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/2212.12552")
@@ -37,33 +38,28 @@ class FCViTContext(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``heads`` is no divisor of C from 2, ``reduction`` no divisor, or ``gain`` no number.
     """
 
-    def __init__(self, channels: int, heads: int = 8, reduction: int = 8, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, heads: Positive = 8, reduction: Reduction = 8, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require_divisor("FCViTContext", "heads", heads, channels)
-        require(heads > 1, "FCViTContext", "heads", heads, "2 or more: a single value has no deviation")
-        require_divisor("FCViTContext", "reduction", reduction, channels)
-        require_gain("FCViTContext", gain)
-        self.heads = heads
-        self.squeeze = nn.Linear(channels, channels // reduction)
-        self.excite = nn.Linear(channels // reduction, channels)
+        require(self, heads > 1, "heads", heads, "2 or more: a single value has no deviation")
+        self.heads = divisor(self, "heads", heads, channels)
+        hidden = channels // divisor(self, "reduction", reduction, channels)
+        self.squeeze = nn.Linear(channels, hidden)
+        self.excite = nn.Linear(hidden, channels)
         self.rescale = Standardise(heads)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the global context."""
         batch, channels, height, width = x.shape
-        pixels = x.reshape(batch, self.heads, channels // self.heads, height * width)
+        pixels = x.reshape(batch, self.heads, channels // self.heads, height * width)  # (B, heads, C/heads, N)
         mean = pixels.mean(3, keepdim=True)
-        likeness = mean.transpose(2, 3) @ pixels * (channels // self.heads) ** -0.5
+        likeness = mean.transpose(2, 3) @ pixels * (channels // self.heads) ** -0.5  # (B, heads, 1, N)
         context = self.excite(nn.functional.gelu(self.squeeze(mean.reshape(batch, channels))))
         added = self.rescale(likeness).to(x.dtype) * context.to(x.dtype).reshape(batch, self.heads, -1, 1)
         y = x + added.reshape(x.shape)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
 
 class Standardise(nn.Module):

@@ -11,22 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import (
-    halves,
-    is_number,
-    largest_divisor,
-    require,
-    require_choice,
-    require_divisor,
-    require_gain,
-    require_sizes,
-)
+from yolo_fine.layers.checks import divisor, halves, require, require_sizes
 from yolo_fine.layers.map_attention import MapAttention
 from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.layers.places import tokens_of_the_coarsest_map
 from yolo_fine.layers.pooling import pool
 from yolo_fine.layers.positions import sincos_2d
+from yolo_fine.layers.tracing import is_tracing
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, MultipleOf4, Positive, PositiveNumber
 
 PAPER = "https://arxiv.org/abs/2606.14005"
 
@@ -38,6 +31,7 @@ PAPER = "https://arxiv.org/abs/2606.14005"
     paper=PAPER,
     strides=(2, 1),
     arguments_at=tokens_of_the_coarsest_map,
+    aliases=("SpatialAlignTransnormer", "SemanticAlignTransNormer", "FeatureInteractionNetwork"),
 )
 class FINE(nn.Module):
     """Refine a fine map by attention to the coarser map above it, on a token grid that both share.
@@ -83,21 +77,21 @@ class FINE(nn.Module):
         x: [high (B, c_high, H/2, W/2), low (B, c_low, H, W)], odd sizes rounded either way; output as ``low``.
 
     Raises:
-        BlockArgumentError: An argument is out of range, or ``high`` has not half the size of ``low``.
+        BlockArgumentError: ``high`` has not half the size of ``low``, or two arguments exclude each other.
     """
 
     def __init__(
         self,
         c_high: int,
-        c_low: int,
+        c_low: MultipleOf4,
         stride: Literal[1, 2, 4] = 1,
-        heads: int | None = None,
+        heads: Positive | None = None,
         attn: Literal["linear", "softmax"] = "linear",
         *,
         modulation: Literal["residual", "mul"] = "residual",
-        gain: float = 0.0,
+        gain: Gain = 0.0,
         pe: bool = True,
-        mlp_ratio: float = 4.0,
+        mlp_ratio: PositiveNumber = 4.0,
         qk_norm: Literal["mean", "sum"] = "mean",
         cosformer: bool = False,
         attn_norm: Literal["rms", "layer"] = "rms",
@@ -106,19 +100,10 @@ class FINE(nn.Module):
         embed: bool = True,
     ) -> None:
         super().__init__()
-        heads = largest_divisor(c_low, c_low // 16) if heads is None else heads
-        require(c_low % 4 == 0, "FINE", "c_low", c_low, "divisible by 4")
-        require_divisor("FINE", "heads", heads, c_low)
-        require_choice("FINE", "stride", stride, (1, 2, 4))
-        require_choice("FINE", "attn", attn, ("linear", "softmax"))
-        require_choice("FINE", "modulation", modulation, ("residual", "mul"))
-        require_choice("FINE", "qk_norm", qk_norm, ("mean", "sum"))
-        require_choice("FINE", "attn_norm", attn_norm, ("rms", "layer"))
-        require_gain("FINE", gain, optional=False)
-        is_wide = is_number(mlp_ratio) and mlp_ratio * c_low >= 1
-        require(is_wide, "FINE", "mlp_ratio", mlp_ratio, f"a number from 1/{c_low}")
-        require(not (cosformer and attn == "softmax"), "FINE", "cosformer", cosformer, "False with attn='softmax'")
-        require(embed or c_high == c_low, "FINE", "embed", embed, f"True where {c_high} channels meet {c_low}")
+        heads = divisor(self, "heads", heads, c_low, c_low // 16)
+        require(self, mlp_ratio * c_low >= 1, "mlp_ratio", mlp_ratio, f"a number from 1/{c_low}")
+        require(self, not (cosformer and attn == "softmax"), "cosformer", cosformer, "False with attn='softmax'")
+        require(self, embed or c_high == c_low, "embed", embed, f"True where {c_high} channels meet {c_low}")
 
         self.stride, self.pe, self.legacy_pe = stride, pe, legacy_pe
         self.embed: nn.Module = Conv(c_high, c_low, 1, act=False) if embed else nn.Identity()
@@ -144,8 +129,8 @@ class FINE(nn.Module):
         require_sizes(
             self, halves(high, low), "'high' must have half the height and width of 'low'", high=high, low=low
         )
-        modulation = self._modulation(high, low)
-        if self.gain is not None and torch.jit.is_tracing():
+        modulation = self._modulation(high, low)  # (B, c_low, h, w)
+        if self.gain is not None and is_tracing():
             # 1 + g·M as a convolution: with it onnxruntime stays in the layout of its convolutions up to the product.
             weight, bias = self.gain.to(low.dtype).view(-1, 1, 1, 1), torch.ones_like(self.gain, dtype=low.dtype)
             modulation = F.conv2d(modulation, weight, bias, groups=self.attention.out_proj.out_channels)
@@ -159,12 +144,12 @@ class FINE(nn.Module):
 
     def _modulation(self, high: Tensor, low: Tensor) -> Tensor:
         """Steps 1 to 4: the modulation map on the token grid, (B, c_low, h, w)."""
-        queries = pool(low, 2 * self.stride)
+        queries = pool(low, 2 * self.stride)  # (B, c_low, H, W) -> (B, c_low, h, w)
         # In eval mode the projection is affine and commutes with the pool; in training the batch norm sees all of high.
         keys = pool(self.embed(high), self.stride) if self.training else self.embed(pool(high, self.stride))
         q, k = queries, keys
         if self.pe:
             q, k = q + sincos_2d(q, self.legacy_pe), k + sincos_2d(k, self.legacy_pe)
-        tokens = queries + self.norm1(self.attention(q, k))
+        tokens: Tensor = queries + self.norm1(self.attention(q, k))
         tokens = tokens + self.norm2(self.mlp(tokens))
         return tokens.to(low.dtype)

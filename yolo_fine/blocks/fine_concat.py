@@ -13,7 +13,9 @@ from yolo_fine.blocks.fine import FINE, PAPER
 from yolo_fine.layers.checks import require_sizes
 from yolo_fine.layers.places import tokens_of_the_coarsest_map
 from yolo_fine.layers.pooling import pool
+from yolo_fine.layers.tracing import is_tracing
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Positive, PositiveNumber
 
 
 @block(inputs=("high", "low"), out="sum", kind="fuse", paper=PAPER, arguments_at=tokens_of_the_coarsest_map)
@@ -44,7 +46,7 @@ class FINEConcat(nn.Module):
         x: [high (B, c_high, H, W), low (B, c_low, H, W)]; output (B, c_high + c_low, H, W), high first.
 
     Raises:
-        BlockArgumentError: An argument is out of range, or the maps differ in size.
+        BlockArgumentError: The maps differ in size.
     """
 
     def __init__(
@@ -52,13 +54,13 @@ class FINEConcat(nn.Module):
         c_high: int,
         c_low: int,
         stride: Literal[1, 2, 4] = 1,
-        heads: int | None = None,
+        heads: Positive | None = None,
         attn: Literal["linear", "softmax"] = "linear",
         *,
         modulation: Literal["residual", "mul"] = "residual",
-        gain: float = 0.0,
+        gain: Gain = 0.0,
         pe: bool = True,
-        mlp_ratio: float = 4.0,
+        mlp_ratio: PositiveNumber = 4.0,
     ) -> None:
         super().__init__()
         self.fine = FINE(
@@ -68,6 +70,6 @@ class FINEConcat(nn.Module):
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Concatenate ``high`` and the refined ``low``."""
         high, low = x
-        same = torch.jit.is_tracing() or high.shape[2:] == low.shape[2:]
+        same = is_tracing() or high.shape[2:] == low.shape[2:]
         require_sizes(self, same, "'high' must be upsampled to the size of 'low'", high=high, low=low)
-        return torch.cat([high, self.fine([pool(high, 2), low])], dim=1)
+        return torch.cat([high, self.fine([pool(high, 2), low])], dim=1)  # (B, c_high + c_low, H, W)

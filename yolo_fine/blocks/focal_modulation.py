@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.layers.checks import require_gain, require_odd, require_positive
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, OddFrom1, Positive
 
 
 @block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/2203.11926")
@@ -37,16 +37,10 @@ class FocalModulation(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``levels`` or ``window`` is not as said, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, levels: int = 2, window: int = 3, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, levels: Positive = 2, window: OddFrom1 = 3, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require_positive("FocalModulation", "levels", levels)
-        require_odd("FocalModulation", "window", window, least=1)
-        require_gain("FocalModulation", gain)
         self.widths = [channels, channels, levels + 1]
         self.entry = nn.Conv2d(channels, sum(self.widths), 1)
         kernels = [window + 2 * level for level in range(levels)]
@@ -56,20 +50,19 @@ class FocalModulation(nn.Module):
         self.modulator = nn.Conv2d(channels, channels, 1)
         self.exit = nn.Conv2d(channels, channels, 1)
         self.norm = None if gain is None else ChannelLayerNorm(channels)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Modulate ``x`` by its context."""
-        if self.norm is None or self.gain is None:
-            return self._modulate(x)
-        return self.gain(x, x + self._modulate(self.norm(x)))
+        return self._modulate(x) if self.norm is None else self.gain(x, x + self._modulate(self.norm(x)))
 
     def _modulate(self, x: Tensor) -> Tensor:
-        query, context, gates = self.entry(x).split(self.widths, dim=1)
-        *near, far = gates.chunk(len(self.levels) + 1, dim=1)
+        query, context, gates = self.entry(x).split(self.widths, dim=1)  # C, C and L + 1 channels
+        *near, far = gates.chunk(len(self.levels) + 1, dim=1)  # each (B, 1, H, W)
         gathered = torch.zeros_like(query)
         for level, gate in zip(self.levels, near, strict=True):
             context = F.gelu(level(context))
             gathered = torch.addcmul(gathered, context, gate)
         gathered = torch.addcmul(gathered, F.gelu(context.mean((2, 3), keepdim=True)), far)
-        return self.exit(query * self.modulator(gathered))
+        y: Tensor = self.exit(query * self.modulator(gathered))
+        return y

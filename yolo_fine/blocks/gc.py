@@ -6,12 +6,19 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.layers.checks import is_number, require, require_gain
+from yolo_fine.layers.checks import require
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, PositiveNumber
 
 
-@block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/1904.11492")
+@block(
+    inputs=1,
+    out="same",
+    kind="context",
+    paper="https://arxiv.org/abs/1904.11492",
+    aliases=("GCBlock", "GCNet", "GlobalContext", "ContextBlock"),
+)
 class GC(nn.Module):
     """Global context block: ``x + T(context)``, one vector per image.
 
@@ -34,30 +41,26 @@ class GC(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``ratio`` leaves no hidden channel, or ``gain`` is no number.
     """
 
     def __init__(
-        self, channels: int, ratio: float = 0.25, multiply: bool = False, *, gain: float | None = None
+        self, channels: int, ratio: PositiveNumber = 0.25, multiply: bool = False, *, gain: Gain | None = None
     ) -> None:
         super().__init__()
-        require(is_number(ratio) and channels * ratio >= 1, "GC", "ratio", ratio, f"at least 1/{channels}")
-        require_gain("GC", gain)
+        require(self, channels * ratio >= 1, "ratio", ratio, f"at least 1/{channels}")
         hidden = int(channels * ratio)
         self.mask = nn.Conv2d(channels, 1, 1)
         self.add = Transform(channels, hidden, zero=gain is None)
         self.multiply = Transform(channels, hidden, zero=gain is None) if multiply else None
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the context of the whole map."""
-        weights = self.mask(x).flatten(2).softmax(-1)
-        context = (x.flatten(2) @ weights.to(x.dtype).transpose(1, 2)).flatten(1)
+        weights = self.mask(x).flatten(2).softmax(-1)  # (B, 1, H·W)
+        context = (x.flatten(2) @ weights.to(x.dtype).transpose(1, 2)).flatten(1)  # (B, C)
         y = x if self.multiply is None else x * self.multiply(context).sigmoid().to(x.dtype)[:, :, None, None]
         y = y + self.add(context).to(x.dtype)[:, :, None, None]
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
 
 class Transform(nn.Module):
@@ -74,4 +77,5 @@ class Transform(nn.Module):
 
     def forward(self, context: Tensor) -> Tensor:
         """Transform the context."""
-        return self.excite(F.relu(self.norm(self.squeeze(context))))
+        y: Tensor = self.excite(F.relu(self.norm(self.squeeze(context))))
+        return y

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.cell_gates import ChannelGate, PositionGate, check_gates
+from yolo_fine.layers.cell_gates import ChannelGate, PositionGate
 from yolo_fine.layers.checks import doubles, require_sizes
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.pooling import pool_to_grid
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Positive, Reduction
 
 PAPER = "https://arxiv.org/abs/2209.13933"
 
 
-@block(inputs=("high", "low"), out="low", kind="fuse", paper=PAPER, strides=(2, 1))
+@block(inputs=("high", "low"), out="low", kind="fuse", paper=PAPER, strides=(2, 1), aliases=("LCAM", "LCAM_TD"))
 class LCCM(nn.Module):
     """Top-down LCCM of DPNet: ``low·(c + s + 1)``, gates made with the coarser map.
 
@@ -45,32 +46,31 @@ class LCCM(nn.Module):
 
     Shapes:
         x: [high (B, c_high, any, any), low (B, c_low, H, W)]; output as ``low``.
-
-    Raises:
-        BlockArgumentError: ``cells`` or ``reduction`` is no positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, c_high: int, c_low: int, cells: int = 5, reduction: int = 8, gain: float | None = 0.0) -> None:
+    def __init__(
+        self, c_high: int, c_low: int, cells: Positive = 5, reduction: Reduction = 8, gain: Gain | None = 0.0
+    ) -> None:
         super().__init__()
-        check_gates("LCCM", cells, reduction, gain)
         narrow = max(1, c_low // reduction)
         self.cells = cells
         self.value_key = nn.Conv2d(c_high, 2 * narrow, 1)
         self.query = nn.Conv2d(c_low, 1, 1)
         self.channel = ChannelGate(narrow, c_low)
         self.position = PositionGate(c_low, narrow, cells**2)
-        self.gain = None if gain is None else ResidualGain(c_low, gain)
+        self.gain = ResidualGain(c_low, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Gate ``low``, the second of the two maps."""
         high, low = x
-        value, key = self.value_key(pool_to_grid(high, self.cells)).flatten(2).chunk(2, dim=1)
+        pooled = pool_to_grid(high, self.cells)  # (B, c_high, p, p)
+        value, key = self.value_key(pooled).flatten(2).chunk(2, dim=1)  # each (B, m, p²)
         channel = self.channel(value, self.query(pool_to_grid(low, self.cells)).flatten(2))
         y = low * (channel.to(low.dtype) + 1 + self.position(low, key).to(low.dtype))
-        return y if self.gain is None else self.gain(low, y)
+        return self.gain(low, y)
 
 
-@block(inputs=("high", "low"), out="high", kind="fuse", paper=PAPER, strides=(1, 0.5))
+@block(inputs=("high", "low"), out="high", kind="fuse", paper=PAPER, strides=(1, 0.5), aliases=("LCAM_BU",))
 class LCCMBottomUp(nn.Module):
     """Bottom-up LCCM of DPNet: ``high·(c + s + 1)``, gates made with the finer map.
 
@@ -97,13 +97,13 @@ class LCCMBottomUp(nn.Module):
         as ``high``.
 
     Raises:
-        BlockArgumentError: ``cells`` or ``reduction`` is no positive integer, ``gain`` is no number, or ``low`` has not
-            twice the size of ``high``.
+        BlockArgumentError: ``low`` has not twice the size of ``high``.
     """
 
-    def __init__(self, c_high: int, c_low: int, cells: int = 5, reduction: int = 8, gain: float | None = 0.0) -> None:
+    def __init__(
+        self, c_high: int, c_low: int, cells: Positive = 5, reduction: Reduction = 8, gain: Gain | None = 0.0
+    ) -> None:
         super().__init__()
-        check_gates("LCCMBottomUp", cells, reduction, gain)
         narrow = max(1, c_high // reduction)
         self.cells = cells
         self.value_key = nn.Conv2d(c_high, 2 * narrow, 1)
@@ -112,16 +112,17 @@ class LCCMBottomUp(nn.Module):
         self.pixel = nn.Conv2d(c_low, narrow, 1)
         self.down = Conv(cells**2, 1, 5, 2)
         self.down.bn.eps, self.down.bn.momentum = 1e-3, 0.03
-        self.gain = None if gain is None else ResidualGain(c_high, gain)
+        self.gain = ResidualGain(c_high, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Gate ``high``, the first of the two maps."""
         high, low = x
         fits = doubles(high, low)
         require_sizes(self, fits, "'low' must have twice the height and width of 'high'", high=high, low=low)
-        value, key = self.value_key(pool_to_grid(high, self.cells)).flatten(2).chunk(2, dim=1)
+        pooled = pool_to_grid(high, self.cells)  # (B, c_high, p, p)
+        value, key = self.value_key(pooled).flatten(2).chunk(2, dim=1)  # each (B, m, p²)
         channel = self.channel(value, self.query(pool_to_grid(low, self.cells)).flatten(2))
-        logits = key.transpose(1, 2) @ self.pixel(low).flatten(2)
+        logits = key.transpose(1, 2) @ self.pixel(low).flatten(2)  # (B, p², m) @ (B, m, 2H·2W)
         position = self.down(logits.reshape(low.shape[0], -1, low.shape[2], low.shape[3]))
         y = high * (channel.to(high.dtype) + 1 + position.sigmoid().to(high.dtype))
-        return y if self.gain is None else self.gain(high, y)
+        return self.gain(high, y)

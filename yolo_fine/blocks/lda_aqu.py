@@ -9,21 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.layers.checks import (
-    require_choice,
-    require_divisor,
-    require_gain,
-    require_odd,
-    require_positive_number,
-    require_scale,
-)
-from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.checks import divisor
+from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.layers.sampling import Places, sample, split_places, weighted_sample
+from yolo_fine.layers.tracing import is_tracing
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Odd, Positive, PositiveNumber, Scale
 
 
-@block(inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/2411.19585")
+@block(
+    inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/2411.19585", aliases=("LDA_AQU", "LDAUpsample")
+)
 class LDAAQU(nn.Module):
     """Adaptive query-guided upsampling via local deformable attention.
 
@@ -58,33 +55,24 @@ class LDAAQU(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output (B, C, rH, rW). Points and samples are computed in float32 and cast back.
-
-    Raises:
-        BlockArgumentError: An argument is out of its range, or does not divide the channels.
     """
 
     def __init__(
         self,
         channels: int,
-        scale: int = 2,
-        kernel: int = 3,
-        groups: int = 2,
+        scale: Scale = 2,
+        kernel: Odd = 3,
+        groups: Positive = 2,
         *,
-        reduction: int = 4,
-        reach: float = 11.0,
+        reduction: Positive = 4,
+        reach: PositiveNumber = 11.0,
         padding: Literal["border", "zeros"] = "border",
-        gain: float | None = None,
+        gain: Gain | None = None,
     ) -> None:
         super().__init__()
-        require_scale("LDAAQU", scale)
-        require_odd("LDAAQU", "kernel", kernel)
-        require_divisor("LDAAQU", "reduction", reduction, channels)
-        require_divisor("LDAAQU", "groups", groups, channels // reduction)
-        require_positive_number("LDAAQU", "reach", reach)
-        require_choice("LDAAQU", "padding", padding, ("border", "zeros"))
-        require_gain("LDAAQU", gain)
         self.scale, self.kernel, self.groups, self.reach, self.padding = scale, kernel, groups, reach, padding
-        narrow, each = channels // reduction, channels // reduction // groups
+        narrow = channels // divisor(self, "reduction", reduction, channels)
+        each = narrow // divisor(self, "groups", groups, narrow)
         self.norm = ChannelLayerNorm(channels)
         self.query_key = nn.Conv2d(channels, 2 * narrow, 1, bias=False)  # both read the same map: one product
         self.offset_depthwise = nn.Conv2d(each, each, 3, padding=1, groups=each, bias=False)
@@ -95,29 +83,27 @@ class LDAAQU(nn.Module):
             nn.init.xavier_uniform_(weight)
         nn.init.zeros_(self.offset.weight)
         nn.init.zeros_(self.offset.bias)  # type: ignore[arg-type]
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample a map."""
         batch, _, height, width = x.shape
-        query, key = self.query_key(self.norm(x)).chunk(2, dim=1)
+        query, key = self.query_key(self.norm(x)).chunk(2, dim=1)  # (B, C, H, W) -> each (B, C/reduction, H, W)
         size = (self.scale * height, self.scale * width)
         query = F.interpolate(query, size=size, mode="bilinear", align_corners=True)
         rows, columns = self._points(query, height, width)
         weights = self._attention(query, key, rows, columns).repeat_interleave(self.groups, 0)
-        maps = x.float().reshape(batch * self.groups, -1, height, width)
+        maps = x.float().reshape(batch * self.groups, -1, height, width)  # (B·G, C/G, H, W)
         y = weighted_sample(maps, rows, columns, weights, self.padding)
         y = y.reshape(batch, -1, *size).to(x.dtype)
-        if self.gain is None:
-            return y
-        return self.gain(F.interpolate(x, scale_factor=float(self.scale), mode="nearest"), y)
+        return y if self.gain.weight is None else self.gain(nearest(x, self.scale), y)
 
     def _points(self, query: Tensor, height: int, width: int) -> tuple[Places, Places]:
         """Rows and columns of the points of each output cell, (B·groups, k², rH, rW), on a map of height x width."""
         batch, _, tall, wide = query.shape
         grouped = query.reshape(batch * self.groups, -1, tall, wide)
         hidden = F.gelu(self.offset_norm(self.offset_depthwise(grouped)))
-        offsets = self.reach * self.offset(hidden).float().tanh().unflatten(1, (self.kernel**2, 2))
+        offsets = self.reach * torch.unflatten(self.offset(hidden).float().tanh(), 1, (self.kernel**2, 2))
         steps = [step - self.kernel // 2 for step in range(self.kernel)]
         down = torch.tensor([[[float(row)]] for row in steps for _ in steps], device=query.device)
         across = torch.tensor([[[float(column)]] for _ in steps for column in steps], device=query.device)
@@ -133,9 +119,9 @@ class LDAAQU(nn.Module):
         query = query.float() * narrow**-0.5
         keys = sample(key.float().reshape(batch * self.groups, -1, *key.shape[2:]), rows, columns, self.padding)
         grouped = query.reshape(batch * self.groups, -1, height, width)
-        if torch.jit.is_tracing():
+        if is_tracing():
             logits = (grouped.unsqueeze(2) * keys).sum(1)
         else:  # point by point: the products of all points at once are larger than the caches
             logits = torch.stack([(grouped * at_point).sum(1) for at_point in keys.unbind(2)], 1)
-        logits = logits.unflatten(0, (batch, self.groups)).sum(1)
+        logits = torch.unflatten(logits, 0, (batch, self.groups)).sum(1)  # (B·G, k², rH, rW) -> (B, k², rH, rW)
         return (logits + F.conv2d(query, self.position.float()[:, :, None, None])).float().softmax(1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from yolo_fine.layers.cell_gates import ChannelGate, PositionGate, check_gates
+from yolo_fine.layers.cell_gates import ChannelGate, PositionGate
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.pooling import pool_to_grid
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Positive, Reduction
 
 
-@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2209.13933")
+@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2209.13933", aliases=("LSAM",))
 class LSCM(nn.Module):
     """LSCM of DPNet: ``x·c + x·s``, a gate c per channel and a gate s per position.
 
@@ -40,23 +41,20 @@ class LSCM(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same. On a side shorter than p every cell is the mean of the whole side.
-
-    Raises:
-        BlockArgumentError: ``cells`` or ``reduction`` is no positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, cells: int = 5, reduction: int = 8, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, cells: Positive = 5, reduction: Reduction = 8, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        check_gates("LSCM", cells, reduction, gain)
         narrow = max(1, channels // reduction)
         self.cells, self.widths = cells, [narrow, 1, narrow]
         self.vqk = nn.Conv2d(channels, sum(self.widths), 1)
         self.channel = ChannelGate(narrow, channels)
         self.position = PositionGate(channels, narrow, cells**2)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate ``x``."""
-        value, query, key = self.vqk(pool_to_grid(x, self.cells)).flatten(2).split(self.widths, dim=1)
+        pooled = pool_to_grid(x, self.cells)  # (B, C, H, W) -> (B, C, p, p)
+        value, query, key = self.vqk(pooled).flatten(2).split(self.widths, dim=1)  # (B, m or 1, p²)
         y = x * (self.channel(value, query).to(x.dtype) + self.position(x, key).to(x.dtype))
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)

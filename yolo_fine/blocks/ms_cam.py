@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from yolo_fine.layers.checks import require_gain, require_positive
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.scale_attention import MultiScaleChannelAttention
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Reduction
 
 
-@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2009.14082")
+@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2009.14082", aliases=("MS_CAM",))
 class MSCAM(MultiScaleChannelAttention):
     """Multi-scale channel attention module: ``x · σ(L(x) + G(mean(x)))``.
 
@@ -32,18 +32,13 @@ class MSCAM(MultiScaleChannelAttention):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, reduction: int = 4, gain: float | None = 0.0) -> None:
-        require_positive("MSCAM", "reduction", reduction)
-        require_gain("MSCAM", gain)
+    def __init__(self, channels: int, reduction: Reduction = 4, gain: Gain | None = 0.0) -> None:
         super().__init__(channels, reduction)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate ``x``."""
         y = x * super().forward(x)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import largest_divisor, require, require_divisor, require_gain, require_positive
+from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.places import cells_of_the_coarsest_map
 from yolo_fine.layers.token_attention import TokenAttention
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Positive, Share
 
 PAPER = "https://arxiv.org/abs/2207.05501"
 
@@ -41,29 +42,21 @@ class NCB(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``head_dim`` does not divide C, ``mlp_ratio`` is no positive integer, or ``gain`` is no
-            number.
     """
 
     def __init__(
-        self, channels: int, mlp_ratio: int = 3, head_dim: int | None = None, gain: float | None = 0.0
+        self, channels: int, mlp_ratio: Positive = 3, head_dim: Positive | None = None, gain: Gain | None = 0.0
     ) -> None:
         super().__init__()
-        head_dim = largest_divisor(channels, 32) if head_dim is None else head_dim
-        require_positive("NCB", "mlp_ratio", mlp_ratio)
-        require_divisor("NCB", "head_dim", head_dim, channels)
-        require_gain("NCB", gain)
-        self.local = local_attention(channels, head_dim)
+        self.local = local_attention(channels, divisor(self, "head_dim", head_dim, channels, 32))
         self.mlp = mlp(channels, mlp_ratio)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix neighbours, then channels."""
         y = x + self.local(x)
         y = y + self.mlp(y)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
 
 class HybridTransformer(nn.Module):
@@ -77,9 +70,7 @@ class HybridTransformer(nn.Module):
         super().__init__()
         wide = min(c2, round_to_32(mix * c2))
         narrow = c2 - wide
-        head_dim = largest_divisor(math.gcd(wide, narrow), 32) if head_dim is None else head_dim
-        for width in (wide, narrow):
-            require_divisor("NTB", "head_dim", head_dim, width)
+        head_dim = divisor(self, "head_dim", head_dim, math.gcd(wide, narrow), 32)
         self.entry = Conv(c1, wide, 1, act=False) if c1 != wide else nn.Identity()
         self.norm = nn.BatchNorm2d(wide)
         self.window = sr * sr
@@ -91,12 +82,13 @@ class HybridTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Global attention, local convolution of its result, and an MLP of both."""
-        x = self.entry(x)
+        x = self.entry(x)  # (B, c1, H, W) -> (B, wide, H, W)
         x = x + self._attend(self.norm(x).flatten(2)).reshape(x.shape).to(x.dtype)
         if self.local is not None:
-            y = self.between(x)
-            x = torch.cat([x, y + self.local(y)], dim=1)
-        return x + self.mlp(x)
+            y = self.between(x)  # (B, narrow, H, W)
+            x = torch.cat([x, y + self.local(y)], dim=1)  # (B, c2, H, W)
+        mixed: Tensor = x + self.mlp(x)
+        return mixed
 
     def _attend(self, tokens: Tensor) -> Tensor:
         """Tokens (B, C, N) attend to their means over ``window`` neighbours of the raster."""
@@ -104,7 +96,8 @@ class HybridTransformer(nn.Module):
         if self.window > 1:
             pooled = F.avg_pool1d(tokens, self.window, ceil_mode=True, count_include_pad=False)
         pooled = self.norm_pooled(pooled)
-        return self.attention(tokens.transpose(1, 2), pooled.transpose(1, 2)).transpose(1, 2)
+        y: Tensor = self.attention(tokens.transpose(1, 2), pooled.transpose(1, 2))  # (B, N, C) to (B, N/window, C)
+        return y.transpose(1, 2)
 
 
 @block(inputs=1, out="same", kind="context", paper=PAPER, arguments_at=cells_of_the_coarsest_map)
@@ -140,33 +133,25 @@ class NTB(HybridTransformer):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``head_dim`` does not divide both widths, ``sr`` or ``mlp_ratio`` is no positive integer,
-            ``mix`` is out of range, or ``gain`` is no number.
     """
 
     def __init__(
         self,
         channels: int,
-        sr: int = 2,
-        mix: float = 0.75,
-        mlp_ratio: int = 2,
-        head_dim: int | None = None,
+        sr: Positive = 2,
+        mix: Share = 0.75,
+        mlp_ratio: Positive = 2,
+        head_dim: Positive | None = None,
         *,
-        gain: float | None = 0.0,
+        gain: Gain | None = 0.0,
     ) -> None:
-        require_positive("NTB", "sr", sr)
-        require(type(mix) in (int, float) and 0 < mix <= 1, "NTB", "mix", mix, "above 0 and up to 1")
-        require_positive("NTB", "mlp_ratio", mlp_ratio)
-        require_gain("NTB", gain)
         super().__init__(channels, channels, sr=sr, mix=mix, mlp_ratio=mlp_ratio, head_dim=head_dim)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix all pixels, neighbours and channels."""
         y = super().forward(x)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
 
 def local_attention(channels: int, head_dim: int) -> nn.Sequential:

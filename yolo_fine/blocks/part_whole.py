@@ -6,11 +6,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.layers.checks import largest_divisor, require, require_divisor, require_gain, require_positive
+from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.positions import sincos_2d
 from yolo_fine.layers.token_attention import TokenAttention
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, MultipleOf4, Positive
 
 
 @block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/2107.05790", origin="adaptation")
@@ -41,28 +42,19 @@ class PartWhole(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: C is not divisible by 4, ``heads`` does not divide it, ``stride`` or ``mlp_ratio`` is no
-            positive integer, or ``gain`` is no number.
     """
 
     def __init__(
         self,
-        channels: int,
-        stride: int = 4,
-        heads: int | None = None,
-        mlp_ratio: int = 2,
+        channels: MultipleOf4,
+        stride: Positive = 4,
+        heads: Positive | None = None,
+        mlp_ratio: Positive = 2,
         *,
-        gain: float | None = 0.0,
+        gain: Gain | None = 0.0,
     ) -> None:
         super().__init__()
-        heads = largest_divisor(channels, channels // 32) if heads is None else heads
-        require(channels % 4 == 0, "PartWhole", "channels", channels, "divisible by 4")
-        require_positive("PartWhole", "stride", stride)
-        require_positive("PartWhole", "mlp_ratio", mlp_ratio)
-        require_divisor("PartWhole", "heads", heads, channels)
-        require_gain("PartWhole", gain)
+        heads = divisor(self, "heads", heads, channels, channels // 32)
         self.stride = stride
         self.norm = nn.LayerNorm(channels)
         self.encode = TokenAttention(channels, heads)
@@ -74,17 +66,17 @@ class PartWhole(nn.Module):
         )
         self.norm_parts = nn.LayerNorm(channels)
         self.decode = TokenAttention(channels, heads)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gather parts from the whole, then let the whole read them."""
-        pixels = self.norm(x.flatten(2).transpose(1, 2))
+        pixels = self.norm(x.flatten(2).transpose(1, 2))  # (B, C, H, W) -> (B, H·W, C)
         normed = pixels.transpose(1, 2).reshape(x.shape)
         coarse = F.avg_pool2d(normed, self.stride, ceil_mode=True, count_include_pad=False)
         whole = (normed + sincos_2d(normed)).flatten(2).transpose(1, 2)
-        parts = (coarse + sincos_2d(coarse)).flatten(2).transpose(1, 2)
+        parts = (coarse + sincos_2d(coarse)).flatten(2).transpose(1, 2)  # (B, parts, C)
         parts = parts + self.encode(parts, whole)
         parts = parts + self.mlp(parts)
         read = self.decode(whole, self.norm_parts(parts))
         y = x + read.transpose(1, 2).reshape(x.shape).to(x.dtype)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)

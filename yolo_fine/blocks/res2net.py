@@ -7,12 +7,19 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import require, require_gain, require_positive, require_scale
+from yolo_fine.layers.checks import require
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Positive, Scale
 
 
-@block(inputs=1, out="same", kind="conv", paper="https://arxiv.org/abs/1904.01169")
+@block(
+    inputs=1,
+    out="same",
+    kind="conv",
+    paper="https://arxiv.org/abs/1904.01169",
+    aliases=("Bottle2neck", "Res2NetBlock", "Res2NetBottleneck"),
+)
 class Res2Net(nn.Module):
     """Res2Net's bottleneck: receptive fields of several sizes inside one block.
 
@@ -35,31 +42,24 @@ class Res2Net(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``scale`` is no whole number from 2, ``base_width`` is no positive integer or too small for
-            C, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, scale: int = 4, base_width: int = 26, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, scale: Scale = 4, base_width: Positive = 26, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require_scale("Res2Net", scale)
-        require_positive("Res2Net", "base_width", base_width)
-        require_gain("Res2Net", gain)
         self.width = channels // 4 * base_width // 64
         least = f"large enough for a channel a slice: {channels} channels give {self.width}"
-        require(self.width > 0, "Res2Net", "base_width", base_width, least)
+        require(self, self.width > 0, "base_width", base_width, least)
         self.enter = Conv(channels, scale * self.width, 1, act=nn.ReLU())
         self.slices = nn.ModuleList(Conv(self.width, self.width, 3, act=nn.ReLU()) for _ in range(scale - 1))
         self.leave = Conv(scale * self.width, channels, 1, act=False)
         self.act = nn.ReLU()
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve slice after slice."""
-        *slices, last = self.enter(x).split(self.width, dim=1)
+        *slices, last = self.enter(x).split(self.width, dim=1)  # s slices (B, w, H, W)
         done = [self.slices[0](slices[0])]
         for convolve, one in zip(self.slices[1:], slices[1:], strict=True):
             done.append(convolve(one + done[-1]))
         y = self.act(x + self.leave(torch.cat([*done, last], dim=1)))
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)

@@ -7,12 +7,18 @@ import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import is_number, require, require_gain
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, MultipleOf8, Number
 
 
-@block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/1711.07767")
+@block(
+    inputs=1,
+    out="same",
+    kind="context",
+    paper="https://arxiv.org/abs/1711.07767",
+    aliases=("BasicRFB", "RFBblock", "RFB_Basic"),
+)
 class RFB(nn.Module):
     """Receptive field block: three dilated branches, scaled down and added to a 1x1 shortcut.
 
@@ -38,16 +44,10 @@ class RFB(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: C is not divisible by 8, or ``scale`` or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, scale: float = 0.1, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: MultipleOf8, scale: Number = 0.1, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require(channels % 8 == 0, "RFB", "channels", channels, "divisible by 8")
-        require(is_number(scale), "RFB", "scale", scale, "a number")
-        require_gain("RFB", gain)
         i, relu = channels // 8, nn.ReLU()
         self.scale = float(scale)
         self.branches = nn.ModuleList(
@@ -69,10 +69,10 @@ class RFB(nn.Module):
         self.merge = Conv(6 * i, channels, 1, act=False)
         self.shortcut = Conv(channels, channels, 1, act=False)
         self.act = relu
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add context to ``x``."""
-        context = self.merge(torch.cat([branch(x) for branch in self.branches], dim=1))
+        context = self.merge(torch.cat([branch(x) for branch in self.branches], dim=1))  # (B, 6i, H, W) -> (B, C, H, W)
         y = self.act(self.shortcut(x) + self.scale * context)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from yolo_fine.layers.checks import doubles, require_gain, require_odd, require_positive, require_sizes
-from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.checks import doubles, require_sizes
+from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.reassembly import fine_cells, reassemble, similarities
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Odd, Positive
 
 
 @block(
@@ -54,24 +54,20 @@ class SAPA(nn.Module):
         output (B, c_deep, H, W). Similarities and sums are computed in float32 and cast back.
 
     Raises:
-        BlockArgumentError: ``kernel`` is not odd and from 3, ``hidden`` is not positive, ``gain`` is no number, or
-            ``deep`` has not half the size of ``shallow``.
+        BlockArgumentError: ``deep`` has not half the size of ``shallow``.
     """
 
     def __init__(
-        self, c_deep: int, c_shallow: int, kernel: int = 5, hidden: int = 64, *, gain: float | None = None
+        self, c_deep: int, c_shallow: int, kernel: Odd = 5, hidden: Positive = 64, *, gain: Gain | None = None
     ) -> None:
         super().__init__()
-        require_odd("SAPA", "kernel", kernel)
-        require_positive("SAPA", "hidden", hidden)
-        require_gain("SAPA", gain)
         self.kernel = kernel
         self.norm_deep, self.norm_shallow = nn.LayerNorm(c_deep), nn.LayerNorm(c_shallow)
         self.key, self.query = nn.Linear(c_deep, hidden), nn.Linear(c_shallow, hidden)
         for layer in (self.key, self.query):
             nn.init.trunc_normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)
-        self.gain = None if gain is None else ResidualGain(c_deep, gain)
+        self.gain = ResidualGain(c_deep, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Upsample ``deep`` to the size of ``shallow``."""
@@ -80,12 +76,11 @@ class SAPA(nn.Module):
         require_sizes(self, fits, "'deep' must have half the size of 'shallow'", deep=deep, shallow=shallow)
         height, width = shallow.shape[2:]
         y = reassemble(deep, self._kernels(deep, shallow), self.kernel, 2)[:, :, :height, :width]
-        if self.gain is None:
-            return y
-        return self.gain(F.interpolate(deep, scale_factor=2.0, mode="nearest")[:, :, :height, :width], y)
+        return y if self.gain.weight is None else self.gain(nearest(deep, 2)[:, :, :height, :width], y)
 
     def _kernels(self, deep: Tensor, shallow: Tensor) -> Tensor:
         """Kernels of the four fine cells of each deep cell: (B, k², 4, H/2, W/2)."""
+        # (B, C, H, W) -> (B, H, W, C) -> (B, H, W, hidden) -> (B, hidden, H, W)
         key = self.key(self.norm_deep(deep.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
         query = self.query(self.norm_shallow(shallow.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
         return similarities(fine_cells(query.float(), deep), key.float(), self.kernel).softmax(1)

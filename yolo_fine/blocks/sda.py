@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.layers.checks import require_gain, require_positive
 from yolo_fine.layers.equal_maps import projection, require_equal_sizes
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.pooled_conv import PooledConv
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Positive
 
 
 @block(inputs="n", out="first", kind="fuse", paper="https://arxiv.org/abs/2209.10327")
@@ -46,24 +46,20 @@ class SDA(nn.Module):
         x: n maps (B, c_i, H, W); output (B, C, H, W).
 
     Raises:
-        BlockArgumentError: ``reduction`` or ``smallest`` is no positive integer, ``gain`` is no number, or the maps
-            differ in size.
+        BlockArgumentError: The maps differ in size.
     """
 
     def __init__(
-        self, channels: Sequence[int], reduction: int = 16, smallest: int = 64, *, gain: float | None = None
+        self, channels: Sequence[int], reduction: Positive = 16, smallest: Positive = 64, *, gain: Gain | None = None
     ) -> None:
         super().__init__()
-        require_positive("SDA", "reduction", reduction)
-        require_positive("SDA", "smallest", smallest)
-        require_gain("SDA", gain)
         width = channels[0]
         hidden = max(width // reduction, smallest)
         self.projections = nn.ModuleList(projection(c, width) for c in channels)
         self.squeeze = PooledConv(width, hidden, nn.ReLU())
         self.weigh = nn.Conv2d(hidden, len(channels) * width, 1)
         self.act = nn.ReLU()
-        self.gain = None if gain is None else ResidualGain(width, gain)
+        self.gain = ResidualGain(width, gain)
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Select among the maps."""
@@ -71,9 +67,10 @@ class SDA(nn.Module):
         maps = [project(one).to(x[0].dtype) for project, one in zip(self.projections, x, strict=True)]
         mean = sum(one.mean((2, 3), keepdim=True) for one in maps)  # the maps' sum is not made: means are small
         logits = self.weigh(self.squeeze(mean))
-        weights = logits.float().unflatten(1, (len(maps), -1)).softmax(1).to(x[0].dtype)
+        logits = torch.unflatten(logits.float(), 1, (len(maps), -1))  # (B, n·C, 1, 1) -> (B, n, C, 1, 1)
+        weights = logits.softmax(1).to(x[0].dtype)
         y = maps[0] * weights[:, 0]
         for i, one in enumerate(maps[1:], start=1):
             y = torch.addcmul(y, one, weights[:, i])
         y = self.act(y)
-        return y if self.gain is None else self.gain(x[0], y)
+        return self.gain(x[0], y)

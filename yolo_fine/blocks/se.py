@@ -6,13 +6,19 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.layers.checks import require_gain, require_positive
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.gates import gated
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Reduction
 
 
-@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/1709.01507")
+@block(
+    inputs=1,
+    out="same",
+    kind="refine",
+    paper="https://arxiv.org/abs/1709.01507",
+    aliases=("SEAttention", "SEBlock", "SELayer", "SEModule", "SE_Block", "SqueezeExcite", "SqueezeExcitation"),
+)
 class SE(nn.Module):
     """Squeeze-and-excitation: ``x · σ(W₂ ReLU(W₁ mean(x)))``.
 
@@ -31,21 +37,16 @@ class SE(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, reduction: int = 16, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, reduction: Reduction = 16, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require_positive("SE", "reduction", reduction)
-        require_gain("SE", gain)
         hidden = max(1, channels // reduction)
         self.squeeze = nn.Linear(channels, hidden, bias=False)
         self.excite = nn.Linear(hidden, channels, bias=False)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate the channels of ``x``."""
-        gate = self.excite(F.relu(self.squeeze(x.mean((2, 3))))).sigmoid()
+        gate = self.excite(F.relu(self.squeeze(x.mean((2, 3))))).sigmoid()  # (B, C, H, W) -> (B, C)
         return gated(x, gate, self.gain)

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from yolo_fine.blocks.eca import eca_kernel
-from yolo_fine.layers.checks import require_gain, require_positive
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.gates import gated
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Reduction
 
 
 @block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2209.05680")
@@ -35,32 +35,27 @@ class SEM(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``reduction`` is no positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, reduction: int = 16, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, reduction: Reduction = 16, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require_positive("SEM", "reduction", reduction)
-        require_gain("SEM", gain)
         hidden, kernel = max(1, channels // reduction), eca_kernel(channels)
         self.switch = nn.Linear(channels, 3)
         self.squeeze = nn.Linear(channels, hidden)
         self.excite = nn.Linear(hidden, channels)
         self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
         self.affine = ChannelAffine(channels)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate the channels of ``x``."""
-        means = x.mean((2, 3))
+        means = x.mean((2, 3))  # (B, C, H, W) -> (B, C)
         operators = [
             self.excite(F.relu(self.squeeze(means))),
             self.conv(means.unsqueeze(1)).squeeze(1),
             self.affine(means),
         ]
-        weights = self.switch(means).sigmoid().split(1, dim=1)
+        weights = self.switch(means).sigmoid().split(1, dim=1)  # three of (B, 1)
         first, second, third = ((o * w).sigmoid() for o, w in zip(operators, weights, strict=True))
         return gated(x, first * second * third, self.gain)
 

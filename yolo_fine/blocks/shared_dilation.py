@@ -8,12 +8,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
-from yolo_fine.layers.checks import require, require_gain, require_rates
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, MultipleOf2, Rates
 
 
-@block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/1901.01892", origin="adaptation")
+@block(
+    inputs=1,
+    out="same",
+    kind="context",
+    paper="https://arxiv.org/abs/1901.01892",
+    origin="adaptation",
+    aliases=("TridentBlock",),
+)
 class SharedDilation(nn.Module):
     """Trident style: one 3x3 kernel run with several dilations, the results averaged.
 
@@ -34,29 +41,23 @@ class SharedDilation(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: C is odd, a rate is not a positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, dilations: tuple[int, ...] = (1, 2, 3), gain: float | None = 0.0) -> None:
+    def __init__(self, channels: MultipleOf2, dilations: Rates = (1, 2, 3), gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require(channels % 2 == 0, "SharedDilation", "channels", channels, "an even number")
-        require_rates("SharedDilation", dilations)
-        require_gain("SharedDilation", gain)
         self.reduce = Conv(channels, channels // 2, 1)
         self.shared = SharedConv(channels // 2, tuple(dilations))
         self.merge = Conv(channels // 2, channels, 1, act=False)
         self.act = Conv.default_act
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add context to ``x``."""
         y = self.act(x + self.merge(self.shared(self.reduce(x))))
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
 
-class SharedConv(Conv):
+class SharedConv(Conv):  # type: ignore[misc]  # Ultralytics is not typed
     """The mean over several dilations of one Conv, for maps (B, C, H, W)."""
 
     def __init__(self, channels: int, dilations: tuple[int, ...]) -> None:
@@ -65,12 +66,13 @@ class SharedConv(Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve with every dilation, norm all together, and average."""
-        y = self.act(self.bn(torch.cat([self._convolve(x, rate) for rate in self.dilations])))
-        return y.unflatten(0, (len(self.dilations), -1)).mean(0)
+        y = self.act(self.bn(torch.cat([self._convolve(x, rate) for rate in self.dilations])))  # (rates·B, C, H, W)
+        return torch.unflatten(y, 0, (len(self.dilations), -1)).mean(0)
 
     def forward_fuse(self, x: Tensor) -> Tensor:
         """The same without the norm, which Ultralytics' fuse() has merged into the kernel."""
-        return sum(self.act(self._convolve(x, rate)) for rate in self.dilations) / len(self.dilations)
+        y: Tensor = sum(self.act(self._convolve(x, rate)) for rate in self.dilations) / len(self.dilations)
+        return y
 
     def _convolve(self, x: Tensor, rate: int) -> Tensor:
         return F.conv2d(x, self.conv.weight, self.conv.bias, padding=rate, dilation=rate)

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from yolo_fine.layers.checks import largest_divisor, require_divisor, require_gain, require_positive
+from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.places import cells_of_the_coarsest_map
 from yolo_fine.layers.token_attention import TokenAttention
 from yolo_fine.layers.windows import pad_to_multiple
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Gain, Positive
 
 
 @block(
@@ -20,6 +21,7 @@ from yolo_fine.registry import block
     paper="https://arxiv.org/abs/2102.12122",
     origin="adaptation",
     arguments_at=cells_of_the_coarsest_map,
+    aliases=("SpatialReductionAttention", "PVTAttention"),
 )
 class SRA(nn.Module):
     """Spatial-reduction attention: queries from every pixel, keys and values from sr² times fewer tokens.
@@ -43,33 +45,28 @@ class SRA(nn.Module):
 
     Shapes:
         x: (B, C, H, W); output the same.
-
-    Raises:
-        BlockArgumentError: ``heads`` does not divide C, ``sr`` is no positive integer, or ``gain`` is no number.
     """
 
-    def __init__(self, channels: int, sr: int = 2, heads: int | None = None, gain: float | None = 0.0) -> None:
+    def __init__(self, channels: int, sr: Positive = 2, heads: Positive | None = None, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        heads = largest_divisor(channels, channels // 32) if heads is None else heads
-        require_positive("SRA", "sr", sr)
-        require_divisor("SRA", "heads", heads, channels)
-        require_gain("SRA", gain)
         self.sr = sr
         self.norm = nn.LayerNorm(channels)
         self.reduce = nn.Conv2d(channels, channels, sr, sr) if sr > 1 else None
         self.norm_reduced = nn.LayerNorm(channels) if sr > 1 else None
-        self.attention = TokenAttention(channels, heads)
-        self.gain = None if gain is None else ResidualGain(channels, gain)
+        self.attention = TokenAttention(channels, divisor(self, "heads", heads, channels, channels // 32))
+        self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Let every pixel attend to the coarser copy."""
-        tokens = self.norm(x.flatten(2).transpose(1, 2))
+        tokens = self.norm(x.flatten(2).transpose(1, 2))  # (B, C, H, W) -> (B, H·W, C)
         y = self.attention(tokens, self._reduced(tokens.transpose(1, 2).reshape(x.shape), tokens))
         y = x + y.transpose(1, 2).reshape(x.shape).to(x.dtype)
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
     def _reduced(self, normed: Tensor, tokens: Tensor) -> Tensor:
         """The tokens (B, N, C) for keys and values."""
         if self.reduce is None or self.norm_reduced is None:
             return tokens
-        return self.norm_reduced(self.reduce(pad_to_multiple(normed, self.sr)).flatten(2).transpose(1, 2))
+        reduced = self.reduce(pad_to_multiple(normed, self.sr))  # (B, C, H/sr, W/sr)
+        tokens = self.norm_reduced(reduced.flatten(2).transpose(1, 2))
+        return tokens

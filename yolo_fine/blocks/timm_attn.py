@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+from typing import Annotated
 
-import torch
 from torch import Tensor, nn
 
 from yolo_fine.errors import BlockArgumentError
-from yolo_fine.layers.checks import require, require_gain
 from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.tracing import is_tracing
 from yolo_fine.registry import block
+from yolo_fine.utils.constraints import Constraint, Gain
 from yolo_fine.utils.hints import did_you_mean
+
+LayerName = Annotated[str, Constraint("the name of a layer of timm", bool)]
 
 
 @block(
@@ -45,21 +49,19 @@ class TimmAttn(nn.Module):
         BlockArgumentError: timm is not installed, knows no such layer, or the layer changes the shape of the map.
     """
 
-    def __init__(self, c1: int, name: str = "eca", *, gain: float | None = 0.0) -> None:
+    def __init__(self, c1: int, name: LayerName = "eca", *, gain: Gain | None = 0.0) -> None:
         super().__init__()
-        require(isinstance(name, str), "TimmAttn", "name", name, "the name of a layer of timm")
-        require_gain("TimmAttn", gain)
         self.name = name
         self.layer = timm_layer(name, c1)
-        self.gain = ResidualGain(c1, gain) if gain is not None else None
+        self.gain = ResidualGain(c1, gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Refine a map."""
         y = self.layer(x)
-        if not torch.jit.is_tracing() and y.shape != x.shape:
+        if not is_tracing() and y.shape != x.shape:
             shapes = f"{tuple(x.shape)} -> {tuple(y.shape)}"
             raise BlockArgumentError(f"TimmAttn argument 'name': {self.name!r} changes the shape of its map, {shapes}")
-        return y if self.gain is None else self.gain(x, y)
+        return self.gain(x, y)
 
 
 def timm_layer(name: str, channels: int) -> nn.Module:
@@ -76,7 +78,8 @@ def timm_layer(name: str, channels: int) -> nn.Module:
         key for key, member in vars(layers).items() if isinstance(member, type) and issubclass(member, nn.Module)
     }
     try:
-        layer = getattr(layers, name)(channels) if name in classes else layers.create_attn(name, channels)
+        build = getattr(layers, name) if name in classes else functools.partial(layers.create_attn, name)
+        layer: nn.Module | None = build(channels)
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         hint = did_you_mean(name, classes)
         reason = f"{type(error).__name__}: {error}"

@@ -9,12 +9,18 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.layers.checks import require_choice
 from yolo_fine.layers.equal_maps import projection, require_equal_sizes
 from yolo_fine.registry import block
 
 
-@block(inputs="n", out="first", kind="fuse", paper="https://arxiv.org/abs/1911.09070", origin="adaptation")
+@block(
+    inputs="n",
+    out="first",
+    kind="fuse",
+    paper="https://arxiv.org/abs/1911.09070",
+    origin="adaptation",
+    aliases=("BiFPN", "BiFPN_Add", "BiFPN_Add2", "BiFPN_Add3", "WeightedFeatureFusion"),
+)
 class WeightedAdd(nn.Module):
     """``Σ w_i·x_i``: the weighted feature fusion of BiFPN, for any number of maps of one size.
 
@@ -39,12 +45,11 @@ class WeightedAdd(nn.Module):
         x: n maps (B, c_i, H, W); output (B, c_0, H, W). Weights are normalised in float32.
 
     Raises:
-        BlockArgumentError: ``weights`` is neither of the two, or the maps differ in size.
+        BlockArgumentError: The maps differ in size.
     """
 
     def __init__(self, channels: Sequence[int], weights: Literal["fast", "plain"] = "fast") -> None:
         super().__init__()
-        require_choice("WeightedAdd", "weights", weights, ("fast", "plain"))
         self.normalised = weights == "fast"
         self.projections = nn.ModuleList(projection(c, channels[0]) for c in channels)
         self.weight = nn.Parameter(torch.ones(len(channels)))

@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from yolo_fine.layers.checks import require_gain, require_positive
 
 
 class ChannelGate(nn.Module):
@@ -29,8 +25,9 @@ class ChannelGate(nn.Module):
 
     def forward(self, value: Tensor, query: Tensor) -> Tensor:
         """Sum the values as the queries weigh them."""
-        summed = (value @ query.transpose(1, 2)).flatten(1)
-        return self.norm(self.widen(summed)).sigmoid()[:, :, None, None]
+        summed = (value @ query.transpose(1, 2)).flatten(1)  # (B, m, cells) @ (B, cells, 1) -> (B, m)
+        gate: Tensor = self.norm(self.widen(summed)).sigmoid()
+        return gate[:, :, None, None]
 
 
 class PositionGate(nn.Module):
@@ -54,15 +51,8 @@ class PositionGate(nn.Module):
 
     def forward(self, x: Tensor, key: Tensor) -> Tensor:
         """Compare every position with all cells at once."""
-        direction = F.linear(key, self.weigh.weight).flatten(1)
-        vector = direction @ self.pixel.weight
+        direction = F.linear(key, self.weigh.weight).flatten(1)  # (B, m, cells) -> (B, m)
+        vector = direction @ self.pixel.weight  # (B, C)
         offset = F.linear(direction, self.pixel.bias[None], self.weigh.bias)
-        logits = vector.unsqueeze(1) @ x.flatten(2) + offset.unsqueeze(2)
+        logits = vector.unsqueeze(1) @ x.flatten(2) + offset.unsqueeze(2)  # (B, 1, C) @ (B, C, H·W)
         return logits.sigmoid().reshape(x.shape[0], 1, x.shape[2], x.shape[3])
-
-
-def check_gates(owner: str, cells: Any, reduction: Any, gain: Any) -> None:
-    """Raise :class:`BlockArgumentError` for an argument that no block with these gates takes."""
-    require_positive(owner, "cells", cells)
-    require_positive(owner, "reduction", reduction)
-    require_gain(owner, gain)

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
 from yolo_fine.layers.checks import require_sizes
+from yolo_fine.layers.tracing import is_tracing
 
 
 def projection(c1: int, c2: int) -> nn.Module:
@@ -19,5 +19,5 @@ def projection(c1: int, c2: int) -> nn.Module:
 
 def require_equal_sizes(module: nn.Module, maps: Sequence[Tensor]) -> None:
     """Raise :class:`BlockArgumentError` with all sizes unless the maps have one height and width."""
-    equal = torch.jit.is_tracing() or all(x.shape[2:] == maps[0].shape[2:] for x in maps)
+    equal = is_tracing() or all(x.shape[2:] == maps[0].shape[2:] for x in maps)
     require_sizes(module, equal, "all maps must have one size", **{f"x[{i}]": x for i, x in enumerate(maps)})

@@ -9,7 +9,7 @@ from torch import Tensor
 from yolo_fine.layers.gain import ResidualGain
 
 
-def gated(x: Tensor, gate: Tensor, gain: ResidualGain | None) -> Tensor:
+def gated(x: Tensor, gate: Tensor, gain: ResidualGain) -> Tensor:
     """``x * gate``, or with a gain ``x + g * (x * gate - x)``, of which all but one product is done on the gate.
 
     Args:
@@ -21,4 +21,4 @@ def gated(x: Tensor, gate: Tensor, gain: ResidualGain | None) -> Tensor:
         (B, C, H, W) in the dtype of ``x``.
     """
     factor = gate.to(x.dtype)[:, :, None, None]
-    return x * (factor if gain is None else gain(torch.ones_like(factor), factor))
+    return x * gain(torch.ones_like(factor), factor)

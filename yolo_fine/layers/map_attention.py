@@ -69,10 +69,11 @@ class MapAttention(nn.Module):
     def forward(self, query: Tensor, context: Tensor) -> Tensor:
         """Let ``query`` attend to ``context``."""
         batch, dim = query.shape[:2]
-        q = self.q_proj(query).reshape(batch, self.heads, dim // self.heads, -1)
+        q = self.q_proj(query).reshape(batch, self.heads, dim // self.heads, -1)  # (B, C, h, w) -> (B, n, d, cells)
         k, v = self.kv_proj(context).reshape(batch, 2, self.heads, dim // self.heads, -1).unbind(1)
         y = self._linear(q, k, v) if self.kind == "linear" else self._softmax(q, k, v)
-        return self.out_proj(y.reshape(query.shape))
+        mixed: Tensor = self.out_proj(y.reshape(query.shape))  # (B, n, d, cells) -> (B, C, h, w)
+        return mixed
 
     def _linear(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Arguments and result are (B, n, d, cells)."""
@@ -84,10 +85,10 @@ class MapAttention(nn.Module):
         if self.cosformer:
             longest = max(q.shape[3], k.shape[3])
             q, k = self._reweight(q, longest), self._reweight(k, longest)
-        y = (v @ k.transpose(2, 3)) @ q
-        if isinstance(self.norm, nn.LayerNorm):
-            return self.norm(y.transpose(2, 3)).transpose(2, 3)
-        return self.norm(y)
+        y = (v @ k.transpose(2, 3)) @ q  # (B, n, d, d) @ (B, n, d, cells)
+        over_last = isinstance(self.norm, nn.LayerNorm)
+        normed: Tensor = self.norm(y.transpose(2, 3) if over_last else y)
+        return normed.transpose(2, 3) if over_last else normed
 
     @staticmethod
     def _softmax(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
 
-class PooledConv(Conv):
+class PooledConv(Conv):  # type: ignore[misc]  # Ultralytics is not typed
     """Ultralytics' 1x1 Conv for pooled maps: a single cell, which has no statistics, is normed by the running ones.
 
     Args:
@@ -28,8 +28,11 @@ class PooledConv(Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a pooled map."""
-        if not (self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1):
-            return super().forward(x)
-        norm = self.bn
-        y = F.batch_norm(self.conv(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
-        return self.act(y)
+        y: Tensor
+        if self.training and x.shape[0] * x.shape[2] * x.shape[3] == 1:
+            norm = self.bn
+            y = F.batch_norm(self.conv(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+            y = self.act(y)
+        else:
+            y = super().forward(x)
+        return y

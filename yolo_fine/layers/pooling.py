@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from yolo_fine.layers.tracing import is_tracing
+
 
 def pool(x: Tensor, window: int) -> Tensor:
     """Average over ``window``² cells without overlap; a map that is smaller than the window gives one cell.
@@ -20,7 +22,7 @@ def pool(x: Tensor, window: int) -> Tensor:
     """
     if window == 1:
         return x
-    if torch.jit.is_tracing():
+    if is_tracing():
         return F.avg_pool2d(x, window)  # sizes are traced values here, which must not decide the window
     return F.avg_pool2d(x, (min(window, x.shape[2]), min(window, x.shape[3])))
 
@@ -39,7 +41,7 @@ def pool_to_grid(x: Tensor, cells: int) -> Tensor:
     Returns:
         (B, C, cells, cells).
     """
-    if torch.jit.is_tracing():
+    if is_tracing():
         return _means(x.shape[2], cells, x) @ (x @ _means(x.shape[3], cells, x).T)
     for axis in (2, 3):
         step = x.shape[axis] // cells

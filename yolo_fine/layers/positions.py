@@ -10,6 +10,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from yolo_fine.layers.tracing import is_tracing
+
 BASE = 10000.0
 
 # Absent before torch 2.3; there, compiled graphs take the eager path too.
@@ -67,7 +69,7 @@ def _is_eager(x: Tensor) -> bool:
 
     Otherwise sizes may be symbols, and constants must be built from them inside the graph.
     """
-    return not (torch.jit.is_tracing() or _is_compiling()) and type(x) is Tensor
+    return not (is_tracing() or _is_compiling()) and type(x) is Tensor
 
 
 @contextmanager

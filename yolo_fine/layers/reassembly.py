@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from yolo_fine.layers.tracing import is_tracing
+
 
 def reassemble(x: Tensor, weights: Tensor, kernel: int, scale: int) -> Tensor:
     """Upsample: each output cell is a weighted sum of the neighbourhood of the input cell that it lies in.
@@ -25,7 +27,7 @@ def reassemble(x: Tensor, weights: Tensor, kernel: int, scale: int) -> Tensor:
         (B, C, rH, rW) in the dtype of ``x``; summed in float32.
     """
     border = _border(kernel)
-    taps = F.pad(weights.float().contiguous(), (0, border)).split(1, dim=1)
+    taps = torch.split(F.pad(weights.float().contiguous(), (0, border)), 1, dim=1)  # k² of (B, 1, r², H, W)
     views = shifted_views(x.float(), kernel)
     y = next(views) * taps[0]
     for view, tap in zip(views, taps[1:], strict=True):
@@ -42,7 +44,7 @@ def shifted_views(x: Tensor, kernel: int) -> Iterator[Tensor]:
     """
     height, width = x.shape[2:]
     border, reach = kernel // 2, kernel - 1
-    if torch.jit.is_tracing():
+    if is_tracing():
         padded = F.pad(x, [border] * 4).unsqueeze(2)
         for row in range(kernel):
             for column in range(kernel):
@@ -53,12 +55,12 @@ def shifted_views(x: Tensor, kernel: int) -> Iterator[Tensor]:
     for row in range(kernel):
         for column in range(kernel):
             start = row * pitch + column
-            yield flat[..., start : start + height * pitch].unflatten(3, (height, pitch))
+            yield torch.unflatten(flat[..., start : start + height * pitch], 3, (height, pitch))
 
 
 def _border(kernel: int) -> int:
     """Columns of the shifted views that mean nothing."""
-    return 0 if torch.jit.is_tracing() else kernel // 2
+    return 0 if is_tracing() else kernel // 2
 
 
 def fine_cells(x: Tensor, coarse: Tensor) -> Tensor:
@@ -68,7 +70,7 @@ def fine_cells(x: Tensor, coarse: Tensor) -> Tensor:
     """
     height, width = coarse.shape[2:]
     filled = F.pad(x, (0, 2 * width - x.shape[3], 0, 2 * height - x.shape[2]))
-    return F.pixel_unshuffle(filled, 2).unflatten(1, (x.shape[1], 4))
+    return torch.unflatten(F.pixel_unshuffle(filled, 2), 1, (x.shape[1], 4))
 
 
 def similarities(queries: Tensor, keys: Tensor, kernel: int) -> Tensor:

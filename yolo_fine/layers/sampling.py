@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from yolo_fine.layers.tracing import is_tracing
+
 Padding = Literal["border", "zeros"]
 
 
@@ -53,10 +55,10 @@ def sample(maps: Tensor, rows: Places, columns: Places, padding: Padding) -> Ten
     Returns:
         (N, C, P, h, w).
     """
-    if torch.jit.is_tracing():
-        table = maps.permute(0, 2, 3, 1).flatten(0, 2)
+    if is_tracing():
+        table = maps.permute(0, 2, 3, 1).flatten(0, 2)  # (N, C, H, W) -> (N·H·W, C)
         cells, shares = (torch.stack(parts, 4) for parts in zip(*_cells(maps, rows, columns, padding), strict=True))
-        y = shares.unsqueeze(4) @ F.embedding(cells, table)
+        y = shares.unsqueeze(4) @ F.embedding(cells, table)  # (N, P, h, w, 1, 4) @ (N, P, h, w, 4, C)
         return y[:, :, :, :, 0].permute(0, 4, 1, 2, 3)
     across, down = (
         (places.whole + places.part) * (2 / max(side - 1, 1)) - 1
@@ -64,7 +66,7 @@ def sample(maps: Tensor, rows: Places, columns: Places, padding: Padding) -> Ten
     )
     grid = torch.stack([across, down], dim=-1).flatten(1, 2)
     y = F.grid_sample(maps, grid, mode="bilinear", padding_mode=padding, align_corners=True)
-    return y.unflatten(2, rows.part.shape[1:3])
+    return torch.unflatten(y, 2, rows.part.shape[1:3])  # (N, C, P·h, w) -> (N, C, P, h, w)
 
 
 def weighted_sample(maps: Tensor, rows: Places, columns: Places, weights: Tensor, padding: Padding) -> Tensor:
@@ -83,14 +85,14 @@ def weighted_sample(maps: Tensor, rows: Places, columns: Places, weights: Tensor
     Returns:
         (N, C, h, w).
     """
-    if not torch.jit.is_tracing() and maps.device.type not in ("cpu", "cuda"):
+    if not is_tracing() and maps.device.type not in ("cpu", "cuda"):
         return (sample(maps, rows, columns, padding) * weights.unsqueeze(1)).sum(2)
-    table = maps.permute(0, 2, 3, 1).flatten(0, 2)
+    table = maps.permute(0, 2, 3, 1).flatten(0, 2)  # (N, C, H, W) -> (N·H·W, C)
     cells = [
         (cell.permute(0, 2, 3, 1), (weights * share).permute(0, 2, 3, 1))
         for cell, share in _cells(maps, rows, columns, padding)
     ]
-    if torch.jit.is_tracing():
+    if is_tracing():
         sums = [share.unsqueeze(3) @ F.embedding(cell, table) for cell, share in cells]
         return (sums[0] + sums[1] + (sums[2] + sums[3]))[:, :, :, 0].permute(0, 3, 1, 2)
     bags, scales = (torch.cat(parts, 3).flatten(0, 2).contiguous() for parts in zip(*cells, strict=True))

@@ -12,7 +12,7 @@ from ultralytics.nn.modules import Conv
 from yolo_fine.layers.pooled_conv import PooledConv
 
 
-class BiasedConv(Conv):
+class BiasedConv(Conv):  # type: ignore[misc]  # Ultralytics is not typed
     """Ultralytics' 1x1 Conv with a bias beside its batch norm, as the authors have it."""
 
     def __init__(self, c1: int, c2: int, act: nn.Module | bool) -> None:
@@ -41,4 +41,5 @@ class MultiScaleChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Make the gate of a map."""
-        return (self.local(x) + self.pooled(x.mean((2, 3), keepdim=True))).sigmoid().to(x.dtype)
+        logits: Tensor = self.local(x) + self.pooled(x.mean((2, 3), keepdim=True))  # (B, C, H, W) + (B, C, 1, 1)
+        return logits.sigmoid().to(x.dtype)

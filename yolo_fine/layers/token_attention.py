@@ -34,7 +34,8 @@ class TokenAttention(nn.Module):
     def forward(self, query: Tensor, context: Tensor) -> Tensor:
         """Let ``query`` attend to ``context``."""
         batch, _, dim = query.shape
-        q = self.q_proj(query).view(batch, -1, self.heads, dim // self.heads)
-        k, v = self.kv_proj(context).view(batch, -1, 2, self.heads, dim // self.heads).unbind(2)
+        q = self.q_proj(query).view(batch, -1, self.heads, dim // self.heads)  # (B, N, C) -> (B, N, heads, d)
+        k, v = self.kv_proj(context).view(batch, -1, 2, self.heads, dim // self.heads).unbind(2)  # (B, M, heads, d)
         y = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
-        return self.out_proj(y.transpose(1, 2).reshape(batch, -1, dim))
+        mixed: Tensor = self.out_proj(y.transpose(1, 2).reshape(batch, -1, dim))  # (B, heads, N, d) -> (B, N, C)
+        return mixed

@@ -8,14 +8,16 @@ argument accepts that string itself. A string that is neither (``Ture``) is an e
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from yolo_fine.errors import BlockArgumentError
+from yolo_fine.utils.constraints import Constraint
 
 
 def bind_arguments(name: str, parameters: Sequence[inspect.Parameter], args: Sequence[Any]) -> dict[str, Any]:
@@ -56,29 +58,34 @@ def convert(label: str, value: Any, annotation: Any) -> Any:
     Raises:
         BlockArgumentError: The value does not fit; the message begins with ``label`` and names type and value.
     """
-    if matches(value, annotation):
-        return value
+    readings = [value]
     if isinstance(value, str):
-        try:
-            literal = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            literal = value
-        if matches(literal, annotation):
-            return literal
-    if isinstance(value, list) and matches(tuple(value), annotation):
-        return tuple(value)
+        with contextlib.suppress(ValueError, SyntaxError):
+            readings.append(ast.literal_eval(value))
+    elif isinstance(value, list):
+        readings.append(tuple(value))
+    for reading in readings:
+        if matches(reading, annotation):
+            return reading
+    raise refusal(label, value, annotation)
+
+
+def refusal(label: str, value: Any, annotation: Any) -> BlockArgumentError:
+    """The error for a value that does not fit its annotation."""
     near = difflib.get_close_matches(str(value), _spellings(annotation), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise BlockArgumentError(f"{label} must be {type_name(annotation)}, got {value!r}{hint}")
+    return BlockArgumentError(f"{label} must be {type_name(annotation, with_constraints=True)}, got {value!r}{hint}")
 
 
 def matches(value: Any, annotation: Any) -> bool:
-    """Whether ``value`` is of the annotated type. A bool is no int; an int is a float."""
+    """Whether ``value`` is of the annotated type and within its constraints. A bool is no int; an int is a float."""
     if annotation is Any or annotation is inspect.Parameter.empty:
         return True
     if annotation is None or annotation is type(None):
         return value is None
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return matches(value, inner[0]) and all(one.holds(value) for one in constraints(annotation))
     if origin is Literal:
         return any(value == choice and type(value) is type(choice) for choice in inner)
     if origin in (typing.Union, types.UnionType):
@@ -95,20 +102,36 @@ def matches(value: Any, annotation: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, annotation)
+    return isinstance(value, origin or annotation)
 
 
-def type_name(annotation: Any) -> str:
-    """The annotation as a reader would write it: ``int or None``, ``'linear' or 'softmax'``."""
+def constraints(annotation: Any) -> list[Constraint]:
+    """The constraints of an annotation, also of one that allows None too."""
+    if typing.get_origin(annotation) is Annotated:
+        return [one for one in annotation.__metadata__ if isinstance(one, Constraint)]
+    return [one for option in typing.get_args(annotation) for one in constraints(option)]
+
+
+def says_more_than_a_type(annotation: Any) -> bool:
+    """Whether an annotation excludes values of its type: by a constraint, or as a ``Literal``."""
+    choices = typing.get_origin(annotation) is Literal
+    return choices or bool(constraints(annotation)) or any(map(says_more_than_a_type, typing.get_args(annotation)))
+
+
+def type_name(annotation: Any, with_constraints: bool = False) -> str:
+    """The annotation as a reader would write it: ``int or None``, ``'linear' or 'softmax'``; or what it accepts."""
     if annotation is Any or annotation is inspect.Parameter.empty:
         return "any value"
     if annotation is None or annotation is type(None):
         return "None"
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        words = [one.accepted for one in constraints(annotation)] if with_constraints else []
+        return " and ".join(words) or type_name(inner[0], with_constraints)
     if origin is Literal:
         return " or ".join(repr(choice) for choice in inner)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(type_name(option) for option in inner)
+        return " or ".join(type_name(option, with_constraints) for option in inner)
     if origin is not None:
         return str(annotation).replace("typing.", "")
     return str(getattr(annotation, "__name__", annotation))
