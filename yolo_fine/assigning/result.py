@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from yolo_fine.utils.arrays import Array
-from yolo_fine.utils.results import Result, Row
-from yolo_fine.utils.tables import markdown_table
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row, Table
 
 EDGES = (0.0, 4.0, 8.0, 16.0, 32.0, 96.0, np.inf)  # of size bins, in pixels of the network's input; low <= size < high
 
@@ -149,26 +149,31 @@ class Assignment(Result):
             f"({self.overall.no_candidate:.1%}); another {self.overall.contested:.1%} have no anchor of their own"
         )
 
-    def text(self) -> str:
+    def show(self) -> list[str | Table]:
         """Everything, for a terminal."""
-        lines = [f"rule {self.rule}: {self.rule_words} (strides {', '.join(f'{s:g}' for s in self.strides)})", ""]
-        lines += [markdown_table(self.table()), "", self.summary()]
+        strides = ", ".join(f"{stride:g}" for stride in self.strides)
+        parts: list[str | Table] = [f"rule {self.rule}: {self.rule_words} (strides {strides})", Table(self.table())]
+        parts.append(self.summary())
         if self.cures:
-            rows = [
-                {
-                    "what": cure.what,
-                    "no candidate %": percent(cure.no_candidate),
-                    "contested %": percent(cure.contested),
-                    "GFLOPs ratio": None if cure.cost is None else f"{cure.cost:.2f}",
-                }
-                for cure in self.cures
-            ]
-            lines += ["", "what would change it:", markdown_table(rows), self.advice()]
-        others = ", ".join(f"{name} {share:.2%}" for name, share in self.other_releases.items())
-        lines += ["", f"no candidate under the rules of other releases: {others}"] if others else []
+            parts += [Table(self.cure_table(), title="what would change it"), self.advice()]
+        if self.other_releases:
+            others = ", ".join(f"{name} {share:.2%}" for name, share in self.other_releases.items())
+            parts.append(f"no candidate under the rules of other releases: {others}")
         if self.labels:
-            lines += ["", "what this model's own predictions are assigned:", markdown_table(self.label_table())]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+            parts.append(Table(self.label_table(), title="what this model's own predictions are assigned"))
+        return [*parts, *(f"note: {note}" for note in self.notes)]
+
+    def cure_table(self) -> Sequence[Row]:
+        """A row a change."""
+        return [
+            {
+                "what": cure.what,
+                "no candidate %": percent(cure.no_candidate),
+                "contested %": percent(cure.contested),
+                "GFLOPs ratio": None if cure.cost is None else f"{cure.cost:.2f}",
+            }
+            for cure in self.cures
+        ]
 
     def advice(self) -> str:
         """The cheapest change that brings objects without candidate under 0.1 % and contested ones under 10 %."""
@@ -243,9 +248,9 @@ class Assignments(Result):
         """Rows of all, with the input size."""
         return [{"imgsz": result.imgsz, **row} for result in self.results for row in result.table()]
 
-    def text(self) -> str:
+    def show(self) -> list[str | Table]:
         """All of them."""
-        return "\n\n".join(result.text() for result in self.results)
+        return [part for result in self.results for part in (*result.show(), "")]
 
 
 def percent(share: float) -> str:

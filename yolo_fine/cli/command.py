@@ -17,6 +17,7 @@ from yolo_fine.cli.help import general_help, verb_help
 from yolo_fine.cli.verbs import VERBS, Verb
 from yolo_fine.cli.words import call
 from yolo_fine.errors import ArgumentError, YoloFineError
+from yolo_fine.utils.console import show, show_error
 from yolo_fine.utils.hints import did_you_mean
 
 HELP = ("help", "--help", "-h")
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except YoloFineError as error:
-        print(f"yolo-fine: {error}", file=sys.stderr)
+        show_error(f"yolo-fine: {error}")
         return error.exit_code
     except BrokenPipeError:  # the reader has seen enough: yolo-fine blocks | head
         close_output()
@@ -69,7 +70,7 @@ def run(words: list[str]) -> int:
         print(verb_help(name, verb))
         return 0
     result = call(verb.load(), rest, verb.bare)
-    print(result.text())
+    show(*result.show())
     return 0 if result.passed else 1
 
 

@@ -16,7 +16,8 @@ from yolo_fine.integration.assumptions import check_assumptions
 from yolo_fine.integration.versions import KNOWN_VERSIONS
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
-from yolo_fine.utils.results import Result, Row
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row, Table
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,12 +44,12 @@ class Diagnosis(Result):
         """A row a check."""
         return self.to_dict()
 
-    def text(self) -> str:
+    def show(self) -> list[str | Table]:
         """A line a check."""
-        return "\n".join(
+        return [
             f"{'ok  ' if problem is None else 'FAIL'}  {subject}{'' if problem is None else f': {problem}'}"
             for subject, problem in self.findings
-        )
+        ]
 
 
 @public

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from yolo_fine.costs.timing import Ratio
-from yolo_fine.utils.results import Result, Row
-from yolo_fine.utils.tables import markdown_table
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row, Table
 
 QUADRATIC = 1.5  # exponent in cells from which a block is said to be quadratic
 
@@ -108,8 +108,6 @@ class Bench(Result):
         columns = list(dict.fromkeys(column for row in rows for column in row))
         return [{column: row.get(column) for column in columns} for row in rows]
 
-    def text(self) -> str:
+    def show(self) -> list[str | Table]:
         """The table, and what was left out."""
-        lines = [markdown_table(self.table())]
-        lines += [f"not measured: {name}: {reason}" for name, reason in self.left_out.items()]
-        return "\n".join(lines)
+        return [Table(self.table()), *(f"not measured: {name}: {reason}" for name, reason in self.left_out.items())]

@@ -15,7 +15,8 @@ from yolo_fine.registry import KINDS
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.hints import did_you_mean
 from yolo_fine.utils.paths import StrPath
-from yolo_fine.utils.results import Result, Row
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row, Table
 
 MEANING = {
     "fuse": "bring two or more maps together",
@@ -46,17 +47,17 @@ class BlockList(Result):
         """A row a block."""
         return [asdict(fact) for fact in self.facts]
 
-    def text(self) -> str:
+    def show(self) -> list[str | Table]:
         """The list by kind, or all about one block."""
         if self.documentation:
-            return f"{describe(self.facts[0])}\n\n{self.documentation}"
-        lines = []
+            return [f"{describe(self.facts[0])}\n\n{self.documentation}"]
+        lines: list[str | Table] = []
         for kind in KINDS:
             members = [fact for fact in self.facts if fact.kind == kind]
             if members:
                 lines += [f"{kind}: {MEANING[kind]}", *map(list_entry, members), ""]
         lines.append(f"yolo-fine blocks NAME describes one; costs are at {CHANNELS} channels on {SIZE}x{SIZE}")
-        return "\n".join(lines)
+        return lines
 
 
 @public

@@ -14,8 +14,8 @@ from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.integration.models import open_model
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
-from yolo_fine.utils.results import Result, Row
-from yolo_fine.utils.tables import markdown_table
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row, Table
 
 SCALES = "nsmlx"
 
@@ -116,9 +116,9 @@ class ModelCosts(Result):
             for cost in self.costs
         ]
 
-    def text(self) -> str:
+    def show(self) -> list[str | Table]:
         """The table."""
-        return markdown_table(self.table())
+        return [Table(self.table())]
 
 
 @public

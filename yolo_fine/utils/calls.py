@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, BlockArgumentError
 from yolo_fine.utils.arguments import convert
 from yolo_fine.utils.hints import did_you_mean
 
@@ -56,10 +56,13 @@ def bind_call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping
     missing = [key for key, p in parameters.items() if p.default is p.empty and key not in values]
     if missing:
         raise ArgumentError(f"{' and '.join(missing)} must be given, as {' '.join(f'{key}=...' for key in missing)}")
-    return {
-        key: convert(f"argument '{key}'", value, parameters[key].annotation) if key in parameters else value
-        for key, value in values.items()
-    }
+    try:
+        return {
+            key: convert(f"argument '{key}'", value, parameters[key].annotation) if key in parameters else value
+            for key, value in values.items()
+        }
+    except BlockArgumentError as error:
+        raise ArgumentError(str(error)) from None
 
 
 @cache
