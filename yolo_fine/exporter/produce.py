@@ -12,7 +12,7 @@ from typing import Any
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter.options import in_words_of_release
-from yolo_fine.integration.quiet import quiet_ultralytics, short
+from yolo_fine.integration.log import quiet_ultralytics, short
 
 
 @contextmanager

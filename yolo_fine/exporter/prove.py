@@ -23,10 +23,10 @@ from yolo_fine.exporter.options import check_options, wanted_precision
 from yolo_fine.exporter.produce import produce, publish, scratch_beside
 from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.proof.trial import prepare_trial, versions
-from yolo_fine.exporter.reference import prepare_reference
 from yolo_fine.exporter.runtimes import open_runtime
 from yolo_fine.exporter.settings import other_names, settings_of
 from yolo_fine.integration.checkpoints import open_checkpoint
+from yolo_fine.integration.export_reference import prepare_reference
 from yolo_fine.utils.hints import did_you_mean
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter.formats import check_installed, cuda_number
 from yolo_fine.exporter.options import wanted_precision
-from yolo_fine.exporter.reference import arrays_in
-from yolo_fine.integration.quiet import quiet_ultralytics, short
+from yolo_fine.integration.export_reference import arrays_in
+from yolo_fine.integration.log import quiet_ultralytics, short
 
 
 @dataclass(frozen=True)

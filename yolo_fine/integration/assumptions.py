@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.integration.multi_label import multi_label_predictor, non_max_suppression
 from yolo_fine.integration.parsing.probe import StockParser
+from yolo_fine.integration.prediction import multi_label_predictor, non_max_suppression
 from yolo_fine.integration.versions import require
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolo_fine.exporter.reference import Layout
+from yolo_fine.integration.export_reference import Layout
 
 CONFIDENCE, OVERLAP, MOST = 0.25, 0.7, 300  # Ultralytics' own for `yolo predict`
 SAME_PLACE = 1e-3  # pixels

@@ -16,9 +16,9 @@ from yolo_fine.exporter.proof.outputs import GroupError, OutputMismatch, compare
 from yolo_fine.exporter.proof.proof import Case
 from yolo_fine.exporter.proof.shapes import Shape
 from yolo_fine.exporter.proof.verdict import CLOSE, ENOUGH_IMAGES, EQUAL, Limits, Verdict, fails
-from yolo_fine.exporter.reference import Reference
 from yolo_fine.exporter.runtimes import Runtime
-from yolo_fine.integration.quiet import short
+from yolo_fine.integration.export_reference import Reference
+from yolo_fine.integration.log import short
 
 
 def compare(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolo_fine.exporter.reference import Layout
+from yolo_fine.integration.export_reference import Layout
 
 LEAST_SCALE = 1e-3  # of scores: an untrained head gives 1e-4, and onnxruntime's sigmoid is right to 3e-8 only
 LEAST_QUERY_SCORE = 0.05  # RT-DETR's weaker queries are chosen by near ties, and may be others
@@ -49,7 +49,7 @@ def compare_outputs(
     Args:
         expected: Of the reference.
         got: Of the file.
-        layout: Of the first output, see :class:`~yolo_fine.exporter.reference.Reference`.
+        layout: Of the first output, see :class:`~yolo_fine.integration.export_reference.Reference`.
         classes: Number of classes.
         side: Longer side of the input, in pixels.
         floor: Confidence below which embedded NMS drops boxes.

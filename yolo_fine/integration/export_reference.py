@@ -12,7 +12,7 @@ import numpy as np
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter.options import SHAPING, in_words_of_release
-from yolo_fine.integration.quiet import quiet_ultralytics, short
+from yolo_fine.integration.log import quiet_ultralytics, short
 
 if TYPE_CHECKING:
     from torch import nn
