@@ -14,9 +14,9 @@ import torch
 from yolo_fine.cli.export import run
 from yolo_fine.errors import YoloFineError
 from yolo_fine.exporter import prove
-from yolo_fine.exporter.formats import export_suffixes
-from yolo_fine.exporter.options import in_words_of_release, wanted_precision
+from yolo_fine.exporter.options import wanted_precision
 from yolo_fine.exporter.produce import publish
+from yolo_fine.integration.exporter import export_suffixes, in_words_of_release
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 KEYS = {"verdict", "max_rel_err", "max_abs_err", "mean_rel_err", "mean_abs_err", "boxes_equal", "latency_ratio",

@@ -64,12 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def forward(words: Sequence[str]) -> int:
     """Hand a command to Ultralytics, after checking the inputs that it would stumble over late."""
-    from ultralytics.cfg import MODES, TASKS, entrypoint
-
     from yolo_fine.cli.inputs import check_inputs, is_users_mistake
+    from yolo_fine.integration.commands import known_verbs, run_command
 
-    others = {"settings", "checks", "cfg", "copy-cfg", "solutions", "logout", "login", "hub"}
-    known = {*VERBS, *MODES, *TASKS, *others}
+    known = {*VERBS, *known_verbs()}
     if words[0] not in known and "=" not in words[0]:
         raise ArgumentError(f"unknown verb '{words[0]}'{did_you_mean(words[0], known)}; see 'yolo-fine help'")
     check_inputs(words)
@@ -77,9 +75,8 @@ def forward(words: Sequence[str]) -> int:
         from yolo_fine.evaluation.small_ap import log_small_ap
 
         log_small_ap()
-    sys.argv = ["yolo", *words]
     try:
-        entrypoint()
+        run_command(words)
     except Exception as error:
         if not is_users_mistake(error):
             raise

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from yolo_fine.integration.assumptions import check_assumptions
-from yolo_fine.integration.versions import KNOWN_VERSIONS
+from yolo_fine.integration.versions import KNOWN_VERSIONS, installed
 from yolo_fine.utils.files import write_json
 
 
@@ -29,9 +29,7 @@ def diagnose(json: Path | None = None) -> bool:
 
 
 def _installation() -> list[tuple[str, str | None]]:
-    import ultralytics
-
-    version, place = ultralytics.__version__, Path(ultralytics.__file__).parent
+    version, place = installed()
     listed = "tested" if version in KNOWN_VERSIONS else f"not among the tested: {', '.join(KNOWN_VERSIONS)}"
     findings: list[tuple[str, str | None]] = [(f"ultralytics {version} at {place} ({listed})", None)]
     findings.append((f"torch {importlib.metadata.version('torch')}", None))

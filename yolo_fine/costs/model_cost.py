@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.model_files import packaged_files
+from yolo_fine.integration.model_names import SCALES, with_scale
+from yolo_fine.integration.models import build_detection_network
 from yolo_fine.utils.files import write_json
 
-SCALES = "nsmlx"
 PAGE = """# Packaged models
 
 Each is used by bare name with a scale letter, from any folder: `yolo train model=yolo11n-fine.yaml ...`. Counted with
@@ -51,9 +51,8 @@ def measure(yaml_name: str) -> tuple[int, float]:
     """Parameters and GFLOPs of a model YAML at 640x640, counted on the meta device (nothing is computed)."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
-    from ultralytics.nn.tasks import DetectionModel
 
-    model = DetectionModel(yaml_name, verbose=False)
+    model = build_detection_network(yaml_name)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     model.train().to("meta")  # in train mode Detect returns raw maps, without decoding
     for module in model.modules():
@@ -75,12 +74,11 @@ def model_costs(scales: str = "n") -> list[ModelCost]:
     stock: dict[str, tuple[int, float]] = {}
     costs = []
     for name in packaged_files("models"):
-        family, variant = re.fullmatch(r"(yolov?\d+)(-.+)\.yaml", name).groups()  # type: ignore[union-attr]
         for scale in scales:
-            base = f"{family}{scale}.yaml"
+            model = with_scale(name, scale)
+            base = f"{model.partition('-')[0]}.yaml"
             if base not in stock:
                 stock[base] = measure(base)
-            model = f"{family}{scale}{variant}.yaml"
             costs.append(ModelCost(model, base, *measure(model), *stock[base]))
     return costs
 

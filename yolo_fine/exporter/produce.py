@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.exporter.options import in_words_of_release
+from yolo_fine.integration.exporter import in_words_of_release
 from yolo_fine.integration.log import quiet_ultralytics, short
 
 

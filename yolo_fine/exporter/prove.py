@@ -14,7 +14,6 @@ from yolo_fine.exporter.formats import (
     PROVEN,
     check_device,
     check_installed,
-    export_suffixes,
     find_format,
     format_of_file,
 )
@@ -27,6 +26,7 @@ from yolo_fine.exporter.runtimes import open_runtime
 from yolo_fine.exporter.settings import other_names, settings_of
 from yolo_fine.integration.checkpoints import open_checkpoint
 from yolo_fine.integration.export_reference import prepare_reference
+from yolo_fine.integration.exporter import export_suffixes
 from yolo_fine.utils.hints import did_you_mean
 
 

@@ -20,6 +20,7 @@ from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter.formats import check_installed, cuda_number
 from yolo_fine.exporter.options import wanted_precision
 from yolo_fine.integration.export_reference import arrays_in
+from yolo_fine.integration.exporter import open_engine
 from yolo_fine.integration.log import quiet_ultralytics, short
 
 
@@ -164,15 +165,14 @@ def _open_torchscript(file: Path, threads: int, device: object) -> Runtime:
 
 
 def _open_engine(file: Path, threads: int, device: object) -> Runtime:
-    """TensorRT by Ultralytics' own backend, which handles the bindings of all TensorRT releases."""
+    """TensorRT by Ultralytics' own backend."""
     import tensorrt  # type: ignore[import-not-found]
     import torch
-    from ultralytics.nn.autobackend import AutoBackend
 
     if not torch.cuda.is_available():
         raise ArgumentError(f"{file}: a TensorRT engine runs on an NVIDIA GPU, and no CUDA device is here")
     place = torch.device(f"cuda:{cuda_number(device) or 0}")
-    backend = AutoBackend(str(file), place)
+    backend = open_engine(file, place)
 
     def run(images: np.ndarray) -> list[np.ndarray]:
         with torch.inference_mode():

@@ -25,12 +25,13 @@ def wrap_torch_safe_load(stock: Callable[..., Any]) -> Callable[..., Any]:
     """``tasks.torch_safe_load``: allow our classes when the load is a restricted one."""
 
     @functools.wraps(stock)
-    def torch_safe_load(weight: Any, safe_only: bool | None = None, **kwargs: Any) -> Any:
+    def torch_safe_load(weight: Any, *args: Any, **kwargs: Any) -> Any:
         tasks = sys.modules[stock.__module__]
+        safe_only = kwargs.get("safe_only", args[0] if args else None)
         if safe_only or (safe_only is None and getattr(tasks, "SAFE_LOAD", False)):
             allow_block_classes()
         try:
-            return stock(weight, **kwargs) if safe_only is None else stock(weight, safe_only, **kwargs)
+            return stock(weight, *args, **kwargs)
         except Exception:
             if Path(str(weight)).is_file():
                 check_weights_file(Path(str(weight)))  # says what is wrong with the file, if it is the file

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.exporter.options import SHAPING, in_words_of_release
+from yolo_fine.integration.exporter import SHAPING, in_words_of_release
 from yolo_fine.integration.log import quiet_ultralytics, short
 
 if TYPE_CHECKING:

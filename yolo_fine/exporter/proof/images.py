@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.integration.exporter import sample_images
 from yolo_fine.utils.images import read_pixels
 
 MOST = 16  # images taken from a folder
@@ -45,9 +46,7 @@ def read_images(folder: Path | None) -> list[np.ndarray]:
         DataError: It holds no images, or one can't be read.
     """
     if folder is None:
-        from ultralytics.utils import ASSETS
-
-        files = [Path(ASSETS) / "bus.jpg", Path(ASSETS) / "zidane.jpg"]
+        files = sample_images()
     elif folder.is_dir():
         files = evenly_spaced(sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES))
     elif folder.is_file():

@@ -130,6 +130,6 @@ def prepare_trial(images: Path | None, data: str | None, threads: int | None, ru
 def versions() -> dict[str, str]:
     """Of what takes part on PyTorch's side."""
     import torch
-    import ultralytics
+    from ultralytics import __version__ as ultralytics_version
 
-    return {"yolo_fine": __version__, "ultralytics": ultralytics.__version__, "torch": str(torch.__version__)}
+    return {"yolo_fine": __version__, "ultralytics": ultralytics_version, "torch": str(torch.__version__)}
