@@ -112,7 +112,8 @@ def compose(words: Sequence[str]) -> int:
     """``yolo-fine compose``."""
     from yolo_fine.composer.compose import compose as run
 
-    call(run, words)
+    composed = call(run, words)
+    print(f"{composed.summary()}\n" if composed.out else composed.text, end="")
     return 0
 
 
@@ -158,14 +159,16 @@ def lint(words: Sequence[str]) -> int:
     """``yolo-fine lint``: 0 if the YAML is clean, else 1."""
     from yolo_fine.linter.lint import lint as run
 
-    return 0 if call(run, words) else 1
+    report = call(run, words)
+    print(report.text())
+    return 0 if report.clean else 1
 
 
 def seed(words: Sequence[str]) -> int:
     """``yolo-fine seed``."""
     from yolo_fine.integration.transfer.seed import seed as run
 
-    call(run, words)
+    print(call(run, words).text())
     return 0
 
 

@@ -89,14 +89,6 @@ def open_checkpoint(weights: str, argument: str = "weights") -> Any:
         raise CheckpointError(f"{weights}: the file holds no Ultralytics model") from error
 
 
-def read_weights(weights: str) -> Any:
-    """The pretrained model of a checkpoint in float32 and eval mode: see :func:`open_checkpoint`."""
-    source = open_checkpoint(weights).model
-    for parameter in source.parameters():  # convolutions round by the layout of their weights; files keep any layout
-        parameter.data = parameter.data.contiguous()
-    return source.float().eval()
-
-
 def allow_block_classes() -> None:
     """Put every block class, and the modules that blocks are made of, on torch's ``weights_only`` allow-list."""
     from torch import nn, serialization

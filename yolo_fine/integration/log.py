@@ -7,17 +7,19 @@ import logging
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def say(message: str) -> None:
-    """Log a message of this package."""
+def say(message: str, details: Iterable[str] = ()) -> None:
+    """Log a message of this package, and lines below it."""
     from ultralytics.utils import LOGGER
 
     LOGGER.info(f"yolo_fine: {message}")
+    for line in details:
+        LOGGER.info(f"  {line}")
 
 
 def warn(message: str) -> None:

@@ -16,9 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from yolo_fine.errors import MissingFileError, ModelYamlError
+from yolo_fine.errors import MissingFileError
 from yolo_fine.integration.model_names import read_name, with_scale
 
 _current = threading.local()  # .file: what yaml_model_load has found, for the check_yaml call inside it
@@ -74,26 +72,6 @@ def locate_model_file(name: str) -> Path:
         if file:
             return Path(file)
     raise MissingFileError(f"'{name}' does not exist{_nearest_packaged(name)}")
-
-
-def read_model_file(name: str) -> tuple[str, dict[str, Any]]:
-    """Text of a model YAML, and the dictionary that the stock parser would get, with the scale that ``name`` asks for.
-
-    Raises:
-        MissingFileError: There is no such file.
-        ModelYamlError: The file is no YAML of a model.
-    """
-    from ultralytics.nn.tasks import guess_model_scale
-
-    file = locate_model_file(name)
-    try:
-        text = file.read_text(encoding="utf-8")
-        model = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # as safe_load, ten times faster
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise ModelYamlError(f"{file} is not a readable YAML file: {error}") from error
-    if not isinstance(model, dict):
-        raise ModelYamlError(f"{file} is no model YAML: it holds no keys (nc, backbone, head)")
-    return text, {**model, "scale": guess_model_scale(name), "yaml_file": name}
 
 
 def find_dataset_file(file: str | Path) -> Path | None:

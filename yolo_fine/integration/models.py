@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.checkpoints import open_checkpoint
-from yolo_fine.integration.model_files import read_model_file
+from yolo_fine.integration.yaml_text import read_model
 from yolo_fine.utils.paths import ModelSource
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ def open_model(source: ModelSource, argument: str = "model") -> YOLO:
     return open_yaml(name) if name.endswith((".yaml", ".yml")) else open_checkpoint(name, argument)
 
 
+def read_weights(source: ModelSource, argument: str = "weights") -> Any:
+    """The pretrained network of a checkpoint, or a copy of a ``YOLO``'s, in float32 and eval mode: see `open_model`."""
+    network = open_model(source, argument).model
+    if is_loaded(source):
+        network = copy.deepcopy(network)
+    for parameter in network.parameters():  # convolutions round by the layout of their weights; files keep any layout
+        parameter.data = parameter.data.contiguous()
+    return network.float().eval()
+
+
 def is_loaded(source: object) -> bool:
     """Whether a model was given as an ``ultralytics.YOLO`` (or another of Ultralytics' model classes)."""
     from ultralytics.engine.model import Model
@@ -63,9 +74,23 @@ def open_yaml(name: str) -> YOLO:
     """
     from ultralytics import RTDETR, YOLO
 
-    _, rows = read_model_file(name)
+    _, rows = read_model(name)
     is_rtdetr = "RTDETRDecoder" in str((rows.get("head") or [None])[-1])
     return RTDETR(name) if is_rtdetr else YOLO(name)
+
+
+def yaml_name(source: ModelSource, argument: str = "model") -> str:
+    """The name of a model YAML: as given, or of the one that a ``YOLO`` was built from.
+
+    Raises:
+        ArgumentError: It is none of these.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    name = yaml_of(open_model(source, argument)).get("yaml_file")
+    if not name:
+        raise ArgumentError(f"{argument}: this model was not built from a YAML file; name a file")
+    return str(name)
 
 
 def file_of(detector: YOLO) -> Path | None:
@@ -75,7 +100,7 @@ def file_of(detector: YOLO) -> Path | None:
 
 
 def yaml_of(detector: YOLO) -> dict[str, Any]:
-    """The model dictionary that a detector's network was built from."""
+    """The model dictionary that a detector's network was built from; empty for an exported file."""
     return dict(getattr(detector.model, "yaml", None) or {})
 
 
