@@ -31,7 +31,7 @@ class ImportHook:
             return None
         for finder in list(sys.meta_path):
             find_spec = None if finder is self else getattr(finder, "find_spec", None)  # some have find_module alone
-            spec = find_spec(name, path, target) if find_spec else None
+            spec: ModuleSpec | None = find_spec(name, path, target) if find_spec else None
             if spec is not None:
                 self._patch_after_execution(spec)
                 return spec

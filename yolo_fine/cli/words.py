@@ -41,15 +41,21 @@ def parse_words(words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
 def call(function: Callable[..., Any], words: Sequence[str]) -> Any:
     """Call a function with ``key=value`` words as its keyword arguments, checked against its annotations.
 
+    A function that takes any keyword (``**options``) gets those that it doesn't name as they are read.
+
     Raises:
         ArgumentError: A key is unknown or missing, or a value does not fit.
     """
     names, pairs = parse_words(words)
     hints = inspect.get_annotations(function, eval_str=True)
-    known = {key: hint for key, hint in hints.items() if key != "return"}
+    parameters = inspect.signature(function).parameters.values()
+    known = {p.name: hints[p.name] for p in parameters if p.kind is not p.VAR_KEYWORD}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
     if names:
         raise ArgumentError(f"'{names[0]}' is not understood; arguments are written key=value: {', '.join(known)}")
     for key, value in pairs.items():
+        if key not in known and takes_any:
+            continue
         if key not in known:
             raise ArgumentError(f"unknown argument '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}")
         accepted = (known[key], *typing.get_args(known[key]))
@@ -57,8 +63,7 @@ def call(function: Callable[..., Any], words: Sequence[str]) -> Any:
             pairs[key] = Path(str(value)) if Path in accepted else str(value)
         else:
             pairs[key] = convert(f"argument '{key}'", value, known[key])
-    parameters = inspect.signature(function).parameters.values()
-    missing = [p.name for p in parameters if p.default is p.empty and p.name not in pairs]
+    missing = [p.name for p in parameters if p.name in known and p.default is p.empty and p.name not in pairs]
     if missing:
         raise ArgumentError(f"{' and '.join(missing)} must be given, as {' '.join(f'{key}=...' for key in missing)}")
     return function(**pairs)

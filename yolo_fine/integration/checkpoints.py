@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +107,29 @@ def allow_block_classes() -> None:
         if issubclass(member, nn.Module) and member.__module__ == name
     }
     serialization.add_safe_globals(list(classes))
+
+
+def checkpoint_of(network: Any) -> bytes:
+    """A checkpoint as Ultralytics writes it, in the precision that the network has.
+
+    Made in memory, because torch has no words for a disk that is full.
+    """
+    import torch
+    from ultralytics import __version__
+
+    checkpoint = {
+        "epoch": -1,
+        "best_fitness": None,
+        "model": network,
+        "ema": None,
+        "updates": None,
+        "optimizer": None,
+        "train_args": {"task": network.task},
+        "date": datetime.now().isoformat(),
+        "version": __version__,
+        "license": "AGPL-3.0 License (https://ultralytics.com/license)",
+        "docs": "https://docs.ultralytics.com",
+    }
+    content = io.BytesIO()
+    torch.save(checkpoint, content)
+    return content.getvalue()

@@ -67,4 +67,5 @@ def non_max_suppression() -> Callable[..., Any]:
         from ultralytics.utils.nms import non_max_suppression
     except ImportError:  # releases before 8.3.200
         from ultralytics.utils.ops import non_max_suppression
-    return non_max_suppression
+    function: Callable[..., Any] = non_max_suppression
+    return function

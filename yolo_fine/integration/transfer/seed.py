@@ -7,14 +7,13 @@ Plain ``yolo train model=that.pt`` starts from it, also where the start-up file 
 from __future__ import annotations
 
 import copy
-import io
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.checkpoints import checkpoint_of
 from yolo_fine.integration.models import is_loaded, open_model, read_weights, yaml_name
 from yolo_fine.integration.transfer.raw_outputs import largest_difference
 from yolo_fine.integration.transfer.transfer_report import TransferReport
@@ -97,7 +96,7 @@ def seed(
         )
     report = transfer(target, source, verbose=False)
     result = SeedResult(**names, out=file, report=report, max_abs_diff=largest_difference(target, source))
-    _write(target, file)
+    write_bytes(file, checkpoint_of(target))
     if json is not None:
         result.to_json(json)
     return result
@@ -130,26 +129,3 @@ def build_model(model: ModelSource) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return open_model(model).model.eval()
-
-
-def _write(model: Any, out: Path) -> None:
-    """Write a checkpoint as Ultralytics does; through memory, since torch has no words for a disk that is full."""
-    import torch
-    from ultralytics import __version__
-
-    checkpoint = {
-        "epoch": -1,
-        "best_fitness": None,
-        "model": model,
-        "ema": None,
-        "updates": None,
-        "optimizer": None,
-        "train_args": {"task": model.task},
-        "date": datetime.now().isoformat(),
-        "version": __version__,
-        "license": "AGPL-3.0 License (https://ultralytics.com/license)",
-        "docs": "https://docs.ultralytics.com",
-    }
-    content = io.BytesIO()
-    torch.save(checkpoint, content)
-    write_bytes(out, content.getvalue())
