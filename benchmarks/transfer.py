@@ -27,8 +27,8 @@ from ultralytics.nn.tasks import BaseModel, DetectionModel
 from yolo_fine.cli.recipes import run_script
 from yolo_fine.composer.compose import compose_text
 from yolo_fine.errors import MissingFileError
-from yolo_fine.integration.checkpoints import read_weights
 from yolo_fine.integration.model_files import packaged_files
+from yolo_fine.integration.models import read_weights
 from yolo_fine.integration.transfer.pairing import Pairing, pair
 from yolo_fine.integration.transfer.raw_outputs import largest_difference
 from yolo_fine.integration.transfer.transfer_report import TransferReport

@@ -81,16 +81,15 @@ def export(
         conf: Least confidence of its boxes.
         json: Write the proof to this file.
     """
+    from yolo_fine.exporter.export import export as export_and_prove
     from yolo_fine.exporter.proof.terminal import format_proof
-    from yolo_fine.exporter.prove import export_model
-    from yolo_fine.utils.files import write_json
     from yolo_fine.utils.images import read_pixels
 
     options = {"imgsz": imgsz, "dynamic": dynamic, "half": half, "simplify": simplify, "opset": opset, "nms": nms}
-    proof = export_model(str(weights), "onnx", **options)
+    proof = export_and_prove(weights, "onnx", **options)
     print(format_proof(proof))
     if json:
-        write_json(json, proof.as_dict())
+        proof.to_json(json)
     if not proof.passed:
         return False
 

@@ -96,6 +96,17 @@ def test_a_failed_import_of_ultralytics_leaves_the_hook_armed(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_finder_of_the_old_kind_is_passed_over(tmp_path):
+    """``find_module`` alone, as Python before 3.4 had it; Python itself still asks such finders, or ignores them."""
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore')\n"
+        "class Old:\n    def find_module(self, name, path=None): return None\n"
+        "sys.meta_path.insert(0, Old()); from ultralytics import YOLO; "
+    ) + BUILD
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
 WRONG = {
     "[[-1, 6], 1, FINEE, [1]]": "unknown module 'FINEE'; did you mean FINE",
     "[[-1], 1, FINE, [1]]": "FINE takes 2 inputs (high, low), 'from' gives 1",

@@ -12,19 +12,58 @@ from yolo_fine.import_hook import enable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from yolo_fine.assigning.assign import assignment
     from yolo_fine.catalog import get_block, list_blocks
+    from yolo_fine.composer.compose import compose
+    from yolo_fine.costs.bench import bench_blocks
+    from yolo_fine.costs.bench_models import bench_models
+    from yolo_fine.data.check.check import check_dataset
+    from yolo_fine.data.convert.coco import convert_coco
+    from yolo_fine.data.convert.visdrone import convert_visdrone
     from yolo_fine.evaluation.run import evaluate
+    from yolo_fine.exporter.export import export
+    from yolo_fine.integration.transfer.seed import seed
     from yolo_fine.integration.transfer.transfer_report import transfer_report
+    from yolo_fine.linter.lint import lint
     from yolo_fine.registry import BlockSpec, block
 
-__all__ = ["BlockSpec", "__version__", "block", "enable", "evaluate", "get_block", "list_blocks", "transfer_report"]
+__all__ = [
+    "BlockSpec",
+    "__version__",
+    "assignment",
+    "bench_blocks",
+    "bench_models",
+    "block",
+    "check_dataset",
+    "compose",
+    "convert_coco",
+    "convert_visdrone",
+    "enable",
+    "evaluate",
+    "export",
+    "get_block",
+    "lint",
+    "list_blocks",
+    "seed",
+    "transfer_report",
+]
 
 _PLACES = {
     "BlockSpec": "yolo_fine.registry",
+    "assignment": "yolo_fine.assigning.assign",
+    "bench_blocks": "yolo_fine.costs.bench",
+    "bench_models": "yolo_fine.costs.bench_models",
     "block": "yolo_fine.registry",
+    "check_dataset": "yolo_fine.data.check.check",
+    "compose": "yolo_fine.composer.compose",
+    "convert_coco": "yolo_fine.data.convert.coco",
+    "convert_visdrone": "yolo_fine.data.convert.visdrone",
     "evaluate": "yolo_fine.evaluation.run",
+    "export": "yolo_fine.exporter.export",
     "get_block": "yolo_fine.catalog",
+    "lint": "yolo_fine.linter.lint",
     "list_blocks": "yolo_fine.catalog",
+    "seed": "yolo_fine.integration.transfer.seed",
     "transfer_report": "yolo_fine.integration.transfer.transfer_report",
 }
 
@@ -33,6 +72,13 @@ enable()
 
 def __getattr__(name: str) -> object:
     """Load the other names when they are first asked for."""
-    if name in _PLACES:
-        return getattr(importlib.import_module(_PLACES[name]), name)
-    raise AttributeError(f"module 'yolo_fine' has no attribute '{name}'")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'yolo_fine' has no attribute '{name}'")
+    found = getattr(importlib.import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names, whether they are loaded or not."""
+    return sorted({*globals(), *__all__})

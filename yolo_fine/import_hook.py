@@ -2,9 +2,10 @@
 """Arms the integration when Ultralytics is imported, in whichever process that happens.
 
 One finder at the head of ``sys.meta_path`` waits for two modules of Ultralytics and patches each right after it has
-been executed. Until then it costs one look-up per import; this file imports nothing but ``sys``.
+been executed. Until then it costs one look-up per import; this file imports ``os`` and ``sys`` alone.
 """
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -28,8 +29,9 @@ class ImportHook:
         """Answer for watched modules only: the spec that the other finders give, with a patching loader."""
         if name not in self.pending:
             return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
+        for finder in list(sys.meta_path):
+            find_spec = None if finder is self else getattr(finder, "find_spec", None)  # some have find_module alone
+            spec: ModuleSpec | None = find_spec(name, path, target) if find_spec else None
             if spec is not None:
                 self._patch_after_execution(spec)
                 return spec
@@ -56,6 +58,10 @@ class ImportHook:
             from yolo_fine.integration.install import install
 
             install(module)
+            if module.__name__ == "ultralytics.nn.tasks" and os.environ.get("YOLO_FINE_EVAL"):
+                from yolo_fine.evaluation.small_ap import arm_from_environment
+
+                arm_from_environment()
         except Exception as error:  # whatever is wrong with this package, stock Ultralytics must go on working
             import warnings
 

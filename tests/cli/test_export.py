@@ -14,9 +14,9 @@ import torch
 from yolo_fine.cli.export import run
 from yolo_fine.errors import YoloFineError
 from yolo_fine.exporter import prove
-from yolo_fine.exporter.formats import export_suffixes
-from yolo_fine.exporter.options import in_words_of_release, wanted_precision
+from yolo_fine.exporter.options import wanted_precision
 from yolo_fine.exporter.produce import publish
+from yolo_fine.integration.exporter import export_suffixes, in_words_of_release
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 KEYS = {"verdict", "max_rel_err", "max_abs_err", "mean_rel_err", "mean_abs_err", "boxes_equal", "latency_ratio",
@@ -117,10 +117,10 @@ def test_a_folder_in_the_way(grid: Path):
 
 
 def test_a_place_that_can_not_be_written(grid: Path, monkeypatch: pytest.MonkeyPatch):
-    def no_space(*_: object, **__: object) -> str:
+    def not_allowed(*_: object, **__: object) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.mkdtemp", no_space)
+    monkeypatch.setattr("yolo_fine.utils.parts.make_parents", not_allowed)
     with pytest.raises(YoloFineError, match=r"can't be written.*Permission denied"):
         prove.export_model(str(grid), imgsz=64)
 
@@ -131,6 +131,7 @@ def test_an_older_folder_comes_back_if_the_new_one_can_not_take_its_place(tmp_pa
     (final / "old.txt").write_text("old")
     with pytest.raises(YoloFineError, match="best_openvino_model can't be written"):
         publish(tmp_path / "never_made", final)
+    assert [file.name for file in tmp_path.iterdir()] == ["best_openvino_model"]
     assert (final / "old.txt").read_text() == "old"
 
 

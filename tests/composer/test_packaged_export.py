@@ -21,8 +21,9 @@ from ultralytics.nn.tasks import DetectionModel
 from tests.composer.test_every_block_exports import randomise_gains, settle
 from yolo_fine.catalog import list_blocks
 from yolo_fine.exporter.onnx_file import count_operators
-from yolo_fine.integration.model_files import packaged_files, read_model_file
+from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.integration.versions import installed_version
+from yolo_fine.integration.yaml_text import read_model
 
 CONTROL_FLOW = {"Loop", "If", "Scan", "SequenceAt", "SequenceInsert", "SequenceConstruct"}
 LARGEST = 5e-4  # random networks amplify what rounds more than trained ones do, which stay within 1e-4
@@ -53,7 +54,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("name", packaged_files("models"))
 def test_blocks_of_all_packaged_models_are_counted(name: str) -> None:
-    _, rows = read_model_file(scaled(name))
+    _, rows = read_model(scaled(name))
     named = {row[2] for row in rows["backbone"] + rows["head"]}
     assert named & set(list_blocks()) <= set(MOST)
 

@@ -13,8 +13,9 @@ import torch
 
 from tests.commands import FAST, pythons, run, yolo
 from tests.integration.test_ddp import WORKER, WRITE
-from yolo_fine.evaluation import small_ap
-from yolo_fine.evaluation.small_ap import COLUMNS, SmallObjects, as_rows, to_original, watch_trainer
+from yolo_fine.evaluation.small_ap import AP_SMALL, COLUMNS, watch_trainer
+from yolo_fine.integration import training_hooks
+from yolo_fine.integration.training_hooks import ValidationBoxes, as_rows, to_original
 
 SMALL = tuple(COLUMNS)
 
@@ -57,12 +58,12 @@ def test_only_small_objects_count(as_dictionary):
     preds = [found([(0.9, *small)], scale, pad), found([(0.8, 1, 50, 60, 8, 8), (0.7, 0, 9, 9, 9, 9)], scale, pad)]
     if as_dictionary:
         preds = [{"bboxes": p[:, :4], "conf": p[:, 4], "cls": p[:, 5], "extra": p[:, 6:]} for p in preds]
-    objects = SmallObjects(validator_of(labels))
+    objects = ValidationBoxes(validator_of(labels), AP_SMALL)
     objects.collect(preds, batch_of(labels, size, scale, pad))
-    assert objects.metrics() == pytest.approx(dict.fromkeys(SMALL, 1.0))  # the missed large one is of no account
+    assert objects.measure() == pytest.approx(dict.fromkeys(SMALL, 1.0))  # the missed large one is of no account
 
     objects.collect([found([], scale, pad)], batch_of(labels[:1], size, scale, pad))
-    assert objects.metrics() == pytest.approx(dict.fromkeys(SMALL, 0.5))  # one of two classes is found
+    assert objects.measure() == pytest.approx(dict.fromkeys(SMALL, 0.5))  # one of two classes is found
 
 
 def test_equals_pycocotools(tmp_path):
@@ -84,7 +85,7 @@ def test_equals_pycocotools(tmp_path):
             centre, side = share[:2] * size, share[2:] * size
             annotations.append({"id": len(annotations) + 1, "image_id": index, "category_id": int(kind[0]),
                                 "bbox": [*(centre - side / 2), *side], "area": side.prod(), "iscrowd": 0})  # fmt: skip
-    objects = SmallObjects(validator_of(labels, max_det=10))
+    objects = ValidationBoxes(validator_of(labels, max_det=10), AP_SMALL)
     objects.collect(preds, batch_of(labels, size, 1.0, (0.0, 0.0)))
     for index, (_, rows) in enumerate(objects.images.values()):
         for left, top, right, bottom, score, kind in rows.astype(float):
@@ -103,7 +104,7 @@ def test_equals_pycocotools(tmp_path):
     reference.evaluate()
     reference.accumulate()
     precision, recall = reference.eval["precision"][:, :, :, 1, 2], reference.eval["recall"][:, :, 1, 2]
-    metrics = objects.metrics()
+    metrics = objects.measure()
     assert 0.05 < metrics["metrics/AP_small(B)"] < 0.95
     assert metrics["metrics/AP_small(B)"] == pytest.approx(precision[precision > -1].mean(), abs=1e-9)
     assert metrics["metrics/AR_small(B)"] == pytest.approx(recall[recall > -1].mean(), abs=1e-9)
@@ -111,16 +112,16 @@ def test_equals_pycocotools(tmp_path):
 
 def test_no_small_object_is_no_number():
     labels = [image_labels("a.png", (400, 300), [(0, 100, 100, 200, 150)])]
-    objects = SmallObjects(validator_of(labels))
+    objects = ValidationBoxes(validator_of(labels), AP_SMALL)
     objects.collect([found([], 1.0, (0.0, 0.0))], batch_of(labels, (400, 300), 1.0, (0.0, 0.0)))
-    assert all(math.isnan(value) for value in objects.metrics().values())
+    assert all(math.isnan(value) for value in objects.measure().values())
 
 
 def test_single_cls():
     labels = [image_labels("a.png", (400, 300), [(0, 10, 10, 20, 20)])]
-    objects = SmallObjects(validator_of(labels, single_cls=True))
+    objects = ValidationBoxes(validator_of(labels, single_cls=True), AP_SMALL)
     objects.collect([found([(0.9, 1, 10, 10, 20, 20)], 1.0, (0, 0))], batch_of(labels, (400, 300), 1.0, (0.0, 0.0)))
-    assert objects.metrics()["metrics/AP_small(B)"] == pytest.approx(1.0)
+    assert objects.measure()["metrics/AP_small(B)"] == pytest.approx(1.0)
 
 
 def test_letterboxed_and_stretched_images():
@@ -142,8 +143,8 @@ def test_collecting_leaves_the_boxes_alone():
 
 def test_a_failure_is_told_once_and_stops_nothing(monkeypatch):
     told = []
-    monkeypatch.setattr(small_ap, "_warn", told.append)
-    objects = SmallObjects(validator_of([]))
+    monkeypatch.setattr(training_hooks, "warn", told.append)
+    objects = ValidationBoxes(validator_of([]), AP_SMALL)
     update = objects.around_update_metrics(lambda preds, batch: told.append("stock"))
     for _ in range(2):
         update([found([], 1.0, (0, 0))], {"no": "such batch"})
@@ -175,7 +176,7 @@ def test_columns_come_last_and_are_there_without_validation(tmp_path):
 
 def test_a_resumed_run_keeps_its_columns(tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(small_ap, "_warn", told.append)
+    monkeypatch.setattr(training_hooks, "warn", told.append)
     file = tmp_path / "results.csv"
     for header, expected in ((f"epoch,time,lr/pg0,{','.join(SMALL)}", [*SMALL]), ("epoch,time,lr/pg0", [])):
         file.write_text(header + "\n1,2,3\n")
@@ -189,7 +190,7 @@ def test_a_resumed_run_keeps_its_columns(tmp_path, monkeypatch):
 
 def test_other_tasks_are_left_alone(tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(small_ap, "_say", told.append)
+    monkeypatch.setattr(training_hooks, "say", told.append)
     trainer = Trainer(tmp_path / "results.csv", task="obb")
     watch_trainer(trainer)
     trainer.save_metrics(metrics={"lr/pg0": 0})
@@ -235,14 +236,14 @@ def test_stock_training_with_and_without(tmp_path, tiny_data):
 
 
 DDP_IMAGES = """
-from yolo_fine.evaluation.small_ap import SmallObjects
-metrics = SmallObjects.metrics
+from yolo_fine.integration.training_hooks import ValidationBoxes
+measure = ValidationBoxes.measure
 
 def count_images(self):
     pathlib.Path(sys.argv[2], "images.txt").write_text(str(len(self.images)))
-    return metrics(self)
+    return measure(self)
 
-SmallObjects.metrics = count_images
+ValidationBoxes.measure = count_images
 BaseTrainer._do_train = train_in_two
 """
 

@@ -47,7 +47,7 @@ def test_static_file_is_equal(grid: Path):
     assert written is not None
     assert written["verdict"] == "equal"
     assert written["max_rel_err"] == proof.max_rel_err
-    assert json.loads(json.dumps(proof.as_dict()))["verdict"] == "equal"
+    assert json.loads(json.dumps(proof.to_dict()))["verdict"] == "equal"
     assert format_proof(proof).splitlines()[-1] == f"equal: {grid.with_suffix('.onnx')}"
 
 

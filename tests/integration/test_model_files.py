@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from yolo_fine.errors import MissingFileError
-from yolo_fine.integration.model_files import packaged_files, without_scale
+from yolo_fine.integration.model_files import packaged_files
 
 tasks = pytest.importorskip("ultralytics.nn.tasks")
 
@@ -89,10 +89,3 @@ def test_datasets_by_bare_name(folder):
     assert len(yaml.safe_load(Path(check_file("smallobjects.yaml")).read_text())["names"]) == 6
     (folder / "smallobjects.yaml").write_text("names: {0: mine}\n")
     assert yaml.safe_load(Path(check_file("smallobjects.yaml")).read_text())["names"] == {0: "mine"}
-
-
-def test_without_scale():
-    assert without_scale("yolov8x-fine.yaml") == "yolov8-fine.yaml"
-    assert without_scale("yolo11-fine.yaml") == "yolo11-fine.yaml"
-    assert without_scale("yolo26n.yaml") == "yolo26.yaml"
-    assert without_scale("mine.yaml") == "mine.yaml"

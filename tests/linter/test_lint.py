@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import ultralytics
 import yaml
+from ultralytics import YOLO
 from ultralytics.nn.tasks import yaml_model_load
 
 from tests.commands import yolo_fine
@@ -202,5 +203,20 @@ def test_the_command_and_its_exit_codes(model, tmp_path, capsys):
 def test_what_is_printed(model, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("yolo11-mine.yaml").write_text(yaml.safe_dump(model, sort_keys=False))
-    assert lint("yolo11-mine.yaml") is True
+    assert main(["lint", "model=yolo11-mine.yaml"]) == 0
     assert "note: yolo11-mine.yaml names no scale: Ultralytics takes the first, 'n'" in capsys.readouterr().out
+
+
+def test_the_report_is_an_object(tmp_path, capsys):
+    report = lint(Path("yolo11n-fine.yaml"))
+    assert report.clean
+    assert repr(report) == "yolo11n-fine.yaml: clean, 26 layers at scale n"
+    model = yaml_model_load("yolo11n-fine.yaml")
+    model["head"][0][2], model["head"][4][2] = "FINEE", "FINEF"
+    (tmp_path / "yolo11-mine.yaml").write_text(yaml.safe_dump({key: model[key] for key in ("nc", "backbone", "head")}))
+    report = lint(tmp_path / "yolo11n-mine.yaml", json=tmp_path / "found.json")
+    assert [row["layer"] for row in report.table()] == [11, 15]
+    assert json.loads((tmp_path / "found.json").read_text()) == json.loads(json.dumps(report.to_dict()))
+    assert "<td>11</td>" in report._repr_html_()
+    assert lint(YOLO("yolo11s-ema.yaml")).scales == ["s"]
+    assert capsys.readouterr().out == ""  # a function prints nothing

@@ -12,9 +12,10 @@ import pytest
 from ultralytics import YOLO
 from ultralytics.nn import tasks
 
+from yolo_fine.cli import main
 from yolo_fine.errors import ArgumentError, ModelYamlError, YoloFineError
 from yolo_fine.integration.versions import installed_version
-from yolo_fine.linter.lint import find_problems, lint, printable
+from yolo_fine.linter.lint import find_problems, printable
 
 CONVS = [f"  - [-1, 1, Conv, [{width}, 3, 2]]" for width in (64, 128, 256, 512)]
 
@@ -193,7 +194,8 @@ def test_lint_leaves_no_trace_in_the_process(tmp_path):
 
 def test_what_can_not_be_shown_is_escaped(tmp_path, capsys):
     assert printable("a\nb\x1b[31m\ud800é") == "a\\nb\\x1b[31m\\ud800é"
-    assert lint(write(tmp_path, **inserted('[-1, 1, "Co\\nnv\\e[31m", [64]]'))) is False
+    name = write(tmp_path, **inserted('[-1, 1, "Co\\nnv\\e[31m", [64]]'))
+    assert main(["lint", f"model={name}"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert "unknown module 'Co\\nnv\\x1b[31m'" in lines[0]

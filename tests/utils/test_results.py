@@ -44,7 +44,7 @@ def test_a_notebook_shows_the_table() -> None:
 
 
 def test_a_command_prints_its_summary_unless_it_has_more_to_show() -> None:
-    assert RESULT.text() == "2 classes\nbest < 1"
+    assert RESULT.to_text() == "2 classes\nbest < 1"
 
 
 def test_it_is_written_as_json(tmp_path: Path) -> None:

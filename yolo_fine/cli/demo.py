@@ -144,6 +144,8 @@ def _train(out: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any
     import torch
     from ultralytics import YOLO
 
+    from yolo_fine.integration.models import run_of
+
     shutil.rmtree(out / "train", ignore_errors=True)
     detector = YOLO(settings["model"], task="detect")
     detector.add_callback("on_train_start", lambda trainer: torch.set_num_threads(threads))
@@ -155,7 +157,7 @@ def _train(out: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any
         amp=False, workers=0, cache="ram", plots=False, verbose=False, device="cpu",
     )  # fmt: skip
     weights = out / "best.pt"
-    shutil.copyfile(Path(detector.trainer.best), weights)
+    shutil.copyfile(run_of(detector).best, weights)
     return metrics, weights
 
 

@@ -9,11 +9,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from yolo_fine.integration.assumptions import check_assumptions
-from yolo_fine.integration.versions import KNOWN_VERSIONS
+from yolo_fine.integration.versions import KNOWN_VERSIONS, installed
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
 from yolo_fine.utils.results import Result
@@ -66,9 +65,7 @@ def diagnose(json: StrPath | None = None) -> Diagnosis:
 
 
 def _installation() -> list[tuple[str, str | None]]:
-    import ultralytics
-
-    version, place = ultralytics.__version__, Path(ultralytics.__file__).parent
+    version, place = installed()
     listed = "tested" if version in KNOWN_VERSIONS else f"not among the tested: {', '.join(KNOWN_VERSIONS)}"
     findings: list[tuple[str, str | None]] = [(f"ultralytics {version} at {place} ({listed})", None)]
     findings.append((f"torch {importlib.metadata.version('torch')}", None))

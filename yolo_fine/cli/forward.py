@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from yolo_fine.cli.inputs import check_inputs, is_users_mistake
 from yolo_fine.cli.verbs import VERBS
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.command_line import known_words, run_stock_command
+from yolo_fine.integration.commands import known_verbs, run_command
 from yolo_fine.utils.hints import did_you_mean
 
 
@@ -19,7 +19,7 @@ def forward(words: Sequence[str]) -> int:
     Raises:
         ArgumentError: Ultralytics has no such verb, or says that the user made a mistake.
     """
-    known = {*VERBS, *known_words()}
+    known = {*VERBS, *known_verbs()}
     if words[0] not in known and "=" not in words[0]:
         raise ArgumentError(f"unknown verb '{words[0]}'{did_you_mean(words[0], known)}; see 'yolo-fine help'")
     check_inputs(words)
@@ -28,7 +28,7 @@ def forward(words: Sequence[str]) -> int:
 
         log_small_ap()
     try:
-        run_stock_command(words)
+        run_command(words)
     except Exception as error:
         if not is_users_mistake(error):
             raise

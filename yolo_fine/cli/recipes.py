@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,9 @@ from typing import Any
 from yolo_fine._version import __version__
 from yolo_fine.cli.words import call
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError, YoloFineError
+from yolo_fine.integration.devices import is_device_here
+from yolo_fine.integration.model_names import read_name
+from yolo_fine.integration.models import run_of
 from yolo_fine.utils.files import write_json
 
 
@@ -35,8 +37,8 @@ def train_and_validate(
         MissingFileError: The weights are not here and can't be downloaded.
         DataError: The dataset is missing or has no labels.
     """
-    import ultralytics
     from ultralytics import YOLO
+    from ultralytics import __version__ as ultralytics_version
 
     from yolo_fine.formats.yolo_layout import check_labels
 
@@ -55,31 +57,27 @@ def train_and_validate(
 
     detector.train(pretrained=start or model.endswith(".pt"), **train, **common)
 
-    best = Path(detector.trainer.best)
-    used = {**common, "batch": detector.trainer.batch_size}
-    metrics = YOLO(best).val(**used, project=str(detector.trainer.save_dir), name="val", plots=train.get("plots", True))
+    run = run_of(detector)
+    used = {**common, "batch": run.batch}
+    metrics = YOLO(run.best).val(**used, project=str(run.folder), name="val", plots=train.get("plots", True))
     print(f"mAP50-95 {metrics.box.map:.4f}  mAP50 {metrics.box.map50:.4f}  (Ultralytics' evaluator)")
-    print(f"best weights: {best}")
+    print(f"best weights: {run.best}")
     if json:
-        versions = {"yolo_fine": __version__, "ultralytics": ultralytics.__version__}
+        versions = {"yolo_fine": __version__, "ultralytics": ultralytics_version}
         results = {key: float(value) for key, value in metrics.results_dict.items()}
         settings = {"model": model, "weights": start, "epochs": train["epochs"], "seed": train["seed"], **used}
-        write_json(Path(json), {"best": str(best), "metrics": results, "settings": settings, "versions": versions})
+        write_json(Path(json), {"best": str(run.best), "metrics": results, "settings": settings, "versions": versions})
 
 
 def check_settings(settings: dict[str, Any], json: str | None) -> None:
     """Raise :class:`ArgumentError` for numbers out of range, an absent device, or a result file that is a folder."""
-    from ultralytics.utils.torch_utils import select_device
-
     batch = settings["batch"]
     if settings["epochs"] < 1 or settings["imgsz"] < 32 or settings["seed"] < 0 or not (batch >= 1 or batch == -1):
         raise ArgumentError("epochs and batch must be at least 1, imgsz at least 32, seed at least 0")
     if json and Path(json).is_dir():
         raise ArgumentError(f"json={json} is a folder; name a file")
-    try:
-        select_device(settings["device"], verbose=False)
-    except ValueError as error:
-        raise ArgumentError(f"device={settings['device']} is not available here; device=cpu always is") from error
+    if not is_device_here(settings["device"]):
+        raise ArgumentError(f"device={settings['device']} is not available here; device=cpu always is")
 
 
 def coco_weights(model: str) -> str | None:
@@ -90,10 +88,10 @@ def coco_weights(model: str) -> str | None:
     """
     if model.endswith(".pt"):
         return None
-    family = re.match(r"yolov?\d+[nslmx]", Path(model).name)
-    if not family:
+    name = read_name(model)
+    if name is None or not name.scale:
         raise ArgumentError(f"weights=auto: '{model}' names no family and scale; say weights=FILE.pt or weights=none")
-    return f"{family.group()}.pt"
+    return f"{name.family}{name.scale}.pt"
 
 
 def run_script(function: Callable[..., Any]) -> None:

@@ -68,7 +68,7 @@ VERBS = {
         bare="model",
     ),
     "export": Verb(
-        "yolo_fine.exporter.command:export",
+        "yolo_fine.exporter.export:export",
         "export, and the proof that the file gives what the model gives",
         ("yolo-fine export model=best.pt format=onnx dynamic=True", "yolo-fine export check=best.onnx model=best.pt"),
         bare="model",
@@ -104,6 +104,27 @@ VERBS = {
         "a checkpoint with every pretrained tensor in its place",
         ("yolo-fine seed model=my.yaml weights=yolo26n.pt out=my.pt",),
         bare="model",
+    ),
+    "assign": Verb(
+        "yolo_fine.assigning.assign:assignment",
+        "which objects training can see, and what would change it",
+        (
+            "yolo-fine assign data=VisDrone.yaml model=yolo11n.yaml imgsz=640,960",
+            "yolo-fine assign data=mine.yaml model=best.pt weights=True limit=1",
+        ),
+        bare="data",
+    ),
+    "bench blocks": Verb(
+        "yolo_fine.costs.bench:bench_blocks",
+        "time of blocks beside one 3x3 convolution",
+        ("yolo-fine bench blocks", "yolo-fine bench blocks FINE,EMA train=True", "yolo-fine bench blocks growth=True"),
+        bare="names",
+    ),
+    "bench models": Verb(
+        "yolo_fine.costs.bench_models:bench_models",
+        "time of models beside their stock models",
+        ("yolo-fine bench models", "yolo-fine bench models yolo11n-fine.yaml,yolo11s.yaml runtime=onnxruntime"),
+        bare="names",
     ),
     "doctor": Verb(
         "yolo_fine.cli.doctor:diagnose",

@@ -63,9 +63,11 @@ def call(function: Callable[..., Any], words: Sequence[str], bare: str | None = 
     if names:
         raise ArgumentError(f"'{names[0]}' is not understood; arguments are written key=value: {', '.join(known)}")
     checked = function if hasattr(function, "is_checked") else public(function)
-    return checked(
-        **{key: read_text(text, known[key].annotation) if key in known else text for key, text in pairs.items()}
-    )
+    values = {
+        key: read_text(text, known[key].annotation) if key in known else read_literal(text)
+        for key, text in pairs.items()
+    }
+    return checked(**values)
 
 
 def read_text(text: str, annotation: Any) -> Any:
@@ -76,6 +78,11 @@ def read_text(text: str, annotation: Any) -> Any:
         return text
     if takes_path(annotation):
         return Path(text)
+    return read_literal(text)
+
+
+def read_literal(text: str) -> Any:
+    """A number, flag, None or list where the text is one, else the text."""
     if text.lower() in SPELLINGS:
         return SPELLINGS[text.lower()]
     try:

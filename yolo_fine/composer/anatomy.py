@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from yolo_fine.composer.document import Document, Layer
 from yolo_fine.errors import ModelYamlError
-from yolo_fine.integration.dry_run.rows import Map
+from yolo_fine.integration.dry_run.maps import Map
 
 
 @dataclass(eq=False)

@@ -19,29 +19,54 @@ from yolo_fine.composer.insertion import insert, places
 from yolo_fine.composer.requests import Request, read_levels, read_requests
 from yolo_fine.errors import ArgumentError, ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
-from yolo_fine.integration.model_files import read_model_file
-from yolo_fine.utils.files import write_json, write_text
+from yolo_fine.integration.models import yaml_name
+from yolo_fine.integration.yaml_text import read_model
+from yolo_fine.utils.files import write_text
+from yolo_fine.utils.paths import ModelSource, StrPath
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Table
 
 ORDER = ("context", "upsample", "fuse", "conv", "refine")  # a lateral map gets its context before FINE refines it
 
 
-@dataclass(frozen=True)
-class Composed:
+@dataclass(frozen=True, repr=False)
+class Composed(Result):
     """A composed model YAML.
 
     Attributes:
+        base: What it was made from.
         text: The YAML.
         blocks: What was put in: ``{"block": "FINE", "level": "p3", "layer": 15}``.
         layers: Number of layers.
+        out: The file that it was written to, if any.
     """
 
+    base: str
     text: str
     blocks: list[dict[str, Any]]
     layers: int
+    out: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Base, file and blocks, as plain values."""
+        return {"base": self.base, "out": str(self.out) if self.out else None, "blocks": self.blocks}
+
+    def summary(self) -> str:
+        """``yolo11-mine.yaml: 26 layers; FINE at 11 (p4), FINE at 15 (p3)``."""
+        listed = ", ".join(f"{block['block']} at {block['layer']} ({block['level']})" for block in self.blocks)
+        return f"{self.out or self.base}: {self.layers} layers; {listed or 'no blocks'}"
+
+    def show(self) -> list[str | Table]:
+        """What was put in where it was written to a file; else the YAML."""
+        return [self.summary() if self.out else self.text.rstrip("\n")]
+
+    def table(self) -> list[dict[str, Any]]:
+        """The blocks."""
+        return self.blocks
 
 
 def compose(
-    base: str,
+    base: ModelSource,
     *,
     fuse: str | None = None,
     upsample: str | None = None,
@@ -50,13 +75,13 @@ def compose(
     conv: str | None = None,
     head: str | None = None,
     at: str | int | None = None,
-    out: Path | None = None,
-    json: Path | None = None,
-) -> None:
-    """Write a model YAML with blocks put into the neck of a base model, or print it where no file is named.
+    out: StrPath | None = None,
+    json: StrPath | None = None,
+) -> Composed:
+    """Put blocks into the neck of a base model; the model YAML is written where a file is named.
 
     Args:
-        base: A model YAML by name or path, as ``yolo26n`` or ``my.yaml``.
+        base: A model YAML by name or path, as ``yolo26n`` or ``my.yaml``, or a ``YOLO`` that was built from one.
         fuse: Blocks of kind fuse for the top-down fusions, as ``FINE`` or ``FINE@p4+DilatedFusion@p3``.
         upsample: Blocks of kind upsample in place of the top-down upsamplers.
         refine: Blocks of kind refine behind the maps that Detect reads.
@@ -68,22 +93,21 @@ def compose(
         json: Write what was put in where to this file too.
 
     Raises:
-        ArgumentError: Something asked for can't be understood or has no place in this model.
+        ArgumentError: Something asked for can't be understood or has no place in this model, or
+            a file can't be written.
         ModelYamlError: The base has no such shape, or the result can't be built.
     """
     kinds = {"fuse": fuse, "upsample": upsample, "refine": refine, "context": context, "conv": conv}
     asked = {kind: text for kind, text in kinds.items() if text}
-    composed = compose_text(base, asked, head, None if at is None else str(at), out)
-    if out is None:
-        print(composed.text, end="")
-    else:
-        if out.exists() and not out.read_text(encoding="utf-8", errors="replace").startswith(HEADER):
-            raise ArgumentError(f"out={out}: the file exists and was not made by compose; choose another name")
-        write_text(out, composed.text)
-        listed = ", ".join(f"{block['block']} at {block['layer']} ({block['level']})" for block in composed.blocks)
-        print(f"{out}: {composed.layers} layers; {listed or 'no blocks'}")
-    if json:
-        write_json(json, {"base": base, "out": str(out) if out else None, "blocks": composed.blocks})
+    file = None if out is None else Path(out)
+    if file is not None and file.exists() and not _is_composed(file):
+        raise ArgumentError(f"out={file}: the file exists and was not made by compose; choose another name")
+    composed = compose_text(yaml_name(base, "base"), asked, head, None if at is None else str(at), file)
+    if file is not None:
+        write_text(file, composed.text)
+    if json is not None:
+        composed.to_json(json)
+    return composed
 
 
 def compose_text(
@@ -111,7 +135,7 @@ def compose_text(
     if base.endswith(".pt"):
         raise ArgumentError(f"base={base}: compose cuts a model YAML, not weights; did you mean base={base[:-3]}?")
     name = base if base.endswith((".yaml", ".yml")) else f"{base}.yaml"
-    text, model = read_model_file(name)
+    text, model = read_model(name)
     document = read_document(text, name)
     anatomy = examine(document, model)
     if head and min(anatomy.outputs) <= 2:
@@ -135,16 +159,23 @@ def compose_text(
     check_every_scale(result, name)
     numbers = {id(row): number for number, row in enumerate(document.rows)}
     blocks = [{"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed]
-    return Composed(result, sorted(blocks, key=lambda block: block["layer"]), len(numbers))
+    return Composed(base, result, sorted(blocks, key=lambda block: int(block["layer"])), len(numbers), out)
 
 
-def recompose(file: Path) -> str:
+def _is_composed(file: Path) -> bool:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace").startswith(HEADER)
+    except OSError:
+        return False
+
+
+def recompose(file: StrPath) -> str:
     """The text that the command in a composed file's first line gives now.
 
     Raises:
         ArgumentError: The file's first line is no such command.
     """
-    first = file.read_text(encoding="utf-8").split("\n", maxsplit=1)[0]
+    first = Path(file).read_text(encoding="utf-8").split("\n", maxsplit=1)[0]
     words = shlex.split(first.removeprefix(HEADER))
     if not first.startswith(HEADER) or words[:2] != ["yolo-fine", "compose"]:
         raise ArgumentError(f"{file}: the first line is no compose command")

@@ -156,7 +156,7 @@ def _read_row(node: yaml.Node, text: str, above: list[Layer], where: str) -> Lay
         else:
             raise ModelYamlError(f"{where} {raw}: 'from' must name layers above it by number, got {offset!r}")
     end = _end(node)
-    written = text[node.value[1].start_mark.index : node.value[3].end_mark.index]  # type: ignore[attr-defined]
+    written = text[node.value[1].start_mark.index : node.value[3].end_mark.index]
     return Layer(
         sources=sources,
         module=raw[2],

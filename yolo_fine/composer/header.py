@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from yolo_fine.composer.document import Document
-from yolo_fine.integration.model_files import has_place_for_scale, without_scale
+from yolo_fine.integration.model_names import read_name, with_scale
 
 HEADER = "# Made by: "
 
@@ -25,7 +25,7 @@ def adapt_wording(document: Document, words: Mapping[str, str | None], scale: st
     """
     base, out = words["base"] or "", words["out"]
     text = re.sub(r"^#.*\d layers, .*\n|[ ]*#[^#\n]*\d layers, .*", "", document.prelude, flags=re.MULTILINE)
-    if out and scale and not has_place_for_scale(out):
+    if out and scale and read_name(out) is None:
         text = re.sub(rf"^ +(?!{scale})[nslmx]: *\[.*\n", "", text, flags=re.MULTILINE)
         text = re.sub(r"(scales:.*), i\.e\..*", rf"\1 (this file: {scale})", text)
     elif out:
@@ -36,11 +36,7 @@ def adapt_wording(document: Document, words: Mapping[str, str | None], scale: st
 
 def rename(text: str, base: str, out: str) -> str:
     """Put the new name where stock comments name the file, with and without scale letter."""
-    old, new = without_scale(f"{base}.yaml"), without_scale(f"{out}.yaml")
-    text = re.sub(rf"(?<![\w-]){re.escape(old)}", new, text)
-    return re.sub(rf"(?<![\w-]){re.escape(with_letter(old))}", with_letter(new), text)
-
-
-def with_letter(name: str) -> str:
-    """``yolo11-fine.yaml`` -> ``yolo11n-fine.yaml``."""
-    return re.sub(r"^(yolo(?:e-)?v?\d+)", r"\1n", name)
+    for scale in ("", "n"):
+        old, new = (with_scale(f"{name}.yaml", scale) for name in (base, out))
+        text = re.sub(rf"(?<![\w-]){re.escape(old)}", new, text)
+    return text

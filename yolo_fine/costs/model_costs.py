@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.model_files import packaged_files
-from yolo_fine.integration.models import open_model
+from yolo_fine.integration.model_names import SCALES, with_scale
+from yolo_fine.integration.models import build_detection_network
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
 from yolo_fine.utils.results import Result
 from yolo_fine.utils.tables import Row, Table
-
-SCALES = "nsmlx"
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class ModelCost:
 
 def measure(yaml_name: str) -> tuple[int, float]:
     """Parameters and GFLOPs of a model YAML at 640x640."""
-    model = open_model(yaml_name).model
+    model = build_detection_network(yaml_name)
     return sum(parameter.numel() for parameter in model.parameters()), measure_at(model, 640)
 
 
@@ -75,12 +73,11 @@ def model_costs(scales: str = "n") -> list[ModelCost]:
     stock: dict[str, tuple[int, float]] = {}
     costs = []
     for name in packaged_files("models"):
-        family, variant = re.fullmatch(r"(yolov?\d+)(-.+)\.yaml", name).groups()  # type: ignore[union-attr]
         for scale in scales:
-            base = f"{family}{scale}.yaml"
+            model = with_scale(name, scale)
+            base = f"{model.partition('-')[0]}.yaml"
             if base not in stock:
                 stock[base] = measure(base)
-            model = f"{family}{scale}{variant}.yaml"
             costs.append(ModelCost(model, base, *measure(model), *stock[base]))
     return costs
 

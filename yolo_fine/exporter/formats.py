@@ -7,6 +7,7 @@ import importlib.util
 from pathlib import Path
 
 from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.exporter import export_suffixes
 from yolo_fine.utils.hints import did_you_mean
 
 PROVEN = ("onnx", "torchscript", "openvino", "engine")  # formats whose runtime this package drives
@@ -19,14 +20,6 @@ INSTALL = {
     "nncf": "pip install nncf",
     "tensorrt": "pip install tensorrt",
 }
-
-
-def export_suffixes() -> dict[str, str]:
-    """Format name -> what Ultralytics puts behind the checkpoint's stem, as ``onnx`` -> ``.onnx``."""
-    from ultralytics.engine.exporter import export_formats
-
-    table = export_formats()
-    return {name: suffix for name, suffix in zip(table["Argument"], table["Suffix"], strict=True) if name != "-"}
 
 
 def find_format(name: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Arguments that are handed through to Ultralytics' export, in the words that the installed release wants."""
+"""Arguments that are handed through to Ultralytics' export: which there are, and what they may be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.exporter import export_arguments, is_setting
 from yolo_fine.utils.hints import did_you_mean
 
 # Beside those that the release's own table of formats names.
@@ -14,8 +15,6 @@ COMMON = {
     "imgsz", "batch", "device", "half", "int8", "quantize", "dynamic", "simplify", "opset", "workspace", "nms",
     "end2end", "conf", "iou", "max_det", "agnostic_nms", "fraction", "split", "optimize", "keras", "name", "verbose",
 }  # fmt: skip
-# What decides the numbers of the network that is traced; the rest decides how they are stored.
-SHAPING = {"imgsz", "batch", "dynamic", "opset", "nms", "end2end", "conf", "iou", "max_det", "agnostic_nms"}
 
 
 def with_size(options: dict[str, Any]) -> dict[str, Any]:
@@ -36,14 +35,11 @@ def check_options(options: dict[str, Any], own: Iterable[str] = ()) -> None:
     Raises:
         ArgumentError: A name is unknown, or a size can't be one.
     """
-    from ultralytics.cfg import DEFAULT_CFG_DICT
-    from ultralytics.engine.exporter import export_formats
-
-    known = COMMON.union(*(arguments for arguments in export_formats().get("Arguments", [])))
+    known = COMMON | export_arguments()
     for key in options:
         if key not in known:
             hint = did_you_mean(key, {*known, *own})
-            why = " is an argument of training, not of an export" if key in DEFAULT_CFG_DICT else " is unknown"
+            why = " is an argument of training, not of an export" if is_setting(key) else " is unknown"
             raise ArgumentError(f"argument '{key}'{why}{hint}")
     sizes = options.get("imgsz", 640)
     sizes = sizes if isinstance(sizes, (list, tuple)) else [sizes]
@@ -60,31 +56,6 @@ def check_options(options: dict[str, Any], own: Iterable[str] = ()) -> None:
         raise ArgumentError("half=True and int8=True: one of them")
     if options.get("end2end") and options.get("nms"):
         raise ArgumentError("end2end=True and nms=True: an end-to-end head needs no NMS, so one of them")
-
-
-def in_words_of_release(options: dict[str, Any]) -> dict[str, Any]:
-    """The options as the installed Ultralytics spells them: new releases say it all by ``quantize`` and ``nms``.
-
-    Raises:
-        ArgumentError: The release has only the end-to-end head of such models.
-    """
-    from ultralytics import __version__
-    from ultralytics.cfg import DEFAULT_CFG_DICT
-
-    given = {key: value for key, value in options.items() if value is not None}
-    if "quantize" in DEFAULT_CFG_DICT:
-        half, int8 = given.pop("half", False), given.pop("int8", False)
-        if half or int8:
-            given["quantize"] = 8 if int8 else 16
-    if "end2end" in given and "end2end" not in DEFAULT_CFG_DICT:
-        wanted = given.pop("end2end")
-        if "quantize" not in DEFAULT_CFG_DICT and not wanted:
-            raise ArgumentError(f"end2end=False: Ultralytics {__version__} exports the end-to-end head only")
-        if "quantize" in DEFAULT_CFG_DICT and wanted:
-            given["nms"] = False
-        elif given.get("nms") is False:
-            del given["nms"]
-    return given
 
 
 def wanted_precision(options: dict[str, Any]) -> str:

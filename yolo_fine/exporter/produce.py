@@ -3,36 +3,36 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.exporter.options import in_words_of_release
-from yolo_fine.integration.quiet import quiet_ultralytics, short
+from yolo_fine.integration.exporter import in_words_of_release
+from yolo_fine.integration.log import quiet_ultralytics, short
+from yolo_fine.utils.files import unwritable
+from yolo_fine.utils.folders import exchange, restore
+from yolo_fine.utils.parts import open_part
 
 
 @contextmanager
 def scratch_beside(file: Path) -> Iterator[Path]:
-    """A folder beside ``file``, on its disk, that is gone at the end.
+    """A hidden folder beside ``file``, on its disk, that is gone at the end; those of killed exports go too.
 
     Raises:
         ArgumentError: Nothing can be written there.
     """
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=".yolo_fine_export_", dir=file.absolute().parent))
-    except OSError as error:
-        raise ArgumentError(
-            f"{file.absolute().parent} can't be written, and the exported file comes beside the checkpoint: "
-            f"{error.strerror or error}"
-        ) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(open_part(file.absolute().with_name("yolo_fine_export"), is_folder=True))
+        except OSError as error:
+            raise ArgumentError(
+                f"{file.absolute().parent} can't be written, and the exported file comes beside the checkpoint: "
+                f"{error.strerror or error}"
+            ) from error
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def produce(checkpoint: Path, format: str, options: dict[str, Any]) -> tuple[Path, list[str]]:
@@ -65,14 +65,13 @@ def publish(made: Path, final: Path) -> None:
     """Move a finished file or folder to its final name, in place of an older one.
 
     Raises:
-        ArgumentError: It can't be put there; what stood there stands there still.
+        ArgumentError: It can't be put there; the older one is still there.
     """
-    old = made.with_name(f"{made.name}.old")
+    restore(final, keep_rest=False)
     try:
-        if final.is_dir() and not final.is_symlink():
-            final.rename(old)  # a folder can't be replaced in one step
-        made.replace(final)
+        if os.path.lexists(final) and (made.is_dir() or (final.is_dir() and not final.is_symlink())):
+            exchange(made, final)
+        else:
+            made.replace(final)
     except OSError as error:
-        if old.exists() and not final.exists():
-            old.rename(final)
-        raise ArgumentError(f"{final} can't be written: {error.strerror or error}") from error
+        raise unwritable(final, error) from error

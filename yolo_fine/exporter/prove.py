@@ -3,35 +3,30 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ArgumentError, MissingFileError
-from yolo_fine.exporter.formats import (
-    PROVEN,
-    check_device,
-    check_installed,
-    export_suffixes,
-    find_format,
-    format_of_file,
-)
+from yolo_fine.exporter.checkpoint import open_for_export
+from yolo_fine.exporter.formats import PROVEN, check_device, check_installed, find_format, format_of_file
 from yolo_fine.exporter.onnx_file import write_proof
-from yolo_fine.exporter.options import check_options, wanted_precision
+from yolo_fine.exporter.options import wanted_precision
 from yolo_fine.exporter.produce import produce, publish, scratch_beside
 from yolo_fine.exporter.proof.proof import Proof
-from yolo_fine.exporter.proof.trial import prepare_trial, versions
-from yolo_fine.exporter.reference import prepare_reference
+from yolo_fine.exporter.proof.trial import Trial, prepare_trial, versions
 from yolo_fine.exporter.runtimes import open_runtime
 from yolo_fine.exporter.settings import other_names, settings_of
-from yolo_fine.integration.checkpoints import open_checkpoint
+from yolo_fine.integration.export_reference import prepare_reference
+from yolo_fine.integration.exporter import export_suffixes
 from yolo_fine.utils.hints import did_you_mean
+from yolo_fine.utils.paths import ModelSource
 
 
 def export_model(
-    model: str,
+    model: ModelSource,
     format: str = "onnx",
     *,
     data: str | None = None,
@@ -40,66 +35,64 @@ def export_model(
     runs: int = 30,
     **options: Any,
 ) -> Proof:
-    """Export a checkpoint beside itself, after proving the file.
+    """Export a checkpoint beside itself, after proving the file: see :func:`yolo_fine.exporter.export.export`.
 
-    A file that differs gets ``.different`` into its name, and leaves an older file of the final name alone.
-
-    Args:
-        model: The checkpoint.
-        format: An export format of Ultralytics.
-        data: Dataset YAML for the AP of both sides, and for the calibration of int8.
-        images: Folder of images to compare on; by default val images of ``data``, or else Ultralytics' samples.
-        threads: CPU threads of both sides; by default PyTorch's number.
-        runs: Pairs of runs for the latency; 0 leaves it out.
-        options: Arguments of Ultralytics' export: ``imgsz=640``, ``dynamic=True``, ...
+    An older file of the final name is replaced only by a proven one. A file that differs gets ``.different`` into its
+    name; one that could not be proven gets ``.unproven`` where an older file has the name.
 
     Raises:
         YoloFineError: It can't be done as asked. No file is left under the final name.
     """
     format = find_format(format)
-    check_options(options)
     check_device(format, options.get("device"))
     precision = wanted_precision(options)
     check_installed(format, simplify=options.get("simplify", True) is not False, int8=precision == "int8")
-    checkpoint = open_file_of(model)
+    checkpoint = open_for_export(model)
     trial = prepare_trial(images, data, threads, runs)
-    given = {**options, "data": data} if data and precision == "int8" else options
-
-    with scratch_beside(checkpoint) as folder:
-        copy = folder / checkpoint.name
-        shutil.copyfile(checkpoint, copy)
-        reference = prepare_reference(copy, format, options) if format in PROVEN else None
-        if reference is not None:
-            trial.check(reference)
-        made, told = produce(copy, format, given)
-        name = made.name
-        if reference is None:
-            reason = f"no runtime for {format} is driven here; proven are {', '.join(PROVEN)}"
-            proof = Proof(
-                "not proven", [reason], file="", model="", format="", precision=precision, versions=versions()
-            )
-        else:
-            runtime = open_runtime(made, format, threads=trial.threads, device=options.get("device"))
-            if runtime.precision != precision:  # judged by what it is: limits of a coarser one would hide faults
-                told.append(f"{precision} was asked for, and the file is {runtime.precision}")
-            proof = trial.run(reference, runtime, dynamic=bool(options.get("dynamic")), precision=runtime.precision)
-            del runtime  # some systems don't move a file that is open
-            if not proof.passed:
-                name = different_name(made.name, format)
-        final = checkpoint.absolute().parent / name
+    with scratch_beside(checkpoint.file) as folder:
+        copy = checkpoint.copy_to(folder)
+        made, proof = _make_and_prove(copy, format, trial, precision, options)
+        final = checkpoint.file.absolute().with_name(made.name)
+        notes = list(proof.notes)
+        if not proof.passed:
+            final = final.with_name(marked(made.name, format, "different"))
+        elif os.path.lexists(final) and proof.verdict == "not proven":
+            notes.append(f"{final.name} was there before and is kept, because this file is not proven")
+            final = final.with_name(marked(made.name, format, "unproven"))
+        elif os.path.lexists(final):
+            notes.append(f"it replaces the {final.name} that was there before")
         if format == "onnx":
-            write_proof(made, replace(proof, arguments=options).summary())
+            write_proof(made, replace(proof, arguments=options).for_metadata())
         proof = replace(
-            proof, file=str(final), model=model, format=format, notes=told + proof.notes, arguments=options,
+            proof, file=str(final), model=checkpoint.name, format=format, notes=notes, arguments=options,
             bytes=size_of(made),
         )  # fmt: skip
         publish(made, final)
     return proof
 
 
+def _make_and_prove(
+    copy: Path, format: str, trial: Trial, precision: str, options: dict[str, Any]
+) -> tuple[Path, Proof]:
+    """Export the checkpoint of a scratch folder there, and try the file."""
+    given = {**options, "data": trial.data} if trial.data and precision == "int8" else options
+    if format not in PROVEN:
+        made, told = produce(copy, format, given)
+        reason = f"no runtime for {format} is driven here; proven are {', '.join(PROVEN)}"
+        return made, Proof("not proven", [reason], precision=precision, versions=versions(), notes=told)
+    reference = prepare_reference(copy, format, options)
+    trial.check(reference)
+    made, told = produce(copy, format, given)
+    runtime = open_runtime(made, format, threads=trial.threads, device=options.get("device"))
+    if runtime.precision != precision:  # judged by what it is: limits of a coarser one would hide faults
+        told.append(f"{precision} was asked for, and the file is {runtime.precision}")
+    proof = trial.run(reference, runtime, dynamic=bool(options.get("dynamic")), precision=runtime.precision)
+    return made, replace(proof, notes=told + proof.notes)
+
+
 def check_file(
     file: Path,
-    model: str,
+    model: ModelSource,
     *,
     data: str | None = None,
     images: Path | None = None,
@@ -107,16 +100,7 @@ def check_file(
     runs: int = 30,
     **options: Any,
 ) -> Proof:
-    """Prove a file that was made elsewhere; it is only read.
-
-    Args:
-        file: The exported file or folder.
-        model: The checkpoint that it should equal.
-        data: As of :func:`export_model`.
-        images: As of :func:`export_model`.
-        threads: As of :func:`export_model`.
-        runs: As of :func:`export_model`.
-        options: What the file's metadata doesn't say: ``imgsz``, ``nms``, ``end2end``, ``conf``, ``iou``, ``max_det``.
+    """Prove a file that was made elsewhere; it is only read: see :func:`yolo_fine.exporter.export.export`.
 
     Raises:
         YoloFineError: There is no such file, or nothing here can run it.
@@ -128,9 +112,8 @@ def check_file(
     file = file.parent if file.suffix == ".xml" else file  # OpenVINO's weights and metadata lie beside its graph
     if format not in PROVEN:
         raise ArgumentError(f"check={file}: no runtime for {format} is driven here; {', '.join(PROVEN)} can be checked")
-    check_options(options)
     check_device(format, options.get("device"))
-    checkpoint = open_file_of(model)
+    checkpoint = open_for_export(model)
     trial = prepare_trial(images, data, threads, runs)
     runtime = open_runtime(file, format, threads=trial.threads, device=options.get("device"))
     settings = {**settings_of(runtime), **options}
@@ -139,9 +122,7 @@ def check_file(
             f"check={file}: the file doesn't say for which size it was made; say imgsz=640, or what it is"
         )
     with tempfile.TemporaryDirectory(prefix="yolo_fine_export_") as folder:
-        copy = Path(folder) / checkpoint.name
-        shutil.copyfile(checkpoint, copy)
-        reference = prepare_reference(copy, format, settings)
+        reference = prepare_reference(checkpoint.copy_to(Path(folder)), format, settings)
     trial.check(reference)
     proof = trial.run(reference, runtime, dynamic=bool(settings.get("dynamic")), precision=runtime.precision)
     named = other_names(runtime, reference.names)
@@ -151,29 +132,15 @@ def check_file(
     if not runtime.metadata and any("of shape" in reason for reason in proof.reasons):
         notes.append("the file has no metadata of Ultralytics; end2end=True or nms=True say what head it holds")
     return replace(
-        proof, file=str(file), model=model, format=format, arguments=settings, notes=notes, bytes=size_of(file)
-    )
+        proof, file=str(file), model=checkpoint.name, format=format, arguments=settings, notes=notes,
+        bytes=size_of(file),
+    )  # fmt: skip
 
 
-def different_name(name: str, format: str) -> str:
-    """``best.onnx`` -> ``best.different.onnx``: where a file goes that is not what it should be."""
+def marked(name: str, format: str, word: str) -> str:
+    """``best.onnx`` -> ``best.different.onnx``: where a file goes that must not take the final name."""
     suffix = next(end for end in (export_suffixes()[format], Path(name).suffix) if name.endswith(end))
-    return f"{name.removesuffix(suffix)}.different{suffix}"
-
-
-def open_file_of(model: str) -> Path:
-    """The checkpoint's file, after making sure that it is one.
-
-    Raises:
-        MissingFileError: There is no such file.
-        CheckpointError: It is damaged.
-        ArgumentError: It is a YAML, which has no weights, or an exported file.
-    """
-    if model.endswith((".yaml", ".yml")):
-        raise ArgumentError(f"model={model} has no weights; train it, or give it some: yolo-fine seed model={model}")
-    if not model.endswith(".pt"):
-        raise ArgumentError(f"model={model}: a checkpoint is exported, such as best.pt")
-    return Path(str(open_checkpoint(model, argument="model").ckpt_path))
+    return f"{name.removesuffix(suffix)}.{word}{suffix}"
 
 
 def size_of(file: Path) -> int:

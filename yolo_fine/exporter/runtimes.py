@@ -19,8 +19,10 @@ import numpy as np
 from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter.formats import check_installed, cuda_number
 from yolo_fine.exporter.options import wanted_precision
-from yolo_fine.exporter.reference import arrays_in
-from yolo_fine.integration.quiet import quiet_ultralytics, short
+from yolo_fine.integration.export_reference import arrays_in
+from yolo_fine.integration.exporter import open_engine
+from yolo_fine.integration.log import quiet_ultralytics, short
+from yolo_fine.utils.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Runtime:
     """
 
     name: str
-    run: Callable[[np.ndarray], list[np.ndarray]]
+    run: Callable[[Array], list[Array]]
     metadata: dict[str, Any]
     shape: tuple[int | None, ...] = ()
     operators: dict[str, int] = field(default_factory=dict)
@@ -91,7 +93,7 @@ def _open_onnx(file: Path, threads: int, device: object) -> Runtime:
     entry = session.get_inputs()[0]
     kind = np.float16 if entry.type == "tensor(float16)" else np.float32
 
-    def run(images: np.ndarray) -> list[np.ndarray]:
+    def run(images: Array) -> list[Array]:
         return [np.asarray(y, np.float32) for y in session.run(None, {entry.name: images.astype(kind, copy=False)})]
 
     model = onnx.load(str(file))
@@ -107,7 +109,7 @@ def _open_onnx(file: Path, threads: int, device: object) -> Runtime:
 
 
 def _open_openvino(file: Path, threads: int, device: object) -> Runtime:
-    import openvino  # type: ignore[import-untyped]
+    import openvino
     import yaml
 
     graph_file = file if file.is_file() else next(iter(sorted(file.glob("*.xml"))), None)
@@ -126,7 +128,7 @@ def _open_openvino(file: Path, threads: int, device: object) -> Runtime:
     weights = [op.get_element_type().get_type_name() for op in graph.get_ops() if op.get_type_name() == "Constant"
                and op.get_output_shape(0) and np.prod(op.get_output_shape(0)) > 64]  # fmt: skip
 
-    def run(images: np.ndarray) -> list[np.ndarray]:
+    def run(images: Array) -> list[Array]:
         return [np.array(y, np.float32) for y in compiled(images).values()]  # the buffers are used again
 
     return Runtime(
@@ -147,10 +149,10 @@ def _open_torchscript(file: Path, threads: int, device: object) -> Runtime:
     extra = {"config.txt": ""}
     number = cuda_number(device)
     place = torch.device("cpu" if number is None else f"cuda:{number}")
-    network = torch.jit.load(str(file), map_location=place, _extra_files=extra)
+    network: Any = torch.jit.load(str(file), map_location=place, _extra_files=extra)  # type: ignore[no-untyped-call,unused-ignore]
     kind = next((parameter.dtype for parameter in network.parameters()), torch.float32)
 
-    def run(images: np.ndarray) -> list[np.ndarray]:
+    def run(images: Array) -> list[Array]:
         with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             return list(arrays_in(network(torch.from_numpy(images).to(place, kind))))
 
@@ -164,17 +166,16 @@ def _open_torchscript(file: Path, threads: int, device: object) -> Runtime:
 
 
 def _open_engine(file: Path, threads: int, device: object) -> Runtime:
-    """TensorRT by Ultralytics' own backend, which handles the bindings of all TensorRT releases."""
-    import tensorrt  # type: ignore[import-not-found]
+    """TensorRT by Ultralytics' own backend."""
+    import tensorrt
     import torch
-    from ultralytics.nn.autobackend import AutoBackend
 
     if not torch.cuda.is_available():
         raise ArgumentError(f"{file}: a TensorRT engine runs on an NVIDIA GPU, and no CUDA device is here")
     place = torch.device(f"cuda:{cuda_number(device) or 0}")
-    backend = AutoBackend(str(file), place)
+    backend = open_engine(file, place)
 
-    def run(images: np.ndarray) -> list[np.ndarray]:
+    def run(images: Array) -> list[Array]:
         with torch.inference_mode():
             return list(arrays_in(backend(torch.from_numpy(images).to(place))))
 

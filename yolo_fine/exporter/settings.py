@@ -8,12 +8,11 @@ from typing import Any
 
 from yolo_fine.exporter.onnx_file import PROOF_KEY
 from yolo_fine.exporter.runtimes import Runtime
+from yolo_fine.integration.exporter import is_setting
 
 
 def settings_of(runtime: Runtime) -> dict[str, Any]:
     """Arguments of the export that made a file, from its metadata or else its input's shape, as far as it says."""
-    from ultralytics.cfg import DEFAULT_CFG_DICT
-
     said = runtime.metadata
     used = said["args"] if isinstance(said.get("args"), dict) else {}
     settings: dict[str, Any] = {}
@@ -27,7 +26,7 @@ def settings_of(runtime: Runtime) -> dict[str, Any]:
     settings["dynamic"] = bool(used.get("dynamic")) or None in runtime.shape[2:]
     if used.get("nms") is not None:
         settings["nms"] = used["nms"]
-    if said.get("end2end") or ("end2end" in said and "end2end" in DEFAULT_CFG_DICT):
+    if said.get("end2end") or ("end2end" in said and is_setting("end2end")):
         settings["end2end"] = bool(said["end2end"])
     written = said.get(PROOF_KEY)
     before = json.loads(written).get("arguments", {}) if isinstance(written, str) else {}

@@ -128,8 +128,9 @@ def apply_settings(criterion: Any, settings: AssignSettings, strides: list[float
     oriented boxes and poses) are left alone.
     """
     changed = 0
-    for part in (criterion, getattr(criterion, "one2many", None), getattr(criterion, "one2one", None)):
-        assigner = getattr(part, "assigner", None)
+    parts: list[Any] = [criterion, getattr(criterion, "one2many", None), getattr(criterion, "one2one", None)]
+    for part in parts:
+        assigner: Any = getattr(part, "assigner", None)
         if type(assigner) not in (TaskAlignedAssigner, FineAssigner):
             continue
         assigner.__class__, assigner.settings = FineAssigner, settings

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.integration.multi_label import multi_label_predictor, non_max_suppression
 from yolo_fine.integration.parsing.probe import StockParser
+from yolo_fine.integration.prediction import multi_label_predictor, non_max_suppression
 from yolo_fine.integration.versions import require
 
 
@@ -72,7 +72,7 @@ def _models_call_parse_model() -> None:
 def _probe_rows() -> None:
     from ultralytics.nn import tasks
 
-    stock = StockParser(tasks.parse_model.__wrapped__, TINY_MODEL, image_channels=3)
+    stock = StockParser(tasks.parse_model.__wrapped__, TINY_MODEL, image_channels=3, kwargs={"verbose": False})
     found = stock.probe(TINY_MODEL["backbone"], sources=[0, 1], width=64, repeats=4)
     require(found.channels == [8, 16], "an nn.BatchNorm2d row is built with the channels of its source")
     require(found.scaled_width == 16, "a Conv row's first argument is scaled by the model's width")

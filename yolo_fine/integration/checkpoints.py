@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,13 @@ def wrap_torch_safe_load(stock: Callable[..., Any]) -> Callable[..., Any]:
     """``tasks.torch_safe_load``: allow our classes when the load is a restricted one."""
 
     @functools.wraps(stock)
-    def torch_safe_load(weight: Any, safe_only: bool | None = None, **kwargs: Any) -> Any:
+    def torch_safe_load(weight: Any, *args: Any, **kwargs: Any) -> Any:
         tasks = sys.modules[stock.__module__]
+        safe_only = kwargs.get("safe_only", args[0] if args else None)
         if safe_only or (safe_only is None and getattr(tasks, "SAFE_LOAD", False)):
             allow_block_classes()
         try:
-            return stock(weight, **kwargs) if safe_only is None else stock(weight, safe_only, **kwargs)
+            return stock(weight, *args, **kwargs)
         except Exception:
             if Path(str(weight)).is_file():
                 check_weights_file(Path(str(weight)))  # says what is wrong with the file, if it is the file
@@ -88,14 +91,6 @@ def open_checkpoint(weights: str, argument: str = "weights") -> Any:
         raise CheckpointError(f"{weights}: the file holds no Ultralytics model") from error
 
 
-def read_weights(weights: str) -> Any:
-    """The pretrained model of a checkpoint in float32 and eval mode: see :func:`open_checkpoint`."""
-    source = open_checkpoint(weights).model
-    for parameter in source.parameters():  # convolutions round by the layout of their weights; files keep any layout
-        parameter.data = parameter.data.contiguous()
-    return source.float().eval()
-
-
 def allow_block_classes() -> None:
     """Put every block class, and the modules that blocks are made of, on torch's ``weights_only`` allow-list."""
     from torch import nn, serialization
@@ -112,3 +107,29 @@ def allow_block_classes() -> None:
         if issubclass(member, nn.Module) and member.__module__ == name
     }
     serialization.add_safe_globals(list(classes))
+
+
+def checkpoint_of(network: Any) -> bytes:
+    """A checkpoint as Ultralytics writes it, in the precision that the network has.
+
+    Made in memory, because torch has no words for a disk that is full.
+    """
+    import torch
+    from ultralytics import __version__
+
+    checkpoint = {
+        "epoch": -1,
+        "best_fitness": None,
+        "model": network,
+        "ema": None,
+        "updates": None,
+        "optimizer": None,
+        "train_args": {"task": network.task},
+        "date": datetime.now().isoformat(),
+        "version": __version__,
+        "license": "AGPL-3.0 License (https://ultralytics.com/license)",
+        "docs": "https://docs.ultralytics.com",
+    }
+    content = io.BytesIO()
+    torch.save(checkpoint, content)
+    return content.getvalue()

@@ -9,13 +9,10 @@
 ``ultralytics.nn.tasks.BaseModel.load``    pretrained tensors follow their layers     (:mod:`.weights`)
 ``ultralytics.data.utils.check_file``      packaged dataset YAMLs by bare name        (:mod:`.model_files`)
 =====================================  ====================================================================
-
-With ``YOLO_FINE_EVAL`` set, :mod:`.small_ap` adds two default callbacks.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -44,10 +41,6 @@ def install(module: ModuleType) -> None:
 
         refuse_names(name_taken_by(module))
         short_messages()
-        if os.environ.get("YOLO_FINE_EVAL"):
-            from yolo_fine.evaluation.small_ap import arm_from_environment
-
-            arm_from_environment()
 
 
 def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import difflib
 import functools
-import re
 import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from yolo_fine.errors import MissingFileError, ModelYamlError
+from yolo_fine.errors import MissingFileError
+from yolo_fine.integration.model_names import read_name, with_scale
 
 _current = threading.local()  # .file: what yaml_model_load has found, for the check_yaml call inside it
 
@@ -38,11 +36,6 @@ def packaged_files(kind: str) -> dict[str, Path]:
     return {file.name: file for file in sorted((cfg_folder() / kind).rglob("*.yaml"))}
 
 
-def without_scale(name: str) -> str:
-    """``yolo11n-fine.yaml`` -> ``yolo11-fine.yaml``; names without a scale letter are returned as they are."""
-    return re.sub(r"^(yolo(?:e-)?v?\d+)[nslmx](?=[-.])", r"\1", name)
-
-
 def find_model_file(path: str | Path) -> Path | None:
     """The file that stock Ultralytics would miss: the user's own beside ``path``, or the packaged one.
 
@@ -52,7 +45,7 @@ def find_model_file(path: str | Path) -> Path | None:
     path = Path(path)
     if path.exists():
         return None
-    sibling = path.with_name(without_scale(path.name))
+    sibling = Path(with_scale(str(path), ""))
     if sibling.is_file():
         return sibling
     return packaged_files("models").get(sibling.name) if path.parent == Path(".") else None
@@ -74,36 +67,11 @@ def locate_model_file(name: str) -> Path:
         raise MissingFileError(
             f"'{name}' is no model YAML: their names end in .yaml{_nearest_packaged(f'{name}.yaml')}"
         )
-    for candidate in (path, path.with_name(without_scale(path.name))):
+    for candidate in (path, Path(with_scale(str(path), ""))):
         file = check_yaml(str(candidate), hard=False)
         if file:
             return Path(file)
     raise MissingFileError(f"'{name}' does not exist{_nearest_packaged(name)}")
-
-
-def read_model_file(name: str) -> tuple[str, dict[str, Any]]:
-    """Text of a model YAML, and the dictionary that the stock parser would get, with the scale that ``name`` asks for.
-
-    Raises:
-        MissingFileError: There is no such file.
-        ModelYamlError: The file is no YAML of a model.
-    """
-    from ultralytics.nn.tasks import guess_model_scale
-
-    file = locate_model_file(name)
-    try:
-        text = file.read_text(encoding="utf-8")
-        model = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # as safe_load, ten times faster
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise ModelYamlError(f"{file} is not a readable YAML file: {error}") from error
-    if not isinstance(model, dict):
-        raise ModelYamlError(f"{file} is no model YAML: it holds no keys (nc, backbone, head)")
-    return text, {**model, "scale": guess_model_scale(name), "yaml_file": name}
-
-
-def has_place_for_scale(name: str) -> bool:
-    """Whether a scale letter can stand in a file name: in ``yolo11-mine.yaml``, not in ``mine.yaml``."""
-    return re.match(r"yolo(e-)?v?\d+[nslmx]?(?=[-.]|$)", name) is not None
 
 
 def find_dataset_file(file: str | Path) -> Path | None:
@@ -118,10 +86,10 @@ def wrap_yaml_model_load(stock: Callable[..., Any]) -> Callable[..., Any]:
     """``tasks.yaml_model_load``: find the file first, then let stock read it."""
 
     @functools.wraps(stock)
-    def yaml_model_load(path: str | Path) -> Any:
+    def yaml_model_load(path: str | Path, *args: Any, **kwargs: Any) -> Any:
         _current.file = find_model_file(path)
         try:
-            return stock(path)
+            return stock(path, *args, **kwargs)
         except FileNotFoundError as error:
             raise MissingFileError(f"'{path}' does not exist{_nearest_packaged(path)}") from error
         finally:
@@ -133,14 +101,9 @@ def wrap_yaml_model_load(stock: Callable[..., Any]) -> Callable[..., Any]:
 def _nearest_packaged(path: str | Path) -> str:
     """A hint at the packaged YAML that was meant, with the scale letter as typed."""
     name = Path(path).name
-    near = difflib.get_close_matches(without_scale(name), packaged_files("models"), n=1)
-    if not near:
-        return ""
-    scale = re.match(r"^yolov?\d+([nslmx])(?=[-.])", name)
-    family = re.match(r"^yolov?\d+", near[0])
-    if scale and family:
-        return f"; did you mean {family.group()}{scale.group(1)}{near[0][family.end() :]}?"
-    return f"; did you mean {near[0]}?"
+    near = difflib.get_close_matches(with_scale(name, ""), packaged_files("models"), n=1)
+    parts = read_name(name)
+    return f"; did you mean {with_scale(near[0], parts.scale if parts else '')}?" if near else ""
 
 
 def wrap_check_yaml(stock: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from yolo_fine.errors import UpstreamError
 
@@ -20,6 +21,13 @@ def upstream_message(assumption: str) -> str:
         f"yolo_fine assumes that {assumption}; Ultralytics {seen} is different. Known to work: "
         f"{', '.join(KNOWN_VERSIONS)} (pip install ultralytics=={KNOWN_VERSIONS[-1]}). Stock YAMLs are not affected."
     )
+
+
+def installed() -> tuple[str, Path]:
+    """Version and folder of the installed Ultralytics."""
+    import ultralytics
+
+    return ultralytics.__version__, Path(ultralytics.__file__).parent
 
 
 def installed_version() -> tuple[int, ...]:

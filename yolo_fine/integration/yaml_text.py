@@ -18,8 +18,8 @@ MOST_NODES = 100_000  # with aliases written out
 MOST_NUMBER = 10**100  # Python refuses to print numbers of more than 4,300 digits
 
 
-def read_as_stock(name: str) -> dict[str, Any]:
-    """The dictionary that the stock parser would get, with the scale that ``name`` asks for.
+def read_model(name: str) -> tuple[str, dict[str, Any]]:
+    """A model YAML's text, and the dictionary that the stock parser would get, with the scale that ``name`` asks for.
 
     Raises:
         ArgumentError: It is a web address.
@@ -36,7 +36,7 @@ def read_as_stock(name: str) -> dict[str, Any]:
         raise
     except Exception as error:  # several files of that name, or a name that no file can have
         raise ModelYamlError(f"'{name}' can't be looked for: {error}") from error
-    check_text(file)
+    text = read_text(file)
     try:
         model = tasks.yaml_model_load(name)
     except YoloFineError:
@@ -45,17 +45,21 @@ def read_as_stock(name: str) -> dict[str, Any]:
         said = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0]
         raise ModelYamlError(f"{file} is not a readable YAML file, or holds no keys ({said})") from error
     check_extent(model, file)
-    return model
+    return text, model
 
 
-def check_text(file: Path) -> None:
-    """Raise :class:`ModelYamlError` for a file that is too large, nested too deeply, or no YAML by its syntax."""
+def read_text(file: Path) -> str:
+    """The text of a YAML file; bytes that are not UTF-8 show as U+FFFD (Ultralytics leaves them out).
+
+    Raises:
+        ModelYamlError: The file is too large, nested too deeply, or no YAML by its syntax.
+    """
     if not file.is_file():
         raise ModelYamlError(f"{file} is not a readable YAML file: it is no file")
     try:
         if file.stat().st_size > MOST_BYTES:
             raise ModelYamlError(f"{file} is no model YAML: it has more than {MOST_BYTES:,} bytes")
-        text = file.read_bytes().decode("utf-8", errors="ignore")  # as Ultralytics does
+        text = file.read_bytes().decode("utf-8", errors="replace")
         try:
             too_deep = is_nested_too_deeply(text, LOADER)
         except yaml.MarkedYAMLError:  # maybe the C loader's own limit of depth: ours comes first
@@ -72,6 +76,7 @@ def check_text(file: Path) -> None:
     except (OSError, yaml.YAMLError) as error:
         said = " ".join(str(error).split())
         raise ModelYamlError(f"{file} is not a readable YAML file: {said}") from error
+    return text
 
 
 def is_nested_too_deeply(text: str, loader: Any) -> bool:

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
-from yolo_fine.integration.yaml_text import read_as_stock
+from yolo_fine.integration.models import yaml_name
+from yolo_fine.integration.yaml_text import read_model
 from yolo_fine.linter.keys import check_keys
 from yolo_fine.linter.lint_keys import check_scale_letter, usable_keys
 from yolo_fine.linter.rows import RowChecks
 from yolo_fine.linter.whole_model import check_build, check_sizes
-from yolo_fine.utils.files import write_json
+from yolo_fine.utils.paths import ModelSource, StrPath
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Table
 
 MOST_ROWS = 1000
+SHOWN = 8  # problems in a summary
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Problem:
     position: int | None = None
 
 
-@dataclass
-class LintReport:
+@dataclass(repr=False)
+class LintReport(Result):
     """What lint has found.
 
     Attributes:
@@ -58,34 +61,48 @@ class LintReport:
         """Whether there are no problems."""
         return not self.problems
 
+    def show(self) -> list[str | Table]:
+        """Everything, a line a problem or note, and what it comes to."""
+        problems = [printable(problem.message) for problem in self.problems]
+        notes = [f"note: {printable(note)}" for note in self.notes]
+        return [*problems, *notes, self._total()]
 
-def lint(model: str, json: Path | None = None) -> bool:
-    """Print every problem of a model YAML.
+    def summary(self) -> str:
+        """The first problems, and what it comes to."""
+        first = [printable(problem.message) for problem in self.problems[:SHOWN]]
+        return "\n".join([*first, *["..."] * (len(self.problems) > SHOWN), self._total()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as plain values."""
+        return {"clean": self.clean, **asdict(self)}
+
+    def table(self) -> list[dict[str, Any]]:
+        """The problems."""
+        return [asdict(problem) for problem in self.problems]
+
+    def _total(self) -> str:
+        if not self.clean:
+            return f"{self.model}: {len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
+        scales = f" at scale {', '.join(self.scales)}" if any(self.scales) else ""
+        return f"{self.model}: clean, {self.layers} layers{printable(scales)}"
+
+
+def lint(model: ModelSource, json: StrPath | None = None) -> LintReport:
+    """Find every problem of a model YAML, at the scale that its name asks for or at all of its scales.
 
     Args:
-        model: A model YAML by name or path, with or without scale letter.
+        model: A model YAML by name or path, with or without scale letter, or a ``YOLO`` that was built from one.
         json: Write the problems to this file too.
-
-    Returns:
-        Whether it is clean.
 
     Raises:
         MissingFileError: There is no such file.
         ModelYamlError: The file is no YAML of a model.
+        ArgumentError: The result can't be written.
     """
-    report = find_problems(model)
-    for problem in report.problems:
-        print(printable(problem.message))
-    for note in report.notes:
-        print(f"note: {printable(note)}")
-    if report.clean:
-        scales = f" at scale {', '.join(report.scales)}" if any(report.scales) else ""
-        print(f"{model}: clean, {report.layers} layers{printable(scales)}")
-    else:
-        print(f"{model}: {len(report.problems)} problem{'s' * (len(report.problems) > 1)}")
-    if json:
-        write_json(json, {"clean": report.clean, **asdict(report)})
-    return report.clean
+    report = find_problems(yaml_name(model))
+    if json is not None:
+        report.to_json(json)
+    return report
 
 
 def find_problems(name: str) -> LintReport:
@@ -95,7 +112,7 @@ def find_problems(name: str) -> LintReport:
         MissingFileError: There is no such file.
         ModelYamlError: The file is no YAML of a model.
     """
-    model = read_as_stock(name)
+    _, model = read_model(name)
     for section in ("backbone", "head"):
         if not isinstance(model.get(section), list) or not model[section]:
             raise ModelYamlError(f"{name}: '{section}' must be a list of rows [from, repeats, module, args]")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.integration.model_files import has_place_for_scale
+from yolo_fine.integration.model_names import read_name
 from yolo_fine.linter.keys import check_keys
 
 STAND_INS: dict[str, Any] = {"nc": 80, "kpt_shape": [17, 3]}
@@ -68,7 +68,7 @@ def check_scale_letter(model: dict[str, Any], name: str) -> ScaleLetters:
         found.problems.append(f"{name}: there is no scale '{asked}', only {listed}")
     if asked or len(known) < 2:
         return found
-    if has_place_for_scale(Path(name).name):
+    if read_name(name):
         found.notes.append(f"{name} names no scale: Ultralytics takes the first, '{known[0]}'")
         return found
     stem = Path(name).stem

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import BlockArgumentError, ModelYamlError
-from yolo_fine.integration.dry_run.rows import DryRun, Map
+from yolo_fine.integration.dry_run.maps import Map
+from yolo_fine.integration.dry_run.rows import DryRun
 from yolo_fine.integration.parsing.parser import find_our_block, known_names
 from yolo_fine.integration.parsing.planned_block import split_width
 from yolo_fine.integration.parsing.rows import Row, read_rows

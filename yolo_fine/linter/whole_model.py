@@ -9,7 +9,8 @@ from typing import Any
 
 from yolo_fine.integration.dry_run.forward import is_taken_at_its_word
 from yolo_fine.integration.dry_run.torchvision_rows import downloads
-from yolo_fine.integration.dry_run.whole_model import name_at_scale, why_not_built
+from yolo_fine.integration.dry_run.whole_model import why_not_built
+from yolo_fine.integration.model_names import with_scale
 from yolo_fine.integration.parsing.rows import read_rows
 from yolo_fine.linter.rows import Found, RowChecks
 
@@ -46,7 +47,7 @@ def check_build(model: dict[str, Any], scale: str) -> Iterator[str]:
     if called or any(downloads(row.module, row.raw[3]) for row in rows):
         return
     name = rows[0].file
-    why = why_not_built(name if model["scale"] else name_at_scale(name, scale))
+    why = why_not_built(name if model["scale"] else with_scale(name, scale))
     if why and rows[-1].module == "RTDETRDecoder" and "rtdetr" not in Path(name).stem.lower():
         yield f"{name}: RTDETRDecoder works only in models with 'rtdetr' in their file name"
     elif why:

@@ -59,7 +59,7 @@ def finished_folder(out: Path, *, replace: bool = False, numbered: bool = False)
             elif not _rename(part, out):
                 if not replace:
                     raise taken(out)
-                _exchange(part, out)
+                exchange(part, out, keep_rest=True)
     except OSError as error:
         if is_elsewhere(error, out.absolute().parent):
             raise
@@ -77,12 +77,13 @@ def taken(out: Path) -> ArgumentError:
     return ArgumentError(f"{out} {what}; name a new or an empty folder")
 
 
-def restore(out: Path) -> None:
-    """Finish, or undo, an exchange of folders in which a run was killed."""
+def restore(out: Path, *, keep_rest: bool = True) -> None:
+    """Finish, or undo, an exchange in which a run was killed."""
     for old in find_leftovers(out, OLD):
         if _rename(old, out):
             continue
-        _move_the_rest(old, out)
+        if keep_rest:
+            _move_the_rest(old, out)
         remove(old)
 
 
@@ -107,8 +108,17 @@ def _rename_to_free_number(part: Path, first: Path) -> Path:
     return out
 
 
-def _exchange(part: Path, out: Path) -> None:
-    """Put ``part`` in the place of ``out``, with the files of ``out`` that it doesn't have."""
+def exchange(part: Path, out: Path, *, keep_rest: bool = False) -> None:
+    """Put ``part`` in the place of ``out``, a folder or a file; a kill or a failure leaves one of both there.
+
+    Args:
+        part: The new folder, or file.
+        out: The old one, which is removed.
+        keep_rest: Move those files of the old folder that the new one doesn't have into it first.
+
+    Raises:
+        OSError: It can't be done.
+    """
     try:
         held = lock(out)  # so that nobody takes the renamed folder for a leftover
     except OSError:
@@ -116,8 +126,13 @@ def _exchange(part: Path, out: Path) -> None:
     try:
         old = hidden_name(out, OLD)
         out.rename(old)
-        part.rename(out)
-        _move_the_rest(old, out)
+        try:
+            part.rename(out)
+        except OSError:
+            _rename(old, out)
+            raise
+        if keep_rest:
+            _move_the_rest(old, out)
         remove(old)
     finally:
         if held is not None:

@@ -41,7 +41,7 @@ class Result:
         """What a command prints: texts and tables, in their order."""
         return [self.summary()]
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         """What a command prints, as plain text."""
         return "\n".join(part if isinstance(part, str) else part.to_text() for part in self.show())
 

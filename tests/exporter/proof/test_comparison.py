@@ -18,8 +18,8 @@ from yolo_fine.exporter.proof.operators import check_operators
 from yolo_fine.exporter.proof.outputs import OutputMismatch, compare_outputs, match_rows
 from yolo_fine.exporter.proof.shapes import shapes_to_prove
 from yolo_fine.exporter.proof.verdict import CLOSE, EQUAL, fails
-from yolo_fine.exporter.reference import Reference
 from yolo_fine.exporter.runtimes import Runtime
+from yolo_fine.integration.export_reference import Reference
 
 ROWS = np.array([[0, 0, 9, 9, 0.9, 1], [20, 0, 29, 9, 0.5, 0], [40, 0, 49, 9, 0.5, 0], [60, 0, 69, 9, 0.1, 1.0]])
 

@@ -14,8 +14,8 @@ from yolo_fine.exporter.proof.boxes import MOST, agree, final_boxes
 from yolo_fine.exporter.proof.compare import compare
 from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.proof.terminal import format_proof
-from yolo_fine.exporter.reference import Layout, Reference, layout_of
 from yolo_fine.exporter.runtimes import Runtime
+from yolo_fine.integration.export_reference import Layout, Reference, layout_of
 
 CLASSES, CELLS, WEAK = 8, 1000, 12
 

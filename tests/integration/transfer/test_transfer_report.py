@@ -105,7 +105,7 @@ def test_the_report_of_yolo_load_as_data(tmp_path):
     model = YOLO("yolo11n-ema.yaml").load(tmp_path / "source.pt")
     found = transfer_report(model)
     assert found is transfer_report(model.model)
-    data = json.loads(json.dumps(found.as_dict()))
+    data = json.loads(json.dumps(found.to_dict()))
     assert (data["transferred"], data["total"], data["not_transferred"]) == (499, 499, [])
     assert [(new["layer"], new["module"]) for new in data["new"]] == [(17, "EMA"), (21, "EMA"), (25, "EMA")]
     assert data["parameters"] == sum(parameter.numel() for parameter in source.parameters())

@@ -34,6 +34,7 @@ from yolo_fine.evaluation.predict.whole import (
     rows_of,
 )
 from yolo_fine.formats.objects import GroundTruth
+from yolo_fine.integration.prediction import forget_predictor
 from yolo_fine.utils.hints import did_you_mean
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def predict_sliced(
         model, categories, imgsz=imgsz, conf=conf, iou=iou, max_det=max_det, device=device, half=half,
         multi_label=multi_label, rect=True,
     )  # fmt: skip
-    model.predictor = None  # one of an earlier call may suppress in another way
+    forget_predictor(model)
 
     collected, counts = Collector(truth), []
     for (image,) in batches_of_one_size(truth, 1):

@@ -22,7 +22,7 @@ import numpy as np
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.classes import left_out, match_classes
 from yolo_fine.formats.objects import Detections, GroundTruth
-from yolo_fine.integration.multi_label import multi_label_predictor
+from yolo_fine.integration import prediction
 from yolo_fine.utils.images import read_pixels
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def predict_whole(
         model, categories, imgsz=imgsz, conf=conf, iou=iou, max_det=max_det, device=device, half=half,
         multi_label=multi_label, rect=rect,
     )  # fmt: skip
-    model.predictor = None  # one of an earlier call may suppress in another way
+    prediction.forget_predictor(model)
     collected = Collector(truth)
     for images in batches_of_one_size(truth, batch):
         results = model.predict([read_image(truth, image) for image in images], batch=len(images), **options)
@@ -175,7 +175,7 @@ def predict_options(
     if half:
         options["half"] = True  # newer releases warn at the word alone
     if multi_label:
-        options["predictor"] = multi_label_predictor()
+        options["predictor"] = prediction.multi_label_predictor()
     return options
 
 
@@ -216,7 +216,7 @@ def read_image(truth: GroundTruth, image: int) -> np.ndarray:
 
 def rows_of(result: Any, categories: dict[int, int]) -> np.ndarray:
     """Boxes of one Ultralytics result: left, top, right, bottom, score, category; shape (n, 6), float64."""
-    data = result.boxes.data.cpu().numpy().astype(np.float64)[:, :6].reshape(-1, 6)
+    data = prediction.rows_of(result)
     data[:, 5] = [categories.get(int(index), -1) for index in data[:, 5]]
     return data[data[:, 5] >= 0]
 

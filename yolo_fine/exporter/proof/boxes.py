@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolo_fine.exporter.reference import Layout
+from yolo_fine.integration.export_reference import Layout
+from yolo_fine.utils.arrays import Array
 
 CONFIDENCE, OVERLAP, MOST = 0.25, 0.7, 300  # Ultralytics' own for `yolo predict`
 SAME_PLACE = 1e-3  # pixels
@@ -50,9 +51,9 @@ class Agreement:
 
 
 def final_boxes(
-    output: np.ndarray, layout: Layout, classes: int, size: tuple[int, int], *, conf: float = CONFIDENCE,
+    output: Array, layout: Layout, classes: int, size: tuple[int, int], *, conf: float = CONFIDENCE,
     iou: float = OVERLAP, max_det: int = MOST,
-) -> list[np.ndarray]:  # fmt: skip
+) -> list[Array]:  # fmt: skip
     """Boxes that a user gets: a candidate's best class, a limit on confidence, NMS by class where the head needs it.
 
     Args:
@@ -88,18 +89,19 @@ def final_boxes(
     return found
 
 
-def _suppress(rows: np.ndarray, iou: float) -> np.ndarray:
+def _suppress(rows: Array, iou: float) -> Array:
     """Non-maximum suppression within each class."""
     import torch
     from torchvision.ops import batched_nms  # type: ignore[import-untyped]
 
     columns = torch.from_numpy(rows)
     kept = batched_nms(columns[:, :4], columns[:, 4], columns[:, 5].long(), iou)
-    return rows[kept.numpy()]
+    suppressed: Array = rows[kept.numpy()]
+    return suppressed
 
 
 def agree(
-    expected: np.ndarray, got: np.ndarray, *, iou: float, slack: float, confidence: float | None = None,
+    expected: Array, got: Array, *, iou: float, slack: float, confidence: float | None = None,
     conf: float = CONFIDENCE, floor: float = CONFIDENCE,
 ) -> Agreement:  # fmt: skip
     """Match the boxes of one image, those of higher confidence first.
@@ -138,7 +140,7 @@ def agree(
     return result
 
 
-def overlaps(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+def overlaps(one: Array, two: Array) -> Array:
     """IoU of every box of one set with every box of another: (n, 4 or more) and (m, 4 or more) -> (n, m).
 
     Corners may be the wrong way round, as an untrained network gives them; a box without area overlaps its like wholly.
@@ -150,4 +152,5 @@ def overlaps(one: np.ndarray, two: np.ndarray) -> np.ndarray:
     areas = [(high - low).prod(1) for low, high in zip(lows, highs, strict=True)]
     union = areas[0][:, None] + areas[1][None] - shared
     same = np.abs(one[:, None, :4] - two[None, :, :4]).max(2, initial=0) < SAME_PLACE
-    return np.where(union > 0, shared / np.where(union > 0, union, 1), same)
+    iou: Array = np.where(union > 0, shared / np.where(union > 0, union, 1), same)
+    return iou

@@ -16,13 +16,14 @@ from yolo_fine.exporter.proof.outputs import GroupError, OutputMismatch, compare
 from yolo_fine.exporter.proof.proof import Case
 from yolo_fine.exporter.proof.shapes import Shape
 from yolo_fine.exporter.proof.verdict import CLOSE, ENOUGH_IMAGES, EQUAL, Limits, Verdict, fails
-from yolo_fine.exporter.reference import Reference
 from yolo_fine.exporter.runtimes import Runtime
-from yolo_fine.integration.quiet import short
+from yolo_fine.integration.export_reference import Reference
+from yolo_fine.integration.log import short
+from yolo_fine.utils.arrays import Array
 
 
 def compare(
-    reference: Reference, runtime: Runtime, images: list[np.ndarray], *, shapes: list[Shape], precision: str,
+    reference: Reference, runtime: Runtime, images: list[Array], *, shapes: list[Shape], precision: str,
     measure_accuracy: Callable[[], Accuracy] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Run both on every shape and judge.
@@ -91,7 +92,7 @@ def compare(
 
 
 def _compare_shape(
-    reference: Reference, runtime: Runtime, images: list[np.ndarray], shape: Shape,
+    reference: Reference, runtime: Runtime, images: list[Array], shape: Shape,
     totals: dict[Limits, Agreement],
 ) -> tuple[Case, list[GroupError]]:  # fmt: skip
     """One shape over all images; the agreement of boxes is added to the totals."""

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.integration.exporter import sample_images
+from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.images import read_pixels
 
 MOST = 16  # images taken from a folder
@@ -28,13 +30,13 @@ class Letterbox:
         top: Height of the border at the top.
     """
 
-    pixels: np.ndarray
+    pixels: Array
     scale: float
     left: int
     top: int
 
 
-def read_images(folder: Path | None) -> list[np.ndarray]:
+def read_images(folder: Path | None) -> list[Array]:
     """Images of a folder, at most :data:`MOST`, evenly spaced by name; without one, those that Ultralytics ships.
 
     Returns:
@@ -45,9 +47,7 @@ def read_images(folder: Path | None) -> list[np.ndarray]:
         DataError: It holds no images, or one can't be read.
     """
     if folder is None:
-        from ultralytics.utils import ASSETS
-
-        files = [Path(ASSETS) / "bus.jpg", Path(ASSETS) / "zidane.jpg"]
+        files = sample_images()
     elif folder.is_dir():
         files = evenly_spaced(sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES))
     elif folder.is_file():
@@ -64,7 +64,7 @@ def evenly_spaced(files: Sequence[Path]) -> list[Path]:
     return [files[int(index)] for index in np.linspace(0, len(files) - 1, min(MOST, len(files)))]
 
 
-def letterbox(image: np.ndarray, height: int, width: int) -> Letterbox:
+def letterbox(image: Array, height: int, width: int) -> Letterbox:
     """Fit an image, (height, width, 3) uint8 BGR, into height x width between grey borders, as Ultralytics does."""
     import cv2
 
@@ -80,7 +80,7 @@ def letterbox(image: np.ndarray, height: int, width: int) -> Letterbox:
     return Letterbox(pixels, scale, left, top)
 
 
-def stack(images: list[np.ndarray], first: int, batch: int, height: int, width: int) -> np.ndarray:
+def stack(images: list[Array], first: int, batch: int, height: int, width: int) -> Array:
     """``batch`` images from the ``first`` on, starting over at the end: shape (batch, 3, height, width)."""
     chosen = [images[(first + index) % len(images)] for index in range(batch)]
     return np.stack([letterbox(image, height, width).pixels for image in chosen])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from yolo_fine.utils.arrays import Array
+
 WARM_UP, LEAST, PATIENCE = 2, 5, 30.0  # runs, pairs, seconds
 
 
@@ -35,7 +37,7 @@ class Latency:
 
 
 def measure_latency(
-    torch_run: Callable[[np.ndarray], object], file_run: Callable[[np.ndarray], object], images: np.ndarray,
+    torch_run: Callable[[Array], object], file_run: Callable[[Array], object], images: Array,
     *, pairs: int, threads: int,
 ) -> Latency:  # fmt: skip
     """Run both in turn, the first of a pair alternating."""

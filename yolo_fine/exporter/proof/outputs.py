@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolo_fine.exporter.reference import Layout
+from yolo_fine.integration.export_reference import Layout
+from yolo_fine.utils.arrays import Array
 
 LEAST_SCALE = 1e-3  # of scores: an untrained head gives 1e-4, and onnxruntime's sigmoid is right to 3e-8 only
 LEAST_QUERY_SCORE = 0.05  # RT-DETR's weaker queries are chosen by near ties, and may be others
@@ -42,14 +43,14 @@ class GroupError:
 
 
 def compare_outputs(
-    expected: list[np.ndarray], got: list[np.ndarray], *, layout: Layout, classes: int, side: int, floor: float = 0.0
+    expected: list[Array], got: list[Array], *, layout: Layout, classes: int, side: int, floor: float = 0.0
 ) -> list[GroupError]:
     """Compare the outputs of one batch.
 
     Args:
         expected: Of the reference.
         got: Of the file.
-        layout: Of the first output, see :class:`~yolo_fine.exporter.reference.Reference`.
+        layout: Of the first output, see :class:`~yolo_fine.integration.export_reference.Reference`.
         classes: Number of classes.
         side: Longer side of the input, in pixels.
         floor: Confidence below which embedded NMS drops boxes.
@@ -81,7 +82,7 @@ def compare_outputs(
     return errors
 
 
-def match_rows(expected: np.ndarray, got: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
+def match_rows(expected: Array, got: Array, floor: float) -> tuple[Array, Array]:
     """Pair the rows of two lists, each x1 y1 x2 y2 score class ..., sorted by falling score, for one image.
 
     Rows with nearly equal scores may change places, and the last ones may be in one list only. So each row that is
@@ -93,7 +94,7 @@ def match_rows(expected: np.ndarray, got: np.ndarray, floor: float) -> tuple[np.
     """
     highest = np.maximum(np.sort(expected[:, 4])[::-1], floor), np.maximum(np.sort(got[:, 4])[::-1], floor)
     noise = float(np.abs(highest[0] - highest[1]).max(initial=0))
-    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    pairs: list[tuple[Array, Array]] = []
     for rows, others, turned in ((expected, got, False), (got, expected, True)):
         end = max(float(others[:, 4].min(initial=1)), floor)
         for row in rows[rows[:, 4] > end + 2 * noise]:
@@ -105,7 +106,7 @@ def match_rows(expected: np.ndarray, got: np.ndarray, floor: float) -> tuple[np.
     return (np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])) if pairs else (empty, empty)
 
 
-def _compare_rows(expected: np.ndarray, got: np.ndarray, side: float, floor: float) -> list[GroupError]:
+def _compare_rows(expected: Array, got: Array, side: float, floor: float) -> list[GroupError]:
     """Differences of (batch, n, 6 + others) lists; the sorted scores are compared whatever the rows are."""
     columns = expected.shape[2]
     ones, twos, scores = [], [], []
@@ -125,7 +126,7 @@ def _compare_rows(expected: np.ndarray, got: np.ndarray, side: float, floor: flo
     return errors
 
 
-def _compare_queries(expected: np.ndarray, got: np.ndarray) -> list[GroupError]:
+def _compare_queries(expected: Array, got: Array) -> list[GroupError]:
     """Differences of RT-DETR's (batch, n, 4 + classes): every query that sees something, and the nearest one to it."""
     boxes, scores = [np.zeros((0, 4))], [np.zeros((0, expected.shape[2] - 4))]
     for one, two in zip(expected, got, strict=True):
@@ -147,11 +148,11 @@ def _groups(channels: int, classes: int) -> dict[str, slice]:
     return {**groups, "others": slice(4 + classes, None)} if channels > 4 + classes else groups
 
 
-def _error(group: str, gaps: np.ndarray, scale: float) -> GroupError:
+def _error(group: str, gaps: Array, scale: float) -> GroupError:
     return GroupError(group, gaps.size, float(gaps.max(initial=0)), float(gaps.mean()) if gaps.size else 0.0, scale)
 
 
-def _largest(values: np.ndarray, group: str = "others") -> float:
+def _largest(values: Array, group: str = "others") -> float:
     """The largest magnitude; 1 for zeros, of which nothing can be a fraction."""
     largest = float(np.abs(values).max(initial=0))
     return max(largest, LEAST_SCALE) if group == "scores" else largest or 1.0

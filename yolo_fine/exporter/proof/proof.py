@@ -12,6 +12,10 @@ from yolo_fine.exporter.proof.latency import Latency
 from yolo_fine.exporter.proof.operators import OperatorCheck
 from yolo_fine.exporter.proof.shapes import Shape
 from yolo_fine.exporter.proof.verdict import Verdict
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Table
+
+SHOWN = 5  # reasons in a summary
 
 
 @dataclass
@@ -28,8 +32,8 @@ class Case:
     failure: str | None = None
 
 
-@dataclass
-class Proof:
+@dataclass(repr=False)
+class Proof(Result):
     """What is known of an exported file: also the content of ``json=FILE``.
 
     Attributes:
@@ -66,9 +70,9 @@ class Proof:
 
     verdict: Verdict
     reasons: list[str]
-    file: str
-    model: str
-    format: str
+    file: str = ""
+    model: str = ""
+    format: str = ""
     runtime: str | None = None
     precision: str = "fp32"
     imgsz: tuple[int, int] | None = None
@@ -99,11 +103,36 @@ class Proof:
         """Whether nothing speaks against the file."""
         return self.verdict != "DIFFERENT"
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as plain values."""
         return asdict(self)
 
-    def summary(self) -> dict[str, Any]:
+    def show(self) -> list[str | Table]:
+        """Shapes, groups, boxes, latency, file, and the verdict last."""
+        from yolo_fine.exporter.proof.terminal import format_proof
+
+        return [format_proof(self)]
+
+    def summary(self) -> str:
+        """The verdict and what stands against a better one."""
+        error = "" if self.max_rel_err is None else f" (largest relative error of raw outputs {self.max_rel_err:.1e})"
+        return "\n".join([f"{self.verdict}: {self.file}{error}", *self.reasons[:SHOWN]])
+
+    def table(self) -> list[dict[str, Any]]:
+        """The shapes that were compared."""
+        return [
+            {
+                "batch, height, width": ", ".join(map(str, case.shape)),
+                "max_rel_err": case.max_rel_err,
+                "max_abs_err": case.max_abs_err,
+                "boxes": case.boxes.boxes if case.boxes else None,
+                "matched": case.boxes.matched if case.boxes else None,
+                "failure": case.failure,
+            }
+            for case in self.cases
+        ]
+
+    def for_metadata(self) -> dict[str, Any]:
         """What goes into the file's own metadata."""
         keys = ("verdict", "precision", "imgsz", "dynamic", "max_rel_err", "max_abs_err", "boxes_equal", "runtime",
                 "arguments", "versions")  # fmt: skip

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from yolo_fine.exporter.reference import Reference
+from yolo_fine.integration.export_reference import Reference
 
 Shape = tuple[int, int, int]  # batch, height, width
 LEAST_CELLS = 300  # at the finest level: an end-to-end head chooses its rows from them

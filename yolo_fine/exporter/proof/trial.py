@@ -6,8 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from yolo_fine._version import __version__
 from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter.proof.accuracy import Accuracy, categories_of, compare_accuracy
@@ -17,9 +15,10 @@ from yolo_fine.exporter.proof.latency import measure_latency, torch_threads
 from yolo_fine.exporter.proof.operators import check_operators
 from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.proof.shapes import shapes_to_prove
-from yolo_fine.exporter.reference import Reference
 from yolo_fine.exporter.runtimes import Runtime
 from yolo_fine.formats.objects import GroundTruth
+from yolo_fine.integration.export_reference import Reference
+from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.images import read_pixels
 
 
@@ -35,7 +34,7 @@ class Trial:
         runs: Pairs of runs for the latency.
     """
 
-    images: list[np.ndarray]
+    images: list[Array]
     data: str | None
     truth: GroundTruth | None
     threads: int
@@ -91,7 +90,7 @@ class Trial:
                 latency = measure_latency(reference.run, runtime.run, pixels, pairs=self.runs, threads=self.threads)
         found["notes"] = notes + found["notes"]
         return Proof(
-            **found, file="", model="", format="", runtime=runtime.name, precision=precision, imgsz=reference.imgsz,
+            **found, runtime=runtime.name, precision=precision, imgsz=reference.imgsz,
             dynamic=sizes, latency=latency, latency_ratio=latency.ratio if latency else None,
             opset=runtime.opset, nodes=sum(runtime.operators.values()) or None, operators=runtime.operators,
             other_runtimes=check_operators(runtime.operators) if runtime.opset else {}, versions=versions(),
@@ -130,6 +129,6 @@ def prepare_trial(images: Path | None, data: str | None, threads: int | None, ru
 def versions() -> dict[str, str]:
     """Of what takes part on PyTorch's side."""
     import torch
-    import ultralytics
+    from ultralytics import __version__ as ultralytics_version
 
-    return {"yolo_fine": __version__, "ultralytics": ultralytics.__version__, "torch": str(torch.__version__)}
+    return {"yolo_fine": __version__, "ultralytics": ultralytics_version, "torch": str(torch.__version__)}

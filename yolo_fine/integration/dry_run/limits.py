@@ -17,7 +17,7 @@ MOST_STEPS = 10_000  # operations to build or to run one layer; no stock layer n
 MOST_VALUES = 100_000_000  # of one tensor, for one image of 256 x 256
 
 
-class Watch(TorchDispatchMode):
+class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ignore]
     """Ends what builds or runs a layer as soon as it goes beyond the bounds.
 
     Args:
@@ -25,7 +25,7 @@ class Watch(TorchDispatchMode):
     """
 
     def __init__(self, values: int | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call,unused-ignore]
         self.values, self.steps = values, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -44,7 +44,7 @@ class DryRun:
 
         self.tasks = tasks
         self.channels = image_channels(model)
-        self.stock = StockParser(inspect.unwrap(tasks.parse_model), model, self.channels)
+        self.stock = StockParser(inspect.unwrap(tasks.parse_model), model, self.channels, kwargs={"verbose": False})
         self.keys = {key: model[key] for key in model if key not in ("backbone", "head", "yaml_file")}
         self.depth = depth_of(model)
         self.image = Map(self.channels, torch.zeros(1, self.channels, IMAGE, IMAGE, device="meta"))

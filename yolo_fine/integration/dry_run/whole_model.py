@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import re
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from yolo_fine.errors import YoloFineError
 from yolo_fine.integration.dry_run.forward import looks_at_numbers, reason
-from yolo_fine.integration.model_files import has_place_for_scale
-from yolo_fine.integration.parsing.probe import log_filter
+from yolo_fine.integration.log import silent_thread
 
 
 class StandInNumbers(TorchFunctionMode):
@@ -35,9 +32,9 @@ def why_not_built(name: str) -> str | None:
     from ultralytics.nn.modules import Conv
 
     model_class = RTDETR if "rtdetr" in Path(name).stem.lower() else YOLO
-    default_act, thread = Conv.default_act, threading.get_ident()
+    default_act = Conv.default_act
     try:
-        with log_filter(lambda record: record.thread != thread), torch.device("meta"), StandInNumbers():
+        with silent_thread(), torch.device("meta"), StandInNumbers():
             model_class(name)
     except YoloFineError as error:
         return str(error)
@@ -46,11 +43,3 @@ def why_not_built(name: str) -> str | None:
     finally:
         Conv.default_act = default_act
     return None
-
-
-def name_at_scale(name: str, letter: str) -> str:
-    """The name that asks for a scale: ``yolo11-my.yaml`` -> ``yolo11n-my.yaml``; as it is where it has no place."""
-    path = Path(name)
-    if not has_place_for_scale(path.name) or len(letter) != 1:
-        return name
-    return str(path.with_name(re.sub(r"^(yolo(?:e-)?v?\d+)(?![nslmx](?=[-.]))", rf"\g<1>{letter}", path.name)))

@@ -25,8 +25,9 @@ from typing import Any
 
 from yolo_fine.catalog import find_block, list_blocks
 from yolo_fine.errors import ModelYamlError
+from yolo_fine.integration.log import log_filter
 from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, PlannedBlock, plan_block
-from yolo_fine.integration.parsing.probe import StockParser, log_filter
+from yolo_fine.integration.parsing.probe import StockParser
 from yolo_fine.integration.parsing.rows import Row, read_rows
 from yolo_fine.integration.versions import installed_version, require
 from yolo_fine.registry import BlockSpec
@@ -36,13 +37,13 @@ def wrap_parse_model(stock: Callable[..., Any]) -> Callable[..., Any]:
     """``tasks.parse_model``: stock, plus rows that name registered blocks."""
 
     @functools.wraps(stock)
-    def parse_model(d: dict[str, Any], ch: int, verbose: bool = True) -> Any:
+    def parse_model(d: dict[str, Any], ch: int, *args: Any, **kwargs: Any) -> Any:
         tasks = sys.modules[stock.__module__]
         rows = list(read_rows(d))
         if any(find_our_block(row, tasks) for row in rows):
-            return parse_with_blocks(StockParser(stock, d, ch), rows, tasks, verbose)
+            return parse_with_blocks(StockParser(stock, d, ch, args, kwargs), rows, tasks)
         try:
-            return stock(d, ch, verbose)
+            return stock(d, ch, *args, **kwargs)
         except KeyError as error:
             row = next((row for row in rows if error.args and row.module == error.args[0]), None)
             if row is None or is_stock_name(str(row.module), tasks):
@@ -52,7 +53,7 @@ def wrap_parse_model(stock: Callable[..., Any]) -> Callable[..., Any]:
     return parse_model
 
 
-def parse_with_blocks(stock: StockParser, rows: Sequence[Row], tasks: ModuleType, verbose: bool) -> Any:
+def parse_with_blocks(stock: StockParser, rows: Sequence[Row], tasks: ModuleType) -> Any:
     """Build a model whose rows name blocks: plan, lower, let stock build, swap the blocks in.
 
     Returns:
@@ -80,7 +81,7 @@ def parse_with_blocks(stock: StockParser, rows: Sequence[Row], tasks: ModuleType
     split = len(stock.model.get("backbone") or [])
     model = {**stock.model, "backbone": copy.deepcopy(lowered[:split]), "head": copy.deepcopy(lowered[split:])}
     with log_filter(table_lines(planned, modules)):
-        layers, save = stock.parse(model, stock.image_channels, verbose)
+        layers, save = stock.parse(model)
     for index, module in modules.items():
         placeholder = layers[index]
         require(type(placeholder).__name__ == PLACEHOLDER, f"a {PLACEHOLDER} row builds a {PLACEHOLDER}")

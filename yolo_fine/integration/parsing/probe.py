@@ -8,13 +8,11 @@ layer costs no memory and no arithmetic. No rule of the stock parser is repeated
 from __future__ import annotations
 
 import copy
-import logging
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from yolo_fine.integration.log import silent_thread
 from yolo_fine.integration.versions import require
 
 
@@ -35,11 +33,26 @@ class Probe:
 
 @dataclass(frozen=True)
 class StockParser:
-    """Ultralytics' own parser, with the model dictionary and the image channels that it was called with."""
+    """Ultralytics' own parser, with all that it was called with.
 
-    parse: Callable[..., Any]
+    Attributes:
+        function: The parser.
+        model: The model dictionary.
+        image_channels: Channels of the images.
+        args: Further arguments (``verbose``, and what a release may add), handed through.
+        kwargs: The same by name.
+    """
+
+    function: Callable[..., Any]
     model: dict[str, Any]
     image_channels: int
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def parse(self, model: dict[str, Any]) -> tuple[Any, Any]:
+        """Build another model dictionary: the layers, and the numbers of those whose outputs are kept."""
+        layers, save = self.function(model, self.image_channels, *self.args, **self.kwargs)
+        return layers, save
 
     def probe(
         self, rows_above: Sequence[Any], sources: Sequence[int], width: int | None = None, repeats: int = 1
@@ -82,22 +95,9 @@ class StockParser:
 
         default_act = Conv.default_act
         partial = copy.deepcopy({**self.model, "backbone": list(rows), "head": []})
-        thread = threading.get_ident()
         try:
-            with log_filter(lambda record: record.thread != thread):
-                layers, _ = self.parse(partial, self.image_channels, False)
+            with silent_thread():
+                layers, _ = self.parse(partial)
         finally:
             Conv.default_act = default_act
         return list(layers)
-
-
-@contextmanager
-def log_filter(keep: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
-    """Put a filter on Ultralytics' logger for a while."""
-    from ultralytics.utils import LOGGER
-
-    LOGGER.addFilter(keep)
-    try:
-        yield
-    finally:
-        LOGGER.removeFilter(keep)

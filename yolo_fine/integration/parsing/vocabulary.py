@@ -42,7 +42,7 @@ def is_head(layer: type) -> bool:
     """Whether a layer class is one of Ultralytics' heads: Detect, Segment, Classify, RTDETRDecoder, ..."""
     from ultralytics.nn.modules import head
 
-    return layer.__module__ == head.__name__
+    return bool(layer.__module__ == head.__name__)
 
 
 def is_read_by_the_model(name: str) -> bool:

@@ -83,7 +83,7 @@ def align(source: Sequence[Any], target: Sequence[Any]) -> Pairs:
         fitting = [shape for key, shape in theirs.items() if ours.get(key) == shape]
         if len(fitting) < len(theirs):  # biases and statistics fit many layers; without their weights they say nothing
             fitting = [shape for shape in fitting if len(shape) > 1]
-        return same_class + sum(shape.numel() for shape in fitting)
+        return same_class + float(sum(shape.numel() for shape in fitting))
 
     best = [[0.0] * (len(target) + 1) for _ in range(len(source) + 1)]  # best[i][j]: of the first i and j layers
     for i in range(len(source)):

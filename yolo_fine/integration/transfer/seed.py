@@ -6,46 +6,78 @@ Plain ``yolo train model=that.pt`` starts from it, also where the start-up file 
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.checkpoints import read_weights
-from yolo_fine.integration.model_files import read_model_file
+from yolo_fine.integration.checkpoints import checkpoint_of
+from yolo_fine.integration.models import is_loaded, open_model, read_weights, yaml_name
 from yolo_fine.integration.transfer.raw_outputs import largest_difference
 from yolo_fine.integration.transfer.transfer_report import TransferReport
 from yolo_fine.integration.transfer.weights import transfer
-from yolo_fine.utils.files import write_json
+from yolo_fine.utils.files import write_bytes
+from yolo_fine.utils.paths import ModelSource, StrPath
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Table
 
 
-@dataclass(frozen=True)
-class SeedResult:
+@dataclass(frozen=True, repr=False)
+class SeedResult(Result):
     """What was written.
 
     Attributes:
-        out: The checkpoint.
+        model: The model YAML.
+        weights: The pretrained checkpoint.
+        out: The checkpoint that was written.
         report: What was carried over.
         max_abs_diff: Largest difference between the raw outputs of the new model and of the pretrained one; None where
             no output of theirs has one shape.
     """
 
+    model: str
+    weights: str
     out: Path
     report: TransferReport
     max_abs_diff: float | None
 
+    def show(self) -> list[str | Table]:
+        """What arrived and what did not, and where it was written."""
+        return [self.report.line, *(f"  {line}" for line in self.report.details()), *self._rest()]
 
-def seed(model: str, weights: str, out: Path | None = None, json: Path | None = None) -> SeedResult:
-    """Build a model YAML, fill it with the tensors of a checkpoint and write it as a checkpoint; prints what arrived.
+    def summary(self) -> str:
+        """What arrived, and where it was written."""
+        return "\n".join([self.report.line, *self._rest()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Names, report and difference, as plain values."""
+        names = {"model": self.model, "weights": self.weights, "out": str(self.out)}
+        return {**names, **self.report.to_dict(), "max_abs_diff": self.max_abs_diff}
+
+    def table(self) -> list[dict[str, Any]]:
+        """The tensors that did not arrive."""
+        return self.report.table()
+
+    def _rest(self) -> list[str]:
+        gap = "no outputs of one shape" if self.max_abs_diff is None else f"{self.max_abs_diff:g}"
+        warning = [f"WARNING: {self.report.warning}"] if self.report.warning else []
+        return [*warning, f"largest difference of raw outputs: {gap}", f"written: {self.out}"]
+
+
+def seed(
+    model: ModelSource, weights: ModelSource, out: StrPath | None = None, json: StrPath | None = None
+) -> SeedResult:
+    """Build a model YAML, fill it with the tensors of a checkpoint and write it as a checkpoint.
 
     The layers are paired as in training with ``pretrained=``. New layers are initialised with one seed, so the same
     command writes the same tensors.
 
     Args:
-        model: Model YAML: a file, or a bare name as ``yolo26n-fine.yaml``.
-        weights: Pretrained checkpoint, as ``yolo26n.pt``.
+        model: Model YAML: a file, or a bare name as ``yolo26n-fine.yaml``. A ``YOLO`` that was built from one is
+            copied, and its new layers keep the values that they have.
+        weights: Pretrained checkpoint, as ``yolo26n.pt``, or a ``YOLO`` that holds it.
         out: File to write; by default ``yolo26n-fine-seed.pt`` in the working folder.
         json: Write the report to this file too.
 
@@ -54,85 +86,47 @@ def seed(model: str, weights: str, out: Path | None = None, json: Path | None = 
         CheckpointError: The weights file is damaged or no checkpoint.
         ArgumentError: An argument can't be used, or both are models for different tasks.
     """
-    out = _check(model, weights, out, json)
-    source = read_weights(weights)
-    target = build_model(model)
+    name = yaml_name(model)
+    file = _check(name, weights, None if out is None else Path(out), json)
+    source, target = read_weights(weights), build_model(model)
+    names = {"model": name, "weights": str(weights) if isinstance(weights, (str, os.PathLike)) else "the weights given"}
     if source.task != target.task:
         raise ArgumentError(
-            f"model={model} is a {target.task} model, weights={weights} are of a {source.task} model; "
+            f"model={name} is a {target.task} model, weights={names['weights']} are of a {source.task} model; "
             "name weights of the same task"
         )
     report = transfer(target, source, verbose=False)
-    difference = largest_difference(target, source)
-    _write(target, out)
-
-    print("\n".join([report.line, *(f"  {line}" for line in report.details())]))
-    if report.warning:
-        print(f"WARNING: {report.warning}")
-    print(
-        f"largest difference of raw outputs: {'no outputs of one shape' if difference is None else f'{difference:g}'}"
-    )
-    print(f"written: {out}")
-    if json:
-        names = {"model": model, "weights": weights, "out": str(out)}
-        write_json(json, {**names, **report.as_dict(), "max_abs_diff": difference})
-    return SeedResult(out, report, difference)
+    result = SeedResult(**names, out=file, report=report, max_abs_diff=largest_difference(target, source))
+    write_bytes(file, checkpoint_of(target))
+    if json is not None:
+        result.to_json(json)
+    return result
 
 
-def _check(model: str, weights: str, out: Path | None, json: Path | None) -> Path:
+def _check(model: str, weights: ModelSource, out: Path | None, json: StrPath | None) -> Path:
     """Refuse what can't work before anything is read; returns the file to write."""
     if not model.endswith((".yaml", ".yml")):
         raise ArgumentError(f"model={model} is no model YAML; name one, as model=yolo26n-fine.yaml")
-    if not weights.endswith(".pt"):
-        raise ArgumentError(f"weights={weights} is no checkpoint; name one, as weights=yolo26n.pt")
     out = out or Path(f"{Path(model).stem}-seed.pt")
     if out.suffix != ".pt" or out.is_dir():
         raise ArgumentError(f"out={out}: name a file that ends in .pt")
-    if out.exists() and Path(weights).exists() and out.samefile(weights):
-        raise ArgumentError(f"out={out} is the weights file itself; name another one")
-    if json and json.is_dir():
+    if isinstance(weights, (str, os.PathLike)):
+        file = Path(weights)
+        if file.suffix != ".pt":
+            raise ArgumentError(f"weights={weights} is no checkpoint; name one, as weights=yolo26n.pt")
+        if out.exists() and file.exists() and out.samefile(file):
+            raise ArgumentError(f"out={out} is the weights file itself; name another one")
+    if json is not None and Path(json).is_dir():
         raise ArgumentError(f"json={json} is a folder; name a file")
     return out
 
 
-def build_model(model: str) -> Any:
-    """The model of a YAML in eval mode, its own layers initialised with a fixed seed."""
+def build_model(model: ModelSource) -> Any:
+    """The network of a YAML in eval mode, its own layers initialised with a fixed seed; of a ``YOLO``, a copy."""
     import torch
-    from ultralytics import RTDETR, YOLO
 
-    _, rows = read_model_file(model)
-    is_rtdetr = "RTDETRDecoder" in str((rows.get("head") or [None])[-1])
+    if is_loaded(model):
+        return copy.deepcopy(open_model(model).model).float().eval()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        built = RTDETR(model) if is_rtdetr else YOLO(model)
-    return built.model.eval()
-
-
-def _write(model: Any, out: Path) -> None:
-    """Write a checkpoint as Ultralytics does, through a temporary file beside ``out``."""
-    import torch
-    from ultralytics import __version__
-
-    checkpoint = {
-        "epoch": -1,
-        "best_fitness": None,
-        "model": model,
-        "ema": None,
-        "updates": None,
-        "optimizer": None,
-        "train_args": {"task": model.task},
-        "date": datetime.now().isoformat(),
-        "version": __version__,
-        "license": "AGPL-3.0 License (https://ultralytics.com/license)",
-        "docs": "https://docs.ultralytics.com",
-    }
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.save(checkpoint, temporary)
-            temporary.replace(out)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:  # torch says RuntimeError where a disk is full
-        raise ArgumentError(f"{out} can't be written: {error}") from error
+        return open_model(model).model.eval()

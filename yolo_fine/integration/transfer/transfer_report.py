@@ -8,6 +8,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from yolo_fine.integration import log
+from yolo_fine.utils.results import Result
+
 LOUD_BELOW = 0.95  # of the tensors
 SHOWN_LINES = 10
 
@@ -40,8 +43,8 @@ class LostTensor:
     reason: str
 
 
-@dataclass(frozen=True)
-class TransferReport:
+@dataclass(frozen=True, repr=False)
+class TransferReport(Result):
     """What a load carried over.
 
     Attributes:
@@ -124,9 +127,17 @@ class TransferReport:
         change = f"{self.added_parameters / 1e6:+.2f} M parameters"
         return [f"class branches {after} channels wide as pretrained, not {before}: {change}", *self.lost_lines()]
 
-    def as_dict(self) -> dict[str, Any]:
-        """The report for a JSON file."""
+    def summary(self) -> str:
+        """The line, and the warning if there is one."""
+        return f"{self.line}\n{self.warning}".strip()
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as plain values."""
         return asdict(self)
+
+    def table(self) -> list[dict[str, Any]]:
+        """The tensors that did not arrive."""
+        return [asdict(lost) for lost in self.not_transferred]
 
 
 _reports: weakref.WeakKeyDictionary[Any, TransferReport] = weakref.WeakKeyDictionary()
@@ -149,13 +160,9 @@ def keep_report(model: Any, report: TransferReport) -> None:
 
 def say(report: TransferReport) -> None:
     """Log the report: one line, what did not arrive, and a warning if that is much."""
-    from ultralytics.utils import LOGGER
-
-    LOGGER.info(f"yolo_fine: {report.line}")
-    for line in report.details():
-        LOGGER.info(f"  {line}")
+    log.say(report.line, report.details())
     if report.warning:
-        LOGGER.warning(f"yolo_fine: {report.warning}")
+        log.warn(report.warning)
 
 
 def class_change(classes: tuple[int, int]) -> str:

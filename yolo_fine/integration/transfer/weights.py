@@ -33,11 +33,13 @@ def wrap_load(stock: Callable[..., Any]) -> Callable[..., Any]:
     """``BaseModel.load``: pair the layers first where one of the models holds a block of ours."""
 
     @functools.wraps(stock)
-    def load(self: Any, weights: Any, verbose: bool = True) -> Any:
+    def load(self: Any, weights: Any, *args: Any, **kwargs: Any) -> Any:
         source = (weights.get("ema") or weights["model"]) if isinstance(weights, dict) else weights
         if not holds_blocks(source, self):
-            return stock(self, weights, verbose)
-        _load_paired(stock, self, source, verbose)
+            return stock(self, weights, *args, **kwargs)
+        report = _load_paired(lambda view: stock(self, view, *args, **kwargs), self, source)
+        if kwargs.get("verbose", args[0] if args else True):
+            say(report)
         return None
 
     return load
@@ -57,7 +59,11 @@ def transfer(target: Any, source: Any, verbose: bool = True) -> TransferReport:
     for model in (target, source):
         if not _is_layered(model):
             raise ArgumentError(f"{type(model).__name__} is no model built from a YAML: it has no numbered layers")
-    return _load_paired(inspect.unwrap(type(target).load), target, source, verbose)
+    stock = inspect.unwrap(type(target).load)
+    report = _load_paired(lambda view: stock(target, view, verbose), target, source)
+    if verbose:
+        say(report)
+    return report
 
 
 def holds_blocks(source: Any, target: Any) -> bool:
@@ -75,11 +81,11 @@ def _is_layered(model: Any) -> bool:
     return isinstance(layers, nn.Sequential) and len(layers) > 0
 
 
-def _load_paired(stock: Callable[..., Any], target: Any, source: Any, verbose: bool) -> TransferReport:
-    """Call the stock ``load`` with a renumbered view of the source, then see and say what arrived."""
+def _load_paired(load: Callable[[Any], Any], target: Any, source: Any) -> TransferReport:
+    """Call the stock ``load`` with a renumbered view of the source, then see what arrived."""
     pairing = pair(list(source.model), list(target.model))
     before, size = class_width(target.model[-1]), _parameter_count(target)
-    stock(target, renumbered(source, target, pairing), verbose)
+    load(renumbered(source, target, pairing))
     after = class_width(target.model[-1])
     report = compare(source, target, pairing)
     if before and after and before != after:
@@ -87,8 +93,6 @@ def _load_paired(stock: Callable[..., Any], target: Any, source: Any, verbose: b
     if report.transferred == report.total and not hasattr(target, "set_classes"):
         _take_names(source, target)
     keep_report(target, report)
-    if verbose:
-        say(report)
     return report
 
 

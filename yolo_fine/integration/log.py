@@ -1,22 +1,57 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Keeps Ultralytics' log out of the way during an export, and keeps its warnings."""
+"""Ultralytics' log: what this package says there, and how it is kept quiet for a while."""
 
 from __future__ import annotations
 
 import logging
 import re
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def say(message: str, details: Iterable[str] = ()) -> None:
+    """Log a message of this package, and lines below it."""
+    from ultralytics.utils import LOGGER
+
+    LOGGER.info(f"yolo_fine: {message}")
+    for line in details:
+        LOGGER.info(f"  {line}")
+
+
+def warn(message: str) -> None:
+    """Log a warning of this package."""
+    from ultralytics.utils import LOGGER
+
+    LOGGER.warning(f"yolo_fine: {message}")
+
+
+@contextmanager
+def log_filter(keep: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """Put a filter on Ultralytics' logger for a while."""
+    from ultralytics.utils import LOGGER
+
+    LOGGER.addFilter(keep)
+    try:
+        yield
+    finally:
+        LOGGER.removeFilter(keep)
+
+
+@contextmanager
+def silent_thread() -> Iterator[None]:
+    """Drop what this thread logs; other threads go on logging."""
+    thread = threading.get_ident()
+    with log_filter(lambda record: record.thread != thread):
+        yield
+
+
 @contextmanager
 def quiet_ultralytics() -> Iterator[list[str]]:
     """Silence the log, whose paths are those of the scratch folder; yields the warnings as they come."""
-    from ultralytics.utils import LOGGER
-
     told: list[str] = []
 
     def keep(record: logging.LogRecord) -> bool:
@@ -30,15 +65,13 @@ def quiet_ultralytics() -> Iterator[list[str]]:
         return record.levelno >= logging.ERROR
 
     talkers = (logging.getLogger(), logging.getLogger("nncf"))  # onnxruntime's quantiser uses the first
-    LOGGER.addFilter(keep)
     for logger in talkers:
         logger.addFilter(drop)
     try:
-        with warnings.catch_warnings():
+        with log_filter(keep), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the tracer's, about sizes that become constants: the proof tells
             yield told
     finally:
-        LOGGER.removeFilter(keep)
         for logger in talkers:
             logger.removeFilter(drop)
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from yolo_fine.errors import ArgumentError
-from yolo_fine.exporter.options import SHAPING, in_words_of_release
-from yolo_fine.integration.quiet import quiet_ultralytics, short
+from yolo_fine.integration.exporter import SHAPING, in_words_of_release
+from yolo_fine.integration.log import quiet_ultralytics, short
+from yolo_fine.utils.arrays import Array
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,7 +49,7 @@ class Reference:
     floor: float
     asleep: tuple[str, ...] = ()
 
-    def run(self, images: np.ndarray) -> list[np.ndarray]:
+    def run(self, images: Array) -> list[Array]:
         """Raw outputs for images of shape (batch, 3, height, width), float32, 0 to 1."""
         import torch
 
@@ -146,7 +145,7 @@ def find_asleep(network: nn.Module) -> Iterator[str]:
             yield f"{index} ({type(blocks[0]).__name__})"
 
 
-def arrays_in(outputs: Any) -> Iterator[np.ndarray]:
+def arrays_in(outputs: Any) -> Iterator[Array]:
     """All tensors of a network's output, in the order in which an export numbers them, as float32 arrays."""
     if hasattr(outputs, "numpy"):
         yield outputs.detach().cpu().float().numpy()

@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A predictor that gives a candidate box every class above ``conf``, as ``yolo val`` does, and not its best alone.
-
-``YOLO.predict(predictor=multi_label_predictor())`` uses it. Only non-maximum suppression differs; images are prepared
-and results are built by the stock predictor. End-to-end heads choose classes themselves and are not affected.
-"""
+"""Predictions: the boxes of a result, and a predictor that gives a candidate box several classes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from yolo_fine.utils.arrays import Array
+
+if TYPE_CHECKING:
+    from ultralytics import YOLO
 
 
 @cache
 def multi_label_predictor() -> type:
-    """The predictor's class, made at first use because importing it imports torch."""
+    """A predictor that gives a candidate box every class above ``conf``, as ``yolo val`` does, and not its best alone.
+
+    ``YOLO.predict(predictor=multi_label_predictor())`` uses it. Only non-maximum suppression differs; images are
+    prepared and results are built by the stock predictor. End-to-end heads choose classes themselves and are not
+    affected. The class is made at first use, because importing its base imports torch.
+    """
     import torch
     from ultralytics.models.yolo.detect import DetectionPredictor
 
@@ -42,10 +50,22 @@ def multi_label_predictor() -> type:
     return MultiLabelPredictor
 
 
+def forget_predictor(model: YOLO) -> None:
+    """Let the next prediction make its predictor anew: one of an earlier call may suppress in another way."""
+    model.predictor = None
+
+
+def rows_of(result: Any) -> Array:
+    """Boxes of one image's ``Results``: left, top, right, bottom, score, class; shape (n, 6), float64."""
+    rows: Array = result.boxes.data.cpu().numpy().astype(np.float64)[:, :6].reshape(-1, 6)
+    return rows
+
+
 def non_max_suppression() -> Callable[..., Any]:
     """The stock function, from where the installed release keeps it."""
     try:
         from ultralytics.utils.nms import non_max_suppression
     except ImportError:  # releases before 8.3.200
         from ultralytics.utils.ops import non_max_suppression
-    return non_max_suppression
+    function: Callable[..., Any] = non_max_suppression
+    return function

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Devices by the words that Ultralytics takes: ``cpu``, ``0``, ``cuda:1``, ``0,1``."""
+
+from __future__ import annotations
+
+
+def is_device_here(device: str | int | None) -> bool:
+    """Whether Ultralytics finds the device that it would be given."""
+    from ultralytics.utils.torch_utils import select_device
+
+    try:
+        select_device(device, verbose=False)
+    except ValueError:
+        return False
+    return True
