@@ -8,7 +8,7 @@ import io
 import logging
 import tempfile
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,8 @@ def _validated_images() -> None:
     from ultralytics.cfg import get_cfg
     from ultralytics.data.build import build_yolo_dataset
 
-    with tempfile.TemporaryDirectory() as folder, silent_thread(), redirect_stdout(io.StringIO()):
+    bar = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, silent_thread(), redirect_stdout(bar), redirect_stderr(bar):
         images, labels = Path(folder) / "images", Path(folder) / "labels"
         images.mkdir()
         labels.mkdir()
