@@ -20,6 +20,7 @@ from yolo_fine.evaluation.result import Evaluation
 from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
 from yolo_fine.formats.coco_files import write_results
+from yolo_fine.integration.prediction import trained_size
 from yolo_fine.utils.progress import progress_line
 
 
@@ -144,7 +145,7 @@ def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Pr
     if source.truth.files is None:
         raise DataError(f"{source.place} has no images to predict on; name their folder with images=DIR")
     detector = open_detector(arguments["model"])
-    trained_at = detector.overrides.get("imgsz", 640)
+    trained_at = trained_size(detector)
     settings = {key: arguments[key] for key in ("conf", "iou", "max_det", "multi_label", "allow_missing")}
     settings |= {key: arguments[key] for key in ("batch", "device", "half")}
     size = arguments["imgsz"]

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from yolo_fine.integration.log import silent_thread
+
 
 def is_device_here(device: str | int | None) -> bool:
     """Whether Ultralytics finds the device that it would be given."""
     from ultralytics.utils.torch_utils import select_device
 
     try:
-        select_device(device, verbose=False)
+        with silent_thread():
+            select_device(device, verbose=False)
     except ValueError:
         return False
     return True

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,12 +100,13 @@ def prepare_reference(checkpoint: Path, format: str, options: dict[str, Any]) ->
 def _read(exporter: Any) -> Reference:
     """The reference in an exporter that has come to the point of tracing."""
     network = exporter.model.float()
-    embedded = bool(getattr(exporter.args, "nms", None))
+    with_nms: Any = getattr(
+        sys.modules[type(exporter).__module__], "NMSModel", None
+    )  # not in 8.3.0, which leaves NMS out
+    embedded = bool(getattr(exporter.args, "nms", None)) and with_nms is not None
     layout = "rows" if embedded else layout_of(network)
     if embedded:
-        from ultralytics.engine.exporter import NMSModel
-
-        network = NMSModel(network, exporter.args)
+        network = with_nms(network, exporter.args)
     channels = getattr(exporter.model, "yaml", {}).get("channels", 3)
     if channels != 3:
         raise ArgumentError(

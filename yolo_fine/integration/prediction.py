@@ -50,6 +50,11 @@ def multi_label_predictor() -> type:
     return MultiLabelPredictor
 
 
+def trained_size(model: YOLO) -> Any:
+    """The ``imgsz`` that a model was trained at; 640 where it doesn't say."""
+    return model.overrides.get("imgsz", 640)
+
+
 def forget_predictor(model: YOLO) -> None:
     """Let the next prediction make its predictor anew: one of an earlier call may suppress in another way."""
     model.predictor = None

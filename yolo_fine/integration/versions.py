@@ -4,11 +4,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from yolo_fine.errors import UpstreamError
 
 KNOWN_VERSIONS = ("8.3.0", "8.3.100", "8.3.253", "8.4.0", "8.4.100", "8.4.190")
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A statement about Ultralytics, and a function that raises if it does not hold."""
+
+    statement: str
+    check: Callable[[], None]
 
 
 def upstream_message(assumption: str) -> str:
