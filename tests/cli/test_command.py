@@ -3,21 +3,55 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 
 import pytest
 
 from tests.commands import FAST, main_of, pythons, yolo_fine
 from yolo_fine.cli import main
 from yolo_fine.cli.inputs import check_inputs
+from yolo_fine.cli.verbs import VERBS
 from yolo_fine.errors import DataError
+from yolo_fine.utils.calls import parameters_of
 
 
 def test_help_and_version(capsys):
-    assert main([]) == 0
-    assert "yolo-fine demo" in capsys.readouterr().out
+    for words in ([], ["help"], ["--help"], ["-h"]):
+        assert main(words) == 0
+        printed = capsys.readouterr().out
+        assert all(f"  {name} " in printed for name in VERBS)
     assert main(["version"]) == 0
     assert capsys.readouterr().out.strip()[0].isdigit()
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_explains_itself(name, capsys):
+    verb = VERBS[name]
+    for words in ([*name.split(), "--help"], ["help", *name.split()], [*name.split(), "-h"]):
+        assert main(words) == 0
+    printed = capsys.readouterr().out.split(f"yolo-fine {name}: ")[-1]
+    for key, parameter in parameters_of(verb.load()).items():
+        described = re.search(rf"^  {key}  \((.+)\)\n      (\S.+)$", printed, re.MULTILINE)
+        assert described, f"{key} has no description"
+        required = parameter.default is parameter.empty
+        assert ("must be given" in described[1]) == required
+    assert len(verb.examples) >= 1
+    assert all(example.startswith(f"yolo-fine {name}") and example in printed for example in verb.examples)
+    assert "Exit codes: 0 done, 1 checked and failed, 2 can't be done as asked." in printed
+    assert "``" not in printed
+
+
+def test_every_example_names_arguments_that_exist():
+    for name, verb in VERBS.items():
+        known = parameters_of(verb.load())
+        for example in verb.examples:
+            words = example.split()[1 + len(name.split()) :]
+            keys = [word.partition("=")[0] for word in words if "=" in word]
+            takes_more = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(verb.load()).parameters.values())
+            assert takes_more or set(keys) <= set(known), example
+            assert len([word for word in words if "=" not in word]) <= (verb.bare is not None), example
 
 
 def test_blocks_are_listed_and_described(capsys, tmp_path):
@@ -34,7 +68,7 @@ def test_models_are_measured_beside_stock(tmp_path, monkeypatch):
     from yolo_fine.integration import model_files
 
     few = {name: file for name, file in model_files.packaged_files("models").items() if name == "yolo11-fine.yaml"}
-    monkeypatch.setattr("yolo_fine.costs.model_cost.packaged_files", lambda kind: few)
+    monkeypatch.setattr("yolo_fine.costs.model_costs.packaged_files", lambda kind: few)
     assert main(["models", "scales=n", f"json={tmp_path / 'models.json'}"]) == 0
     (row,) = json.loads((tmp_path / "models.json").read_text())
     assert (row["model"], row["stock"]) == ("yolo11n-fine.yaml", "yolo11n.yaml")
