@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Where the runs of an ablation are carried out: in processes of this machine, or on a Ray cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from yolo_fine.ablation.run import PROGRESS
+from yolo_fine.errors import ArgumentError
+
+LOG = "log.txt"
+POLL_SECONDS = 0.5
+Watch = Callable[[Path, str], None]  # is told a run's folder, and how far it is
+
+
+class Executor(Protocol):
+    """Carries out runs, each given by its folder with a ``job.json``."""
+
+    def carry_out(self, folders: Sequence[Path], watch: Watch) -> Iterator[tuple[Path, int]]:
+        """Yield each folder when its run has ended, with the exit code, in the order in which they end."""
+        ...
+
+
+class LocalExecutor:
+    """Processes of this machine.
+
+    Args:
+        workers: How many runs at a time. More than one share the cores, each with its share of threads.
+    """
+
+    def __init__(self, workers: int = 1) -> None:
+        self.workers = workers
+
+    def carry_out(self, folders: Sequence[Path], watch: Watch) -> Iterator[tuple[Path, int]]:
+        """See :class:`Executor`. If it is left early, the processes are ended."""
+        waiting, running = list(folders), dict[Path, subprocess.Popen[bytes]]()
+        try:
+            while waiting or running:
+                while waiting and len(running) < self.workers:
+                    folder = waiting.pop(0)
+                    running[folder] = self._start(folder)
+                for folder, process in list(running.items()):
+                    watch(folder, read_progress(folder))
+                    if process.poll() is not None:
+                        del running[folder]
+                        yield folder, process.returncode
+                time.sleep(POLL_SECONDS)
+        finally:
+            for process in running.values():
+                process.kill()
+                process.wait()
+
+    def _start(self, folder: Path) -> subprocess.Popen[bytes]:
+        surroundings = dict(os.environ)
+        if self.workers > 1:
+            share = str(max(1, (os.cpu_count() or 1) // self.workers))
+            surroundings.setdefault("OMP_NUM_THREADS", share)
+        with (folder / LOG).open("wb") as log:
+            return subprocess.Popen(command(folder), stdout=log, stderr=subprocess.STDOUT, env=surroundings)
+
+
+class RayExecutor:
+    """A Ray cluster: one task a run. The folder must lie on a file system that all machines share.
+
+    Args:
+        address: Of the cluster; ``auto`` finds a running one, ``local`` starts one in this machine.
+        gpus: GPUs that a run takes, which may be a fraction.
+        cpus: CPUs that a run takes.
+
+    Raises:
+        ArgumentError: Ray is not installed, or no cluster is there.
+    """
+
+    def __init__(self, address: str = "auto", gpus: float = 0, cpus: float = 1) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise ArgumentError("engine=ray needs Ray: pip install 'yolo-fine[ray]'") from error
+        self.ray, self.gpus, self.cpus = ray, gpus, cpus
+        if not ray.is_initialized():
+            try:
+                ray.init(address=None if address == "local" else address, log_to_driver=False, logging_level="error")
+            except (ConnectionError, RuntimeError) as error:
+                raise ArgumentError(
+                    f"address={address}: no Ray cluster answers there ({error}); start one with ray start"
+                ) from error
+
+    def carry_out(self, folders: Sequence[Path], watch: Watch) -> Iterator[tuple[Path, int]]:
+        """See :class:`Executor`. A task whose machine dies is given to another one."""
+        remote = self.ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=3)(run_in_process)
+        waiting = {remote.remote(str(folder.absolute())): folder for folder in folders}
+        try:
+            while waiting:
+                done, _ = self.ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
+                for folder in waiting.values():
+                    watch(folder, read_progress(folder))
+                for reference in done:
+                    folder = waiting.pop(reference)
+                    try:
+                        code = self.ray.get(reference)
+                    except self.ray.exceptions.RayError:
+                        code = 1
+                    yield folder, code
+        finally:
+            for reference in waiting:
+                with suppress(self.ray.exceptions.RayError):
+                    self.ray.cancel(reference, force=True)
+
+
+def run_in_process(folder: str) -> int:
+    """Carry out one run in a process of its own, wherever this is called; returns the exit code."""
+    with (Path(folder) / LOG).open("wb") as log:
+        return subprocess.run(command(Path(folder)), stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+
+
+def command(folder: Path) -> list[str]:
+    """The command of a run."""
+    return [sys.executable, "-m", "yolo_fine.ablation.run", str(folder)]
+
+
+def read_progress(folder: Path) -> str:
+    """``epoch 4 of 15``; empty before the first epoch has ended."""
+    with suppress(OSError, ValueError, KeyError):
+        progress: dict[str, Any] = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        return f"epoch {progress['epoch']} of {progress['epochs']}"
+    return ""
+
+
+def last_words(folder: Path, lines: int = 3) -> str:
+    """The last lines that a run printed, for the report of a failure."""
+    with suppress(OSError):
+        text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
+        return " | ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())[-400:]
+    return ""
