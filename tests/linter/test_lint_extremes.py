@@ -38,7 +38,7 @@ def inserted(row):
 
 TOO_LARGE = [
     ({"detect": "[[2, 3], 1, RTDETRDecoder, [nc, 256, 300, 4, 8, 100000]]"}, "it needs more than 10,000 steps"),
-    ({"detect": "[[2, 3], 1, RTDETRDecoder, [nc, '1000000000']]"}, "the argument '1000000000' is beyond all measure"),
+    ({"detect": "[[2, 3], 1, RTDETRDecoder, [nc, '1000000000']]"}, "the argument '1000000000' is too large"),
     ({"scales": "{n: [100000, 0.25, 1024]}"}, "100,000 repeats (with the model's depth) are more than 1000"),
     (inserted("[-1, 1, nn.LSTM, [64, 64, 100000]]"), "it needs more than 10,000 steps"),
     ({"keys": "nc: 3\nactivation: nn.LSTM(10, 10, 100000)"}, "it needs more than 10,000 steps"),
