@@ -106,7 +106,7 @@ def install_floors(folder: Path) -> Surroundings:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [project["optional-dependencies"][name] for name in FLOOR_EXTRAS]
     asked = [requirement for listed in (project["dependencies"], *extras) for requirement in listed]
-    oldest = [re.sub(r"^([\w.-]+)>=([\w.]+).*$", r"\1==\2", requirement) for requirement in asked]
+    oldest: list[str] = [re.sub(r"^([\w.-]+)>=([\w.]+).*$", r"\1==\2", requirement) for requirement in asked]
     venv.create(folder / FLOORS, with_pip=False)
     python = str(folder / FLOORS / "bin" / "python")
     pip("install", *oldest, *TEST_TOOLS, python=python)
@@ -139,7 +139,7 @@ def check(name: str, surroundings: Surroundings, tests: tuple[str, ...]) -> tupl
     failed = counts.get("failed", 0) + counts.get("error", 0)
     if done.returncode:
         print(f"{name}: {done.stdout[-6000:]}", file=sys.stderr)
-    columns = (
+    columns: tuple[object, ...] = (
         name, f"{held.group(1)} of {held.group(2)}" if held else "none", counts.get("passed", 0), failed,
         counts.get("skipped", 0), f"{seconds:.0f}",
     )  # fmt: skip
