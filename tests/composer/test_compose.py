@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ultralytics import RTDETR, YOLO
 
 from tests.extent import ALL, some_stock
 from yolo_fine import block
+from yolo_fine.cli import main
 from yolo_fine.composer import compose as composing
 from yolo_fine.composer.compose import compose, compose_text, recompose
 from yolo_fine.errors import ArgumentError, ModelYamlError, UnknownBlockError
@@ -236,3 +238,26 @@ def test_a_file_that_compose_did_not_make_is_left_alone(tmp_path, monkeypatch):
 def test_mistakes_end_in_one_message(words, error, said):
     with pytest.raises(error, match=re.escape(said)):
         compose(**{"base": "yolo11n", **words})
+
+
+def test_the_result_is_an_object_and_paths_are_paths_or_text(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    written = compose("yolo11n", refine="EMA@p3", out="yolo11-a.yaml", json="a.json")
+    assert Path("yolo11-a.yaml").read_text() == written.text
+    assert repr(written) == "yolo11-a.yaml: 25 layers; EMA at 17 (p3)"
+    assert json.loads(Path("a.json").read_text()) == written.to_dict()
+    assert "<td>EMA</td>" in written._repr_html_()
+    again = compose(tmp_path / "yolo11n-a.yaml", fuse="FINE@p4", out=tmp_path / "yolo11-b.yaml")
+    assert [block["block"] for block in again.table()] == ["FINE"]
+    unwritten = compose(YOLO("yolo11n.yaml"), refine="EMA@p3")
+    assert unwritten.out is None
+    assert rows(unwritten.text) == rows(written.text)
+    assert capsys.readouterr().out == ""  # a function prints nothing
+
+
+def test_the_command_prints_the_yaml_or_where_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compose", "base=yolo11n", "refine=EMA@p3"]) == 0
+    assert capsys.readouterr().out == compose("yolo11n", refine="EMA@p3").text
+    assert main(["compose", "base=yolo11n", "refine=EMA@p3", "out=yolo11-a.yaml"]) == 0
+    assert capsys.readouterr().out == "yolo11-a.yaml: 25 layers; EMA at 17 (p3)\n"

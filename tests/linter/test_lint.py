@@ -120,8 +120,11 @@ def put(key, value):
             change("backbone", 2, [-1, 1, "nn.Conv2d", [32, 64, 3, 1, 1]]),
             "puts out 64 channels, but Ultralytics counts 32",
         ),
-        (change("backbone", 2, [-1, 10**9, "C3k2", [256]]), "repeats must be a whole number from 1 to 1000"),
-        (change("backbone", 2, [-1, 1, "C3k2", [10**12]]), "the argument 1000000000000 is beyond all measure"),
+        (
+            change("backbone", 2, [-1, 10**9, "C3k2", [256]]),
+            "500,000,000 repeats (with the model's depth) are more than 1000",
+        ),
+        (change("backbone", 2, [-1, 1, "C3k2", [10**12]]), "the argument 1000000000000 is too large"),
         (change("backbone", 2, [-1, 1, "check_requirements", ["x"]]), "unknown module 'check_requirements'"),
         (change("backbone", 2, [[], 1, "Concat", [1]]), "'from' names no layer"),
         (

@@ -38,7 +38,7 @@ def inserted(row):
 
 TOO_LARGE = [
     ({"detect": "[[2, 3], 1, RTDETRDecoder, [nc, 256, 300, 4, 8, 100000]]"}, "it needs more than 10,000 steps"),
-    ({"detect": "[[2, 3], 1, RTDETRDecoder, [nc, '1000000000']]"}, "the argument '1000000000' is beyond all measure"),
+    ({"detect": "[[2, 3], 1, RTDETRDecoder, [nc, '1000000000']]"}, "the argument '1000000000' is too large"),
     ({"scales": "{n: [100000, 0.25, 1024]}"}, "100,000 repeats (with the model's depth) are more than 1000"),
     (inserted("[-1, 1, nn.LSTM, [64, 64, 100000]]"), "it needs more than 10,000 steps"),
     ({"keys": "nc: 3\nactivation: nn.LSTM(10, 10, 100000)"}, "it needs more than 10,000 steps"),
@@ -55,13 +55,13 @@ def test_what_would_take_all_memory_or_for_ever(parts, said, tmp_path):
 
 
 NOT_BUILT = [
-    ("[-1, 1, nn.CosineSimilarity, []]", "missing 1 required positional argument"),
-    ("[-1, 1, torchvision.ops.DeformConv2d, [128, 128, 3]]", "missing 1 required positional argument"),
+    ("[-1, 1, nn.CosineSimilarity, []]", "does not take its inputs"),
+    ("[-1, 1, torchvision.ops.DeformConv2d, [128, 128, 3]]", "does not take its inputs"),
     ("[-1, 1, DetectionModel, [\"'https://127.0.0.1:9/x.yaml'\"]]", "DetectionModel is a whole model, no layer"),
     ("[-1, 1, TorchVision, [128, resnet18, NONSENSE]]", "there are no weights 'NONSENSE' for resnet18, only"),
-    ("[-1, 1, TorchVision, [128, resnet19]]", "Unknown model resnet19"),
+    ("[-1, 1, TorchVision, [128, resnet19]]", "Ultralytics can't build it"),
     ("[-1, 1, nn.ConvTranspose3d, [128, 128, 3, 1, 1]]", "does not take its inputs"),  # fails on numbers only
-    ('[-1, 1, nn.Identity, ["two words"]]', "SyntaxError"),
+    ('[-1, 1, nn.Identity, ["two words"]]', "Ultralytics can't build it"),
     ("[[-1], 1, Conv, [512]]", "it reads one layer: write 'from' as -1"),
     ("[-1, 1, Concat, [1]]", "it reads a list of layers: write 'from' as [-1, ...]"),
     ("[-1, 6, Conv, [256]]", "with repeats 1 it fits"),
@@ -101,7 +101,7 @@ UNREADABLE = {
     "no number": ("nc: !!float ''\n", "is not a readable YAML file"),
     "an object": ("nc: !!python/object/apply:os.abort []\n", "is not a readable YAML file"),
     "no such alias": ("nc: *x\n", "is not a readable YAML file"),
-    "a tab": ("backbone:\n\t- [-1, 1, Conv, [64]]\n", "line 2, column 1: found character"),
+    "a tab": ("backbone:\n\t- [-1, 1, Conv, [64]]\n", "line 2, column 1: "),
     "an open list": ("nc: 3\nbackbone: [1\n", "line 3, column 1"),
     "too many rows": ("backbone:\n" + "  - 3\n" * 2000 + "head: [4]\n", "it has 2,001 rows"),
     "too many bytes": ("# " + "x" * 2_000_000, "more than 1,000,000 bytes"),

@@ -18,20 +18,21 @@ from yolo_fine.utils.parts import open_part
 
 
 @contextmanager
-def scratch_beside(file: Path) -> Iterator[Path]:
-    """A hidden folder beside ``file``, on its disk, that is gone at the end; those of killed exports go too.
+def scratch_in(place: Path, why: str) -> Iterator[Path]:
+    """A hidden folder in ``place`` that is gone at the end; those that killed exports left there go too.
+
+    Args:
+        place: Where to make it.
+        why: What needs it there, for the message.
 
     Raises:
         ArgumentError: Nothing can be written there.
     """
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(open_part(file.absolute().with_name("yolo_fine_export"), is_folder=True))
+            folder = stack.enter_context(open_part(place.absolute() / "yolo_fine_export", is_folder=True))
         except OSError as error:
-            raise ArgumentError(
-                f"{file.absolute().parent} can't be written, and the exported file comes beside the checkpoint: "
-                f"{error.strerror or error}"
-            ) from error
+            raise ArgumentError(f"{place} can't be written, and {why}: {error.strerror or error}") from error
         yield folder
 
 

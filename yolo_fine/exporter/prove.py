@@ -14,7 +14,7 @@ from yolo_fine.exporter.checkpoint import open_for_export
 from yolo_fine.exporter.formats import PROVEN, check_device, check_installed, find_format, format_of_file
 from yolo_fine.exporter.onnx_file import write_proof
 from yolo_fine.exporter.options import wanted_precision
-from yolo_fine.exporter.produce import produce, publish, scratch_beside
+from yolo_fine.exporter.produce import produce, publish, scratch_in
 from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.proof.trial import Trial, prepare_trial, versions
 from yolo_fine.exporter.runtimes import open_runtime
@@ -49,10 +49,11 @@ def export_model(
     check_installed(format, simplify=options.get("simplify", True) is not False, int8=precision == "int8")
     checkpoint = open_for_export(model)
     trial = prepare_trial(images, data, threads, runs)
-    with scratch_beside(checkpoint.file) as folder:
+    place = checkpoint.file.absolute().parent
+    with scratch_in(place, "the exported file comes beside the checkpoint") as folder:
         copy = checkpoint.copy_to(folder)
         made, proof = _make_and_prove(copy, format, trial, precision, options)
-        final = checkpoint.file.absolute().with_name(made.name)
+        final = place / made.name
         notes = list(proof.notes)
         if not proof.passed:
             final = final.with_name(marked(made.name, format, "different"))
@@ -121,8 +122,8 @@ def check_file(
         raise ArgumentError(
             f"check={file}: the file doesn't say for which size it was made; say imgsz=640, or what it is"
         )
-    with tempfile.TemporaryDirectory(prefix="yolo_fine_export_") as folder:
-        reference = prepare_reference(checkpoint.copy_to(Path(folder)), format, settings)
+    with scratch_in(Path(tempfile.gettempdir()), "the checkpoint is prepared there") as folder:
+        reference = prepare_reference(checkpoint.copy_to(folder), format, settings)
     trial.check(reference)
     proof = trial.run(reference, runtime, dynamic=bool(settings.get("dynamic")), precision=runtime.precision)
     named = other_names(runtime, reference.names)

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from yolo_fine.errors import ModelYamlError
+from yolo_fine.integration.dry_run.limits import MOST
+from yolo_fine.integration.model_names import SCALES
 from yolo_fine.integration.parsing.parser import check_family
 from yolo_fine.integration.parsing.vocabulary import is_activation
-
-MOST = 100_000  # of classes, channels and the like
-SCALE_LETTERS = "nsmlx"
 
 
 def check_keys(model: dict[str, Any]) -> Iterator[str]:
@@ -58,8 +57,8 @@ def _scales(model: dict[str, Any]) -> Iterator[str]:
         yield f"scales: must give [depth, width, max_channels] for each letter, got {scales!r}"
         return
     for letter, values in scales.items():
-        if letter not in tuple(SCALE_LETTERS) and len(scales) > 1:
-            yield f"scales: {letter!r} can't be asked for; Ultralytics knows the letters {', '.join(SCALE_LETTERS)}"
+        if letter not in tuple(SCALES) and len(scales) > 1:
+            yield f"scales: {letter!r} can't be asked for; Ultralytics knows the letters {', '.join(SCALES)}"
         elif not isinstance(values, list) or len(values) != 3 or not all(map(_positive, values)):
             yield f"scales: {letter}: must be [depth, width, max_channels], positive numbers, got {values!r}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import BlockArgumentError, ModelYamlError
+from yolo_fine.integration.dry_run.limits import MOST_VALUES
 from yolo_fine.integration.dry_run.maps import Map
 from yolo_fine.integration.dry_run.rows import DryRun
 from yolo_fine.integration.parsing.parser import find_our_block, known_names
@@ -20,10 +21,6 @@ from yolo_fine.integration.parsing.vocabulary import (
     parser_variables,
     stock_layer,
 )
-from yolo_fine.linter.keys import MOST
-
-MOST_REPEATS = 1000
-MOST_VALUES = 100_000_000  # of one map of a 256 x 256 image
 
 Found = tuple[int, str]  # layer, message
 
@@ -58,7 +55,7 @@ class RowChecks:
         spec = find_our_block(row, self.dry_run.tasks)
         try:
             row.check(spec)
-            self._check_bounds(row)
+            self.dry_run.check_size(row)
             if spec is not None:
                 spec.check_inputs(len(row.sources))
                 spec.bind(split_width(spec, row.raw[3])[1])
@@ -90,24 +87,12 @@ class RowChecks:
             return
         yield from self._check_output(row, output)
 
-    @staticmethod
-    def _check_bounds(row: Row) -> None:
-        """Raise :class:`ModelYamlError` for numbers that would take all memory."""
-        if row.raw[1] > MOST_REPEATS:
-            raise row.error(f"repeats must be a whole number from 1 to {MOST_REPEATS}, got {row.raw[1]}")
-        for value in flatten(row.raw[3]):
-            if isinstance(value, (int, float)) and not -MOST <= value <= MOST:
-                raise row.error(f"the argument {value!r} is beyond all measure")
-
     def _check_output(self, row: Row, output: Map) -> Iterator[str]:
         """Problems of what a layer puts out; keeps it if later rows can rely on it."""
         is_last = row.index == len(self.rows) - 1
         real = output.real_channels
-        values = 1
-        for size in output.shape:
-            values *= size
-        if values > MOST_VALUES:
-            yield str(row.error(f"its output has {values:,} values for an image of 256 x 256 pixels"))
+        if output.values > MOST_VALUES:
+            yield str(row.error(f"its output has {output.values:,} values for an image of 256 x 256 pixels"))
         elif real is not None and real != output.channels and not is_last:
             yield str(row.error(f"puts out {real} channels, but Ultralytics counts {output.channels} for it"))
         else:
@@ -143,14 +128,3 @@ class RowChecks:
         if len(strides) == len(maps) and strides != sorted({stride or 0 for stride in strides}):
             listed = ", ".join(map(str, strides))
             yield row.index, str(row.error(f"reads maps of strides {listed}; they must be different, the finest first"))
-
-
-def flatten(value: Any) -> Iterator[Any]:
-    """Every plain value inside nested lists and mappings."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from flatten(item)
-    else:
-        yield value

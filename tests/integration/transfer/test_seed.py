@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -189,6 +191,37 @@ def test_mistakes_end_in_one_message(weights, tmp_path, monkeypatch, words, erro
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "yolo11n.pt").read_bytes() == whole
+
+
+def test_paths_are_paths_or_text_and_models_may_be_loaded(weights, tmp_path, monkeypatch, capsys):
+    from ultralytics import YOLO
+
+    monkeypatch.chdir(tmp_path)
+    result = seed(Path("yolo11n-ema.yaml"), weights, out="a.pt", json="a.json")
+    assert result.out == Path("a.pt")
+    assert repr(result).splitlines() == [
+        "499/499 pretrained tensors, 2.6 M parameters (EMA at 17, 21, 25 new)",
+        "largest difference of raw outputs: 0",
+        "written: a.pt",
+    ]
+    assert json.loads(Path("a.json").read_text()) == json.loads(json.dumps(result.to_dict()))
+    source, target = YOLO(weights), YOLO("yolo11n-ema.yaml")
+    before = [tensor.clone() for tensor in (*source.model.parameters(), *target.model.parameters())]
+    loaded = seed(target, source)
+    assert loaded.out == Path("yolo11n-ema-seed.pt")
+    assert loaded.report.fraction == 1
+    assert all(map(torch.equal, before, (*source.model.parameters(), *target.model.parameters())))
+    assert capsys.readouterr().out == ""  # a function prints nothing
+
+
+def test_a_disk_that_is_full_is_one_message(weights, tmp_path, monkeypatch):
+    def no_space(self, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", no_space)
+    with pytest.raises(ArgumentError, match=r"seed\.pt can't be written: the disk is full"):
+        seed("yolo11n-ema.yaml", weights, out=tmp_path / "seed.pt")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_only_ultralytics_does_not_find(tmp_path, monkeypatch):

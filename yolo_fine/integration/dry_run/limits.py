@@ -40,7 +40,7 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def too_large(value: Any) -> Any | None:
-    """The first number in a row's arguments that is beyond all measure, also as text; None if there is none."""
+    """The first number in a row's arguments that is too large, also as text; None if there is none."""
     for item in plain_values(value):
         number = item
         if isinstance(item, str):

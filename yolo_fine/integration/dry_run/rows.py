@@ -22,7 +22,7 @@ from yolo_fine.integration.dry_run.forward import (
     reason,
     run_on_numbers,
 )
-from yolo_fine.integration.dry_run.limits import MOST_REPEATS, MOST_VALUES, Watch, too_large
+from yolo_fine.integration.dry_run.limits import MOST, MOST_REPEATS, MOST_VALUES, Watch, too_large
 from yolo_fine.integration.dry_run.maps import IMAGE, Map, shapes
 from yolo_fine.integration.dry_run.torchvision_rows import without_download
 from yolo_fine.integration.parsing.parser import build_blocks, find_our_block, is_stock_name, known_names
@@ -79,7 +79,7 @@ class DryRun:
         """
         import torch
 
-        self._check_size(row)
+        self.check_size(row)
         local = row
         spec = find_our_block(row, self.tasks)
         try:
@@ -156,8 +156,8 @@ class DryRun:
             return f"; {words}"
         return ""
 
-    def _check_size(self, row: Row) -> None:
-        """Raise :class:`ModelYamlError` for a row that is beyond all measure by its numbers, or by its module."""
+    def check_size(self, row: Row) -> None:
+        """Raise :class:`ModelYamlError` for a row that is too large by its numbers, or by its module."""
         named = getattr(self.tasks, row.raw[2], None)
         if isinstance(named, type) and issubclass(named, (self.tasks.BaseModel, self.tasks.Ensemble)):
             raise row.error(f"{row.raw[2]} is a whole model, no layer")
@@ -166,7 +166,7 @@ class DryRun:
             raise row.error(f"{repeats:,.0f} repeats (with the model's depth) are more than {MOST_REPEATS}")
         large = too_large(row.raw[3])
         if large is not None:
-            raise row.error(f"the argument {large!r} is beyond all measure")
+            raise row.error(f"the argument {large!r} is too large; the most is {MOST:,}")
 
     def _build_stock(self, row: Row, above: list[Any], places: list[int]) -> tuple[Any, Any]:
         import torch
