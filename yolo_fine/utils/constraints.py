@@ -49,7 +49,7 @@ Rates = Annotated[
     tuple[int, ...], Constraint("a list of positive integers", lambda rates: len(rates) > 0 and min(rates) > 0)
 ]
 Number = Annotated[float, Constraint("a number", _is_finite)]
-PositiveNumber = Annotated[float, Constraint("a positive number", lambda value: 0 < value and _is_finite(value))]
+PositiveNumber = Annotated[float, Constraint("a positive number", lambda value: value > 0 and _is_finite(value))]
 Share = Annotated[float, Constraint("above 0 and up to 1", lambda value: 0 < value <= 1)]
 Scale = Annotated[
     int,
@@ -59,5 +59,5 @@ Scale = Annotated[
 ]
 Gain = Annotated[
     float,
-    Constraint("a number", _is_finite, lambda value, _: "is above 1, the published form" if value > 1 else None),
+    Constraint("a number", _is_finite, lambda value, _: "is above 1 (1 is the published block)" if value > 1 else None),
 ]

@@ -15,6 +15,7 @@ from yolo_fine.errors import YoloFineError
 from yolo_fine.integration.dry_run.forward import looks_at_numbers, reason
 from yolo_fine.integration.model_files import has_place_for_scale
 from yolo_fine.integration.parsing.probe import log_filter
+from yolo_fine.integration.parsing.turns import activation_kept
 
 
 class StandInNumbers(TorchFunctionMode):
@@ -32,19 +33,17 @@ def why_not_built(name: str) -> str | None:
         Why Ultralytics can't build it; None if it can, or if that can't be told without numbers.
     """
     from ultralytics import RTDETR, YOLO
-    from ultralytics.nn.modules import Conv
 
     model_class = RTDETR if "rtdetr" in Path(name).stem.lower() else YOLO
-    default_act, thread = Conv.default_act, threading.get_ident()
+    thread = threading.get_ident()
+    silent = log_filter(lambda record: record.thread != thread)
     try:
-        with log_filter(lambda record: record.thread != thread), torch.device("meta"), StandInNumbers():
+        with activation_kept(), silent, torch.device("meta"), StandInNumbers():
             model_class(name)
     except YoloFineError as error:
         return str(error)
     except Exception as error:  # whatever a model's constructor raises
         return None if looks_at_numbers(error) else reason(error)
-    finally:
-        Conv.default_act = default_act
     return None
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.integration.parsing.turns import activation_kept
 from yolo_fine.integration.versions import require
 
 
@@ -78,16 +79,10 @@ class StockParser:
 
     def parse_silently(self, rows: Sequence[Any]) -> list[Any]:
         """Build ``rows`` and nothing else, leaving Ultralytics' log and its process-wide default activation alone."""
-        from ultralytics.nn.modules import Conv
-
-        default_act = Conv.default_act
         partial = copy.deepcopy({**self.model, "backbone": list(rows), "head": []})
         thread = threading.get_ident()
-        try:
-            with log_filter(lambda record: record.thread != thread):
-                layers, _ = self.parse(partial, self.image_channels, False)
-        finally:
-            Conv.default_act = default_act
+        with activation_kept(), log_filter(lambda record: record.thread != thread):
+            layers, _ = self.parse(partial, self.image_channels, False)
         return list(layers)
 
 
