@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import threading
 import warnings
 
 from yolo_fine.errors import UnknownBlockError
@@ -13,7 +14,8 @@ from yolo_fine.utils.hints import did_you_mean
 
 ENTRY_POINT_GROUP = "yolo_fine.blocks"
 
-_loaded = False
+_lock = threading.RLock()
+_progress = "not loaded"
 
 
 def get_block(name: str) -> BlockSpec:
@@ -24,7 +26,7 @@ def get_block(name: str) -> BlockSpec:
     """
     load_blocks()
     if name not in registered:
-        raise UnknownBlockError(f"unknown block '{name}'{did_you_mean(name, registered)}")
+        raise UnknownBlockError(f"unknown block '{name}'{did_you_mean(name, registered, block_aliases())}")
     return registered[name]
 
 
@@ -40,15 +42,32 @@ def find_block(name: object) -> BlockSpec | None:
     return registered.get(name) if isinstance(name, str) else None
 
 
+def block_aliases() -> dict[str, str]:
+    """The names by which forks and papers call blocks, each with the block's name here."""
+    return {alias: spec.name for spec in list_blocks() for alias in spec.aliases}
+
+
 def load_blocks() -> None:
-    """Import the packaged blocks and every package of the entry-point group ``yolo_fine.blocks``, once."""
-    global _loaded  # noqa: PLW0603
-    if _loaded:
+    """Import the packaged blocks and every package of the entry-point group ``yolo_fine.blocks``, once.
+
+    Other threads wait until all are there; a package that asks for blocks while it is imported gets those so far.
+    """
+    global _progress  # noqa: PLW0603
+    if _progress == "loaded":
         return
-    _loaded = True
-    importlib.import_module("yolo_fine.blocks")
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+    with _lock:
+        if _progress != "not loaded":
+            return
+        _progress = "loading"
         try:
-            entry.load()
-        except Exception as error:  # a broken third-party package must not take every other model down
-            warnings.warn(f"yolo_fine: the blocks of '{entry.value}' could not be loaded: {error}", stacklevel=2)
+            importlib.import_module("yolo_fine.blocks")
+            for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+                try:
+                    entry.load()
+                except (Exception, SystemExit) as error:  # a broken package must not take every other model down
+                    message = f"yolo_fine: the blocks of '{entry.value}' could not be loaded: {error!s}"
+                    warnings.warn(message, stacklevel=2)
+            _progress = "loaded"
+        finally:
+            if _progress == "loading":  # what went wrong is raised; the next call tries again
+                _progress = "not loaded"

@@ -17,7 +17,7 @@ from yolo_fine.utils.constraints import Gain, Reduction
     out="same",
     kind="refine",
     paper="https://arxiv.org/abs/1807.06521",
-    aliases=("CBAMBlock", "CBAMFull", "CBAM_Attention"),
+    aliases=("CBAMBlock", "CBAMFull", "CBAMAttention"),
 )
 class CBAM(nn.Module):
     """Convolutional block attention module.

@@ -17,13 +17,7 @@ from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive, Scale
 
 
-@block(
-    inputs=1,
-    out="same",
-    kind="upsample",
-    paper="https://arxiv.org/abs/2308.15085",
-    aliases=("Dy_Sample", "DySample_UP"),
-)
+@block(inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/2308.15085")
 class DySample(nn.Module):
     """Upsample by sampling the map bilinearly at points that are shifted by learnt offsets.
 

@@ -18,7 +18,7 @@ from yolo_fine.utils.constraints import Gain, OddFrom1
     out="same",
     kind="refine",
     paper="https://arxiv.org/abs/1910.03151",
-    aliases=("ECAAttention", "ECALayer", "eca_layer", "EfficientChannelAttention"),
+    aliases=("ECAAttention", "ECALayer", "ECAModule", "EfficientChannelAttention"),
 )
 class ECA(nn.Module):
     """Efficient channel attention: ``x · σ(Conv1d(mean(x)))``, the convolution running over the channels.

@@ -17,7 +17,7 @@ from yolo_fine.utils.constraints import Gain, Reduction
     out="same",
     kind="refine",
     paper="https://arxiv.org/abs/2305.13563",
-    aliases=("EMAttention", "EMAAttention", "EMA_attention", "EMA_module"),
+    aliases=("EMAttention", "EMAAttention", "EMAModule"),
 )
 class EMA(nn.Module):
     """Efficient multi-scale attention with cross-spatial learning.

@@ -18,14 +18,12 @@ from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Odd, Positive, PositiveNumber, Scale
 
 
-@block(
-    inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/2411.19585", aliases=("LDA_AQU", "LDAUpsample")
-)
+@block(inputs=1, out="same", kind="upsample", paper="https://arxiv.org/abs/2411.19585")
 class LDAAQU(nn.Module):
     """Adaptive query-guided upsampling via local deformable attention.
 
     "LDA-AQU: Adaptive Query-guided Upsampling via Local Deformable Attention" (ACM MM 2024, arXiv 2411.19585), after
-    the authors' code with one head; with ``padding="zeros"`` it reproduces that code's tensors.
+    the authors' code with one head; it reproduces that code's tensors.
 
     1. Queries and keys: 1x1 convolutions of the map under a LayerNorm over channels, to C/``reduction`` channels.
        Queries are upsampled bilinearly, corners aligned.
@@ -34,8 +32,9 @@ class LDAAQU(nn.Module):
     3. Softmax over the k² points of query · (sampled key + position weight).
     4. The output is the sum of the map's own values, sampled at the points of their group, under those weights.
 
-    The authors read zeros outside the map, which takes 15 % off the outermost rows at init. Here the border is repeated
-    unless ``padding="zeros"``. Values are not sampled one by one: one weighted bag of 4k² cells makes an output cell.
+    Outside the map there are zeros, as in the authors' code, which takes 15 % off the outermost rows at init;
+    ``padding="border"`` repeats the border instead. Values are not sampled one by one: one weighted bag of 4k² cells
+    makes an output cell.
 
     At init: a blur of nine half-cell steps around bilinear upsampling, as published, which is not what the
     ``nn.Upsample`` of a stock YAML does. With ``gain=0.0`` the output equals nearest upsampling to the bit:
@@ -50,7 +49,7 @@ class LDAAQU(nn.Module):
         groups: Groups of channels with offsets of their own, a divisor of C/``reduction``.
         reduction: Factor between C and the channels of queries and keys, a divisor of C.
         reach: How far a point may move, in output cells.
-        padding: ``border``, or ``zeros`` as the authors' code.
+        padding: ``zeros``, or ``border``: what is read outside the map.
         gain: Initial value of the gain g; None is the paper's form.
 
     Shapes:
@@ -66,7 +65,7 @@ class LDAAQU(nn.Module):
         *,
         reduction: Positive = 4,
         reach: PositiveNumber = 11.0,
-        padding: Literal["border", "zeros"] = "border",
+        padding: Literal["zeros", "border"] = "zeros",
         gain: Gain | None = None,
     ) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
 
-@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2009.14082", aliases=("MS_CAM",))
+@block(inputs=1, out="same", kind="refine", paper="https://arxiv.org/abs/2009.14082")
 class MSCAM(MultiScaleChannelAttention):
     """Multi-scale channel attention module: ``x · σ(L(x) + G(mean(x)))``.
 

@@ -14,6 +14,7 @@ from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.places import cells_of_the_coarsest_map
 from yolo_fine.layers.token_attention import TokenAttention
+from yolo_fine.layers.windows import whole_windows
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive, Share
 
@@ -94,7 +95,9 @@ class HybridTransformer(nn.Module):
         """Tokens (B, C, N) attend to their means over ``window`` neighbours of the raster."""
         pooled = tokens
         if self.window > 1:
-            pooled = F.avg_pool1d(tokens, self.window, ceil_mode=True, count_include_pad=False)
+            # The last tokens, which fill no window, are not read; where there is no whole window, all are one mean.
+            means = F.avg_pool1d(tokens, self.window, ceil_mode=True, count_include_pad=False)
+            pooled = means[:, :, : whole_windows(tokens.shape[2], self.window)]
         pooled = self.norm_pooled(pooled)
         y: Tensor = self.attention(tokens.transpose(1, 2), pooled.transpose(1, 2))  # (B, N, C) to (B, N/window, C)
         return y.transpose(1, 2)
@@ -114,8 +117,9 @@ class NTB(HybridTransformer):
     4. ``z = concat(x, y)``; ``z += W₂ ReLU(W₁ BN(z))``.
 
     Up to 96 channels the default ``mix`` leaves no convolutional part; step 3 is then left out. Where sr² does not
-    divide the number of cells, the authors drop the last ones; here they are one more mean. Only for coarse maps: the
-    attention of N cells has N²/sr² values a head. In training the batch norms need more than one value a channel.
+    divide the number of cells, the last ones are dropped, as by the authors; fewer cells than sr² are one mean (ours).
+    Only for coarse maps: the attention of N cells has N²/sr² values a head. In training the batch norms need more than
+    one value a channel.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(block(x) - x)``. ``gain=None`` is the
     paper's form, which is no residual of its input: step 1 replaces it. The gain is ours.

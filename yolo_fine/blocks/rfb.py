@@ -17,7 +17,7 @@ from yolo_fine.utils.constraints import Gain, MultipleOf8, Number
     out="same",
     kind="context",
     paper="https://arxiv.org/abs/1711.07767",
-    aliases=("BasicRFB", "RFBblock", "RFB_Basic"),
+    aliases=("BasicRFB", "RFBBlock"),
 )
 class RFB(nn.Module):
     """Receptive field block: three dilated branches, scaled down and added to a 1x1 shortcut.

@@ -17,7 +17,7 @@ from yolo_fine.utils.constraints import Gain, Reduction
     out="same",
     kind="refine",
     paper="https://arxiv.org/abs/1709.01507",
-    aliases=("SEAttention", "SEBlock", "SELayer", "SEModule", "SE_Block", "SqueezeExcite", "SqueezeExcitation"),
+    aliases=("SEAttention", "SEBlock", "SELayer", "SEModule", "SqueezeExcite", "SqueezeExcitation"),
 )
 class SE(nn.Module):
     """Squeeze-and-excitation: ``x · σ(W₂ ReLU(W₁ mean(x)))``.

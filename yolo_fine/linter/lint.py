@@ -131,7 +131,7 @@ def find_problems(name: str) -> LintReport:
     except ModelYamlError as error:
         report.problems.append(Problem(str(error)))
         del model["activation"]
-    report.problems += _at_each_scale(model, report.scales)
+    report.problems += _at_each_scale(model, report)
     if report.clean:
         report.problems += [Problem(message) for message in check_build(model, report.scales[0])]
     report.problems.sort(key=lambda problem: -1 if problem.layer is None else problem.layer)
@@ -143,15 +143,18 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
-def _at_each_scale(model: dict[str, Any], scales: list[str]) -> list[Problem]:
-    """Problems of the rows."""
+def _at_each_scale(model: dict[str, Any], report: LintReport) -> list[Problem]:
+    """Problems of the rows. Their notes are added to the report."""
     found: dict[str, list[Problem]] = {}
-    for scale in scales:
+    notes: dict[int, str] = {}
+    for scale in report.scales:
         checks = RowChecks({**model, "scale": scale})
         found[scale] = []
         for layer, message in [*checks.run(), *check_sizes(checks)]:
             row = None if layer is None else checks.rows[layer]
             found[scale].append(Problem(message, layer, row.section, row.position) if row else Problem(message))
+        notes = {**checks.notes, **notes}
+    report.notes += [notes[layer] for layer in sorted(notes)]
     return _merged(found)
 
 

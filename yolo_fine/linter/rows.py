@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from yolo_fine.errors import BlockArgumentError, ModelYamlError
 from yolo_fine.integration.dry_run.limits import MOST_VALUES
 from yolo_fine.integration.dry_run.maps import Map
 from yolo_fine.integration.dry_run.rows import DryRun
-from yolo_fine.integration.parsing.parser import find_our_block, known_names
+from yolo_fine.integration.parsing.doubts import Doubt, find_doubt, with_doubt
+from yolo_fine.integration.parsing.parser import channel_counts, find_our_block, known_names
 from yolo_fine.integration.parsing.planned_block import split_width
 from yolo_fine.integration.parsing.rows import Row, read_rows
 from yolo_fine.integration.parsing.vocabulary import (
@@ -21,6 +23,7 @@ from yolo_fine.integration.parsing.vocabulary import (
     parser_variables,
     stock_layer,
 )
+from yolo_fine.registry import BlockSpec
 
 Found = tuple[int, str]  # layer, message
 
@@ -30,6 +33,7 @@ class RowChecks:
 
     Attributes:
         parameters: Parameters of all layers that could be built, after :meth:`run`.
+        notes: What is no problem but may surprise, by layer, after :meth:`run`.
     """
 
     def __init__(self, model: dict[str, Any]) -> None:
@@ -39,6 +43,7 @@ class RowChecks:
         self.variables = parser_variables() - set(model) | {"backbone", "head", "scale"} & parser_variables()
         self.maps: list[Map | None] = []  # None: not known, and nothing that depends on it is blamed
         self.parameters = 0
+        self.notes: dict[int, str] = {}
 
     def run(self) -> list[Found]:
         """All problems, by layer."""
@@ -53,16 +58,18 @@ class RowChecks:
         """Problems of one row. Appends what it puts out to ``self.maps``."""
         self.maps.append(None)
         spec = find_our_block(row, self.dry_run.tasks)
+        doubt: Doubt | None = None
         try:
             row.check(spec)
             self.dry_run.check_size(row)
             if spec is not None:
+                doubt = self._doubt(row, spec)
                 spec.check_inputs(len(row.sources))
                 spec.bind(split_width(spec, row.raw[3])[1])
             elif stock_layer(row.raw[2]) is None:
                 raise row.unknown(known_names(self.dry_run.tasks))
         except BlockArgumentError as error:
-            yield str(row.error(error, spec))
+            yield str(row.error(with_doubt(error, doubt), spec))
             return
         except ModelYamlError as error:
             yield str(error)
@@ -80,12 +87,30 @@ class RowChecks:
         sources = [self.dry_run.image if index < 0 else self.maps[index] for index in row.absolute_sources]
         if taken or any(source is None for source in sources):
             return
+        given = [source for source in sources if source is not None]
         try:
-            output = self.dry_run.run(row, [source for source in sources if source is not None])
+            self.dry_run.check_flags(row, given)
         except ModelYamlError as error:
             yield str(error)
+        try:
+            output = self.dry_run.run(row, given)
+        except ModelYamlError as error:
+            yield with_doubt(error, doubt)
             return
+        if doubt is not None and doubt.on_purpose:
+            self.notes[row.index] = str(row.error(doubt.words))
+        elif doubt is not None:
+            yield str(row.error(doubt.words))
         yield from self._check_output(row, output)
+
+    def _doubt(self, row: Row, spec: BlockSpec) -> Doubt | None:
+        """Whether a block's arguments were hardly meant."""
+        sources = [self.maps[index] for index in row.absolute_sources if index >= 0]
+        channels = [source.channels for source in sources if source is not None]
+        known = len(channels) == len(spec.input_names or row.sources) and spec.out != "arg"
+        c2 = spec.output_channels(channels) if known else None
+        counts = partial(channel_counts, self.dry_run.stock, self.rows, row.index, self.dry_run.tasks)
+        return find_doubt(row, spec, c2, counts)
 
     def _check_output(self, row: Row, output: Map) -> Iterator[str]:
         """Problems of what a layer puts out; keeps it if later rows can rely on it."""

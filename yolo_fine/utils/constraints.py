@@ -59,5 +59,5 @@ Scale = Annotated[
 ]
 Gain = Annotated[
     float,
-    Constraint("a number", _is_finite, lambda value, _: "is above 1, the published form" if value > 1 else None),
+    Constraint("a number", _is_finite, lambda value, _: "is above 1 (1 is the published block)" if value > 1 else None),
 ]

@@ -25,6 +25,7 @@ from yolo_fine.integration.dry_run.forward import (
 from yolo_fine.integration.dry_run.limits import MOST, MOST_REPEATS, MOST_VALUES, Watch, too_large
 from yolo_fine.integration.dry_run.maps import IMAGE, Map, shapes
 from yolo_fine.integration.dry_run.torchvision_rows import without_download
+from yolo_fine.integration.parsing.flags import check_flags
 from yolo_fine.integration.parsing.parser import build_blocks, find_our_block, is_stock_name, known_names
 from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, plan_block
 from yolo_fine.integration.parsing.probe import StockParser
@@ -98,6 +99,12 @@ class DryRun:
             raise ModelYamlError(str(error).replace(local.where, row.where)) from error
         except Exception as error:  # whatever a layer's constructor raises
             raise row.error(f"Ultralytics can't build it: {reason(error)}") from error
+
+    def check_flags(self, row: Row, sources: Sequence[Map]) -> None:
+        """Raise :class:`ModelYamlError` where a stock row gives a text for an argument that is True or False."""
+        source = 0 if row.is_single else list(range(len(sources)))
+        above = [placeholder(source.channels) for source in sources]
+        check_flags(self.stock, row, [*above, [source, *row.raw[1:]]])
 
     def outputs(self) -> list[Map]:
         """What every layer of the model puts out.

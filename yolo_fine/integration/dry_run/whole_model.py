@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from yolo_fine.errors import YoloFineError
 from yolo_fine.integration.dry_run.forward import looks_at_numbers, reason
 from yolo_fine.integration.log import silent_thread
+from yolo_fine.integration.parsing.turns import activation_kept
 
 
 class StandInNumbers(TorchFunctionMode):
@@ -29,17 +30,13 @@ def why_not_built(name: str) -> str | None:
         Why Ultralytics can't build it; None if it can, or if that can't be told without numbers.
     """
     from ultralytics import RTDETR, YOLO
-    from ultralytics.nn.modules import Conv
 
     model_class = RTDETR if "rtdetr" in Path(name).stem.lower() else YOLO
-    default_act = Conv.default_act
     try:
-        with silent_thread(), torch.device("meta"), StandInNumbers():
+        with activation_kept(), silent_thread(), torch.device("meta"), StandInNumbers():
             model_class(name)
     except YoloFineError as error:
         return str(error)
     except Exception as error:  # whatever a model's constructor raises
         return None if looks_at_numbers(error) else reason(error)
-    finally:
-        Conv.default_act = default_act
     return None

@@ -13,9 +13,12 @@ YAMLs that name no block of ours go straight to the stock parser.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
 import functools
 import logging
+import math
 import sys
 import threading
 import warnings
@@ -26,11 +29,16 @@ from typing import Any
 from yolo_fine.catalog import find_block, list_blocks
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.log import log_filter
+from yolo_fine.integration.parsing.doubts import with_doubt
+from yolo_fine.integration.parsing.flags import check_flags
 from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, PlannedBlock, plan_block
 from yolo_fine.integration.parsing.probe import StockParser
 from yolo_fine.integration.parsing.rows import Row, read_rows
+from yolo_fine.integration.parsing.turns import activation_kept
 from yolo_fine.integration.versions import installed_version, require
 from yolo_fine.registry import BlockSpec
+
+LARGE = 100  # as an argument of a block
 
 
 def wrap_parse_model(stock: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +49,8 @@ def wrap_parse_model(stock: Callable[..., Any]) -> Callable[..., Any]:
         tasks = sys.modules[stock.__module__]
         rows = list(read_rows(d))
         if any(find_our_block(row, tasks) for row in rows):
-            return parse_with_blocks(StockParser(stock, d, ch, args, kwargs), rows, tasks)
+            with activation_kept():
+                return parse_with_blocks(StockParser(stock, d, ch, args, kwargs), rows, tasks)
         try:
             return stock(d, ch, *args, **kwargs)
         except KeyError as error:
@@ -64,20 +73,14 @@ def parse_with_blocks(stock: StockParser, rows: Sequence[Row], tasks: ModuleType
         UpstreamError: The stock parser did not build what the placeholders ask for.
     """
     check_family(stock.model, rows[0].file)
-    planned: dict[int, PlannedBlock] = {}
-    lowered: list[Any] = []
-    for row in rows:
-        spec = find_our_block(row, tasks)
-        row.check(spec)
-        if spec is not None:
-            planned[row.index] = plan_block(stock, row, spec, lowered)
-            lowered.append(planned[row.index].placeholder)
-        elif is_stock_name(row.raw[2], tasks):
-            lowered.append(row.raw)
-        else:
-            raise row.unknown(known_names(tasks))
-
+    lowered, planned = lower(stock, rows, tasks)
+    for plan in planned.values():
+        check_memory(stock.model, plan)
     modules = build_blocks(stock, planned)
+    for plan in planned.values():
+        if plan.doubt is not None:
+            warn_once(f"{plan.row.where}: {plan.doubt.words}")
+
     split = len(stock.model.get("backbone") or [])
     model = {**stock.model, "backbone": copy.deepcopy(lowered[:split]), "head": copy.deepcopy(lowered[split:])}
     with log_filter(table_lines(planned, modules)):
@@ -91,6 +94,84 @@ def parse_with_blocks(stock: StockParser, rows: Sequence[Row], tasks: ModuleType
     return layers, save
 
 
+def lower(
+    stock: StockParser, rows: Sequence[Row], tasks: ModuleType, look_closer: bool = True
+) -> tuple[list[Any], dict[int, PlannedBlock]]:
+    """Check rows, and put stock placeholders in the places of those that name blocks.
+
+    Args:
+        stock: The parser to ask.
+        rows: Rows from the first on.
+        tasks: The module of the stock parser.
+        look_closer: Look for what can be built but was hardly meant, too.
+
+    Returns:
+        The rows for the stock parser, and the planned blocks by layer.
+
+    Raises:
+        ModelYamlError: A row can't be built.
+    """
+    lowered: list[Any] = []
+    planned: dict[int, PlannedBlock] = {}
+    for row in rows:
+        spec = find_our_block(row, tasks)
+        row.check(spec)
+        if spec is not None:
+            counts = functools.partial(channel_counts, stock, rows, row.index, tasks) if look_closer else None
+            planned[row.index] = plan_block(stock, row, spec, lowered, counts)
+            lowered.append(planned[row.index].placeholder)
+        elif is_stock_name(row.raw[2], tasks):
+            lowered.append(row.raw)
+            if look_closer:
+                check_flags(stock, row, lowered)
+        else:
+            raise row.unknown(known_names(tasks))
+    return lowered, planned
+
+
+def channel_counts(stock: StockParser, rows: Sequence[Row], index: int, tasks: ModuleType) -> set[int]:
+    """Channels of a block row's inputs and output, as they are, at every scale of the YAML, and unscaled."""
+    row, spec = rows[index], find_our_block(rows[index], tasks)
+    scales = stock.model.get("scales") or {}
+    widths = [values[1:] for values in scales.values()] if isinstance(scales, dict) else []
+    models = [stock.model]
+    models += [{**stock.model, "scale": "x", "scales": {"x": [0.01, *each]}} for each in [*widths, [1.0, math.inf]]]
+    found: set[int] = set()
+    for model in models:
+        with contextlib.suppress(Exception):  # whatever is wrong with the rows above, or at another scale
+            other = dataclasses.replace(stock, model=model)
+            above, _ = lower(other, rows[:index], tasks, look_closer=False)
+            channels = other.probe(above, row.absolute_sources).channels
+            found |= {*channels, *([spec.output_channels(channels)] if spec and spec.out != "arg" else [])}
+    return found
+
+
+def check_memory(model: dict[str, Any], plan: PlannedBlock) -> None:
+    """Raise lint's :class:`ModelYamlError` for a block that would ask for all memory. Tried where numbers are large."""
+    from yolo_fine.integration.dry_run.limits import plain_values
+    from yolo_fine.integration.dry_run.rows import DryRun
+
+    numbers = [value for value in plain_values(plan.kwargs) if isinstance(value, (int, float))]
+    if max(numbers, default=0) < LARGE:
+        return
+    row = plan.row
+    head = [] if row.section == "backbone" else model["head"]
+    rows_down_to_it = {**model, "head": head, row.section: model[row.section][: row.position + 1]}
+    try:
+        DryRun(rows_down_to_it).outputs()
+    except ModelYamlError as error:
+        if str(error).startswith(row.where):  # what is wrong above says the parser
+            raise ModelYamlError(with_doubt(error, plan.doubt)) from error
+
+
+@functools.cache
+def warn_once(message: str) -> None:
+    """Log a warning, once: a training builds its model several times."""
+    from ultralytics.utils import LOGGER
+
+    LOGGER.warning(f"yolo_fine: {message}")
+
+
 def check_family(model: dict[str, Any], file: str) -> None:
     """Raise :class:`ModelYamlError` for a YOLO26 model on an Ultralytics that does not know the family."""
     if "end2end" in model and installed_version() < (8, 4):
@@ -102,13 +183,10 @@ def build_blocks(stock: StockParser, planned: dict[int, PlannedBlock]) -> dict[i
     """Construct every planned block, with the activation that the YAML asks for in their Conv layers."""
     from ultralytics.nn.modules import Conv
 
-    default_act = Conv.default_act
-    if stock.model.get("activation"):
-        Conv.default_act = stock.activation()
-    try:
+    with activation_kept():
+        if stock.model.get("activation"):
+            Conv.default_act = stock.activation()
         return {index: plan.build() for index, plan in planned.items()}
-    finally:
-        Conv.default_act = default_act
 
 
 def table_lines(planned: dict[int, PlannedBlock], modules: dict[int, Any]) -> Callable[[logging.LogRecord], bool]:

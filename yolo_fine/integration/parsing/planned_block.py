@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from yolo_fine.errors import BlockArgumentError, YoloFineError
+from yolo_fine.integration.parsing.doubts import Doubt, find_doubt, with_doubt
 from yolo_fine.integration.parsing.probe import StockParser
 from yolo_fine.integration.parsing.rows import Row
 from yolo_fine.registry import BlockSpec
@@ -26,6 +27,7 @@ class PlannedBlock:
         c2: Channels of the output.
         kwargs: Checked arguments of the constructor.
         repeats: Repeats after depth scaling.
+        doubt: Why its arguments were hardly meant, if that is so.
     """
 
     row: Row
@@ -34,6 +36,7 @@ class PlannedBlock:
     c2: int
     kwargs: dict[str, Any]
     repeats: int
+    doubt: Doubt | None = None
 
     @property
     def type_path(self) -> str:
@@ -63,7 +66,7 @@ class PlannedBlock:
             return blocks[0] if len(blocks) == 1 else nn.Sequential(*blocks)
         except (YoloFineError, ValueError, TypeError) as error:
             channels = self.channels[0] if len(self.channels) == 1 else self.channels
-            raise self.row.error(f"{error} (input channels {channels})", self.spec) from error
+            raise self.row.error(with_doubt(f"{error} (input channels {channels})", self.doubt), self.spec) from error
 
     def table_line(self, module: Any, shown_from: Any) -> str:
         """The block's line in the model table that Ultralytics prints."""
@@ -75,8 +78,21 @@ class PlannedBlock:
         )
 
 
-def plan_block(stock: StockParser, row: Row, spec: BlockSpec, rows_above: Sequence[Any]) -> PlannedBlock:
+def plan_block(
+    stock: StockParser,
+    row: Row,
+    spec: BlockSpec,
+    rows_above: Sequence[Any],
+    counts: Callable[[], set[int]] | None = None,
+) -> PlannedBlock:
     """Check one block row, and find its channels and repeats.
+
+    Args:
+        stock: The parser to ask.
+        row: The row.
+        spec: The block that it names.
+        rows_above: Lowered rows.
+        counts: Channels of the row's inputs and output at every scale. Without it, arguments are not doubted.
 
     Raises:
         ModelYamlError: Wrong number of inputs or arguments, a wrong type or value, or repeats that can't be.
@@ -87,12 +103,14 @@ def plan_block(stock: StockParser, row: Row, spec: BlockSpec, rows_above: Sequen
         width, args = split_width(spec, row.raw[3])
         kwargs = spec.bind(args)
     except BlockArgumentError as error:
-        raise row.error(error, spec) from error
+        doubt = find_doubt(row, spec, None, counts) if counts else None
+        raise row.error(with_doubt(error, doubt), spec) from error
     if repeats > 1 and not (spec.stackable or spec.takes_repeats):
         raise row.error(f"{spec.name} can't be repeated (its output does not fit its input); repeats must be 1", spec)
     found = stock.probe(rows_above, row.absolute_sources, width, repeats)
     c2 = spec.output_channels(found.channels, found.scaled_width)
-    return PlannedBlock(row, spec, found.channels, c2, kwargs, found.repeats)
+    doubt = find_doubt(row, spec, c2, counts) if counts else None
+    return PlannedBlock(row, spec, found.channels, c2, kwargs, found.repeats, doubt)
 
 
 def split_width(spec: BlockSpec, args: Sequence[Any]) -> tuple[int | None, list[Any]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from yolo_fine.integration.log import silent_thread
+from yolo_fine.integration.parsing.turns import activation_kept
 from yolo_fine.integration.versions import require
 
 
@@ -49,9 +50,17 @@ class StockParser:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
-    def parse(self, model: dict[str, Any]) -> tuple[Any, Any]:
-        """Build another model dictionary: the layers, and the numbers of those whose outputs are kept."""
-        layers, save = self.function(model, self.image_channels, *self.args, **self.kwargs)
+    def parse(self, model: dict[str, Any], verbose: bool | None = None) -> tuple[Any, Any]:
+        """Build another model dictionary: the layers, and the numbers of those whose outputs are kept.
+
+        Args:
+            model: The dictionary.
+            verbose: Print the model table; by default as the parser was called.
+        """
+        args, kwargs = self.args, dict(self.kwargs)
+        if verbose is not None:  # the first argument behind the channels, by position or by name
+            args, kwargs = ((verbose, *args[1:]), kwargs) if args else (args, {**kwargs, "verbose": verbose})
+        layers, save = self.function(model, self.image_channels, *args, **kwargs)
         return layers, save
 
     def probe(
@@ -91,13 +100,7 @@ class StockParser:
 
     def parse_silently(self, rows: Sequence[Any]) -> list[Any]:
         """Build ``rows`` and nothing else, leaving Ultralytics' log and its process-wide default activation alone."""
-        from ultralytics.nn.modules import Conv
-
-        default_act = Conv.default_act
         partial = copy.deepcopy({**self.model, "backbone": list(rows), "head": []})
-        try:
-            with silent_thread():
-                layers, _ = self.parse(partial)
-        finally:
-            Conv.default_act = default_act
+        with activation_kept(), silent_thread():
+            layers, _ = self.parse(partial)
         return list(layers)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.catalog import block_aliases
 from yolo_fine.errors import ModelYamlError, UnknownBlockError
 from yolo_fine.registry import BlockSpec
 from yolo_fine.utils.hints import did_you_mean
@@ -60,7 +61,8 @@ class Row:
     def unknown(self, known: list[str]) -> UnknownBlockError:
         """The error for a module name that nobody knows."""
         name = self.raw[2]
-        return UnknownBlockError(f"{self.where}: unknown module '{name}'{did_you_mean(str(name), known)}")
+        near = did_you_mean(str(name), known, block_aliases())
+        return UnknownBlockError(f"{self.where}: unknown module '{name}'{near}")
 
     @property
     def where(self) -> str:
