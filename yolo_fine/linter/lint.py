@@ -61,6 +61,11 @@ class LintReport(Result):
         """Whether there are no problems."""
         return not self.problems
 
+    @property
+    def passed(self) -> bool:
+        """Whether the YAML is clean."""
+        return self.clean
+
     def show(self) -> list[str | Table]:
         """Everything, a line a problem or note, and what it comes to."""
         problems = [printable(problem.message) for problem in self.problems]
