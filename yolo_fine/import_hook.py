@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Arms the integration when Ultralytics is imported, in whichever process that happens.
 
-One finder at the head of ``sys.meta_path`` waits for two modules of Ultralytics and patches each right after it has
+One finder at the head of ``sys.meta_path`` waits for three modules of Ultralytics and patches each right after it has
 been executed. Until then it costs one look-up per import; this file imports ``os`` and ``sys`` alone.
 """
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-WATCHED = ("ultralytics.nn.tasks", "ultralytics.data.utils")
+WATCHED = ("ultralytics.nn.tasks", "ultralytics.data.utils", "ultralytics.engine.model")
 
 
 class ImportHook:

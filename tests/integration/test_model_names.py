@@ -7,6 +7,7 @@ import pytest
 from ultralytics.nn.tasks import guess_model_scale
 
 from yolo_fine.integration.model_names import ModelName, read_name, with_scale
+from yolo_fine.integration.versions import installed_version
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,8 @@ from yolo_fine.integration.model_names import ModelName, read_name, with_scale
      "yolo11-fine-n.yaml", "YOLO11n-fine.yaml", "yolo12s.yaml", "", "."],
 )  # fmt: skip
 def test_the_scale_is_the_one_that_ultralytics_takes(name):
+    if "yoloe" in name and installed_version() < (8, 3, 100):
+        pytest.skip("this Ultralytics does not know the family")
     parts = read_name(name)
     assert (parts.scale if parts else "") == guess_model_scale(name)
 

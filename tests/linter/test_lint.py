@@ -216,7 +216,9 @@ def test_the_report_is_an_object(tmp_path, capsys):
     assert repr(report) == "yolo11n-fine.yaml: clean, 26 layers at scale n"
     model = yaml_model_load("yolo11n-fine.yaml")
     model["head"][0][2], model["head"][4][2] = "FINEE", "FINEF"
-    (tmp_path / "yolo11-mine.yaml").write_text(yaml.safe_dump({key: model[key] for key in ("nc", "backbone", "head")}))
+    (tmp_path / "yolo11-mine.yaml").write_text(
+        yaml.safe_dump({key: model[key] for key in ("nc", "scales", "backbone", "head")})
+    )
     report = lint(tmp_path / "yolo11n-mine.yaml", json=tmp_path / "found.json")
     assert [row["layer"] for row in report.table()] == [11, 15]
     assert json.loads((tmp_path / "found.json").read_text()) == json.loads(json.dumps(report.to_dict()))

@@ -6,21 +6,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from yolo_fine.integration.checkpoints import check_weights_file
+from yolo_fine.integration.checkpoints import check_loadable
 
 
 def check_inputs(words: Sequence[str]) -> None:
     """Check the weights and the dataset of a command for Ultralytics.
 
     Raises:
-        CheckpointError: A weights file is empty, truncated or something else.
+        CheckpointError: A weights file is damaged, something else, or from a fork.
         DataError: The dataset's images have no labels.
     """
     pairs = dict(word.split("=", 1) for word in words if "=" in word)
     for key in ("model", "pretrained", "resume"):
-        file = Path(pairs.get(key, ""))
-        if file.suffix == ".pt" and file.is_file():
-            check_weights_file(file)
+        check_loadable(Path(pairs.get(key, "")))
     splits = ("train", "val") if "train" in words else (pairs.get("split", "val"),) if "val" in words else ()
     if splits and pairs.get("data", "").endswith((".yaml", ".yml")):
         from yolo_fine.formats.yolo_layout import check_labels

@@ -23,12 +23,14 @@ TINY_MODEL: dict[str, Any] = {
 
 def _functions_exist() -> None:
     from ultralytics.data import utils
+    from ultralytics.engine import model
     from ultralytics.nn import tasks
 
     for module, names in (
         (tasks, ("parse_model", "yaml_model_load", "check_yaml", "torch_safe_load")),
         (tasks.BaseModel, ("load",)),
         (utils, ("check_file",)),
+        (model.Model, ("train",)),
     ):
         for name in names:
             require(

@@ -3,7 +3,7 @@
 
 An ordinary load needs nothing: unpickling imports the block's module, which imports this package, which arms the
 integration. Ultralytics' restricted load (``weights_only=True``) knows only its own classes; ours are added to torch's
-allow-list right before it. A damaged file ends in one message, on every version of Ultralytics.
+allow-list right before it. A file that can't be loaded ends in one message, on every version of Ultralytics.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import functools
 import inspect
 import io
 import sys
-import zipfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -20,41 +19,63 @@ from typing import Any
 
 from yolo_fine.catalog import list_blocks
 from yolo_fine.errors import CheckpointError, MissingFileError
+from yolo_fine.integration.checkpoint_errors import check_weights_file, explain, looks_loadable
 from yolo_fine.utils.hints import did_you_mean
 
 
 def wrap_torch_safe_load(stock: Callable[..., Any]) -> Callable[..., Any]:
-    """``tasks.torch_safe_load``: allow our classes when the load is a restricted one."""
+    """``tasks.torch_safe_load``: allow our classes when the load is a restricted one, and say what is wrong with it."""
 
     @functools.wraps(stock)
     def torch_safe_load(weight: Any, *args: Any, **kwargs: Any) -> Any:
-        tasks = sys.modules[stock.__module__]
         safe_only = kwargs.get("safe_only", args[0] if args else None)
-        if safe_only or (safe_only is None and getattr(tasks, "SAFE_LOAD", False)):
+        restricted = is_restricted() if safe_only is None else bool(safe_only)
+        if restricted:
             allow_block_classes()
+        file = Path(str(weight))
         try:
-            return stock(weight, *args, **kwargs)
-        except Exception:
-            if Path(str(weight)).is_file():
-                check_weights_file(Path(str(weight)))  # says what is wrong with the file, if it is the file
-            raise
+            checkpoint, found = stock(weight, *args, **kwargs)
+        except Exception as error:
+            reason = explain(file, error, restricted) if file.is_file() else None
+            if reason is None:
+                raise
+            raise reason from error
+        if not hasattr(checkpoint.get("ema") or checkpoint.get("model"), "parameters"):
+            raise CheckpointError(f"{weight}: the file holds no Ultralytics model")
+        return checkpoint, found
 
     return torch_safe_load
 
 
-def check_weights_file(file: Path) -> None:
-    """Raise :class:`CheckpointError` if a weights file is empty, truncated or not a checkpoint at all."""
-    with file.open("rb") as stream:
-        start = stream.read(2)
-    if not start:
-        reason = "the file is empty"
-    elif start == b"PK" and not zipfile.is_zipfile(file):
-        reason = f"the file is truncated ({file.stat().st_size:,} bytes); copy or download it again"
-    elif start != b"PK" and start[:1] != b"\x80":  # a zip archive, or a pickle of torch before 1.6
-        reason = "the file is not a PyTorch checkpoint"
-    else:
+def wrap_train(stock: Callable[..., Any]) -> Callable[..., Any]:
+    """``Model.train``: refuse weights that can't be loaded before a run folder exists."""
+
+    @functools.wraps(stock)
+    def train(self: Any, *args: Any, **kwargs: Any) -> Any:
+        for key in ("pretrained", "resume"):
+            if isinstance(kwargs.get(key), (str, Path)):
+                check_loadable(Path(kwargs[key]))
+        return stock(self, *args, **kwargs)
+
+    return train
+
+
+def check_loadable(file: Path) -> None:
+    """Raise :class:`CheckpointError` for weights that can't be loaded; a file that isn't there is passed over."""
+    if file.suffix != ".pt" or not file.is_file():
         return
-    raise CheckpointError(f"{file}: {reason}")
+    check_weights_file(file)
+    if is_restricted() or not looks_loadable(file):
+        from ultralytics.nn import tasks
+
+        tasks.torch_safe_load(str(file))  # Ultralytics knows some classes by other names
+
+
+def is_restricted() -> bool:
+    """Whether Ultralytics loads checkpoints with known classes only (``ULTRALYTICS_SAFE_LOAD``)."""
+    from ultralytics.nn import tasks
+
+    return bool(getattr(tasks, "SAFE_LOAD", False))
 
 
 def open_checkpoint(weights: str, argument: str = "weights") -> Any:
@@ -87,8 +108,6 @@ def open_checkpoint(weights: str, argument: str = "weights") -> Any:
         raise MissingFileError(
             f"{argument}={weights} are not here and can't be downloaded{did_you_mean(file.name, here)}"
         ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{weights}: the file holds no Ultralytics model") from error
 
 
 def allow_block_classes() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Wraps six functions of Ultralytics, and nothing else.
+"""Wraps seven functions of Ultralytics, and nothing else.
 
 =====================================  ====================================================================
 ``ultralytics.nn.tasks.parse_model``       rows that name our blocks                  (:mod:`.parser`)
@@ -8,6 +8,7 @@
 ``ultralytics.nn.tasks.torch_safe_load``   our classes under ULTRALYTICS_SAFE_LOAD    (:mod:`.checkpoints`)
 ``ultralytics.nn.tasks.BaseModel.load``    pretrained tensors follow their layers     (:mod:`.weights`)
 ``ultralytics.data.utils.check_file``      packaged dataset YAMLs by bare name        (:mod:`.model_files`)
+``ultralytics.engine.model.Model.train``   unusable weights before a run folder       (:mod:`.checkpoints`)
 =====================================  ====================================================================
 """
 
@@ -56,6 +57,8 @@ def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
             "torch_safe_load": checkpoints.wrap_torch_safe_load,
             "BaseModel.load": weights.wrap_load,
         }
+    if module_name == "ultralytics.engine.model":
+        return {"Model.train": checkpoints.wrap_train}
     return {"check_file": model_files.wrap_check_file}
 
 

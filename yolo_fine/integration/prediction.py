@@ -9,17 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from yolo_fine.integration.versions import installed_version
 from yolo_fine.utils.arrays import Array
 
 if TYPE_CHECKING:
     from ultralytics import YOLO
 
 
+def several_classes(model: YOLO, options: dict[str, Any]) -> Any:
+    """What to give ``YOLO.predict`` as ``predictor=``, with these options, for boxes with several classes."""
+    predictor = multi_label_predictor()
+    if installed_version() >= (8, 3, 8):
+        return predictor
+    return predictor(overrides={**model.overrides, **options, "mode": "predict"})  # it takes an object, not a class
+
+
 @cache
 def multi_label_predictor() -> type:
     """A predictor that gives a candidate box every class above ``conf``, as ``yolo val`` does, and not its best alone.
 
-    ``YOLO.predict(predictor=multi_label_predictor())`` uses it. Only non-maximum suppression differs; images are
+    Only non-maximum suppression differs; images are
     prepared and results are built by the stock predictor. End-to-end heads choose classes themselves and are not
     affected. The class is made at first use, because importing its base imports torch.
     """

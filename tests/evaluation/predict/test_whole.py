@@ -60,7 +60,8 @@ def test_boxes_are_those_of_yolo_val(model, tiny_data, tmp_path):
         mine = found.image == index
         np.testing.assert_allclose(found.score[mine], [row["score"] for row in theirs], atol=6e-6)
         theirs_sorted = np.array(sorted(row["bbox"] for row in theirs))
-        np.testing.assert_allclose(np.array(sorted(found.boxes[mine].tolist())), theirs_sorted, atol=2e-3)
+        rounded = found.boxes[mine].round(3).tolist()  # as predictions.json has them: else near ones change places
+        np.testing.assert_allclose(np.array(sorted(rounded)), theirs_sorted, atol=2e-3)
 
 
 def test_neither_batch_nor_neighbours_change_the_boxes(model, truth):

@@ -175,7 +175,7 @@ def predict_options(
     if half:
         options["half"] = True  # newer releases warn at the word alone
     if multi_label:
-        options["predictor"] = prediction.multi_label_predictor()
+        options["predictor"] = prediction.several_classes(model, options)
     return options
 
 

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Checkpoints that can't be used end in one message, in every verb, before a run folder exists."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from ultralytics import YOLO
+
+from yolo_fine.cli import main
+from yolo_fine.errors import CheckpointError
+from yolo_fine.integration.checkpoint_errors import classes_in, looks_loadable
+from yolo_fine.integration.versions import installed_version
+
+tasks = pytest.importorskip("ultralytics.nn.tasks")
+CONV = "ultralytics.nn.modules.conv"
+MISSING = f"its class SpaceShift ({CONV}) is not in this Ultralytics: the file comes from a fork"
+
+
+class SpaceShift(nn.Module):
+    """A layer that only a fork has."""
+
+
+def save_with(layer_class: type, module: str, file: Path, **values: object) -> Path:
+    """A checkpoint whose pickle names a class of a module that will not have it."""
+    owner, made = sys.modules.get(module), module not in sys.modules
+    if made:
+        owner = sys.modules[module] = types.ModuleType(module)
+    layer_class.__module__, layer_class.__qualname__ = module, layer_class.__name__
+    setattr(owner, layer_class.__name__, layer_class)
+    try:
+        model = tasks.DetectionModel("yolov8n.yaml", verbose=False)
+        model.model[3].extra = layer_class()
+        torch.save({"model": model, "train_args": {"task": "detect"}, **values}, file)
+    finally:
+        delattr(owner, layer_class.__name__)
+        if made:
+            del sys.modules[module]
+    return file
+
+
+@pytest.fixture
+def fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a fork's checkpoint, ``fork.pt``."""
+    monkeypatch.chdir(tmp_path)
+    return save_with(SpaceShift, CONV, tmp_path / "fork.pt")
+
+
+def explode() -> None:
+    raise AssertionError("it was unpickled")
+
+
+class Bomb:
+    """Calls a function when it is unpickled."""
+
+    def __reduce__(self) -> object:
+        return explode, ()
+
+
+VERBS = {
+    "eval": ["eval", "model=fork.pt", "data={data}", "out=o"],
+    "seed": ["seed", "model=yolov8n-ema.yaml", "weights=fork.pt", "out=s.pt"],
+    "export": ["export", "model=fork.pt"],
+    "val": ["val", "model=fork.pt", "data={data}"],
+    "predict": ["predict", "model=fork.pt", "source=x.jpg"],
+    "train our": ["train", "model=yolov8n-ema.yaml", "pretrained=fork.pt", "data={data}", "project=r"],
+    "train stock": ["train", "model=yolov8n.yaml", "pretrained=fork.pt", "data={data}", "project=r"],
+    "train it": ["train", "model=fork.pt", "data={data}", "project=r"],
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_forks_checkpoint(fork: Path, tiny_data: Path, capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    assert main([word.format(data=tiny_data) for word in VERBS[verb]]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"yolo-fine: fork.pt: {MISSING}"
+    assert [file.name for file in fork.parent.iterdir()] == ["fork.pt"]
+
+
+@pytest.mark.parametrize("model", ["yolov8n.yaml", "yolov8n-ema.yaml"])
+@pytest.mark.parametrize("argument", ["pretrained", "resume"])
+def test_stock_training_refuses_it_before_it_makes_a_folder(fork: Path, tiny_data: Path, model, argument) -> None:
+    with pytest.raises(CheckpointError, match="the file comes from a fork"):
+        YOLO(model).train(**{argument: str(fork)}, data=str(tiny_data), epochs=1, imgsz=64, project="r")
+    assert not Path("r").exists()
+    assert not Path("runs").exists()
+
+
+def test_what_else_a_missing_class_may_mean(tmp_path: Path) -> None:
+    newer = save_with(SpaceShift, CONV, tmp_path / "newer.pt", version="99.1.0")
+    with pytest.raises(CheckpointError, match=r"comes from a fork, or from a newer Ultralytics$"):
+        YOLO(newer)
+    older = save_with(SpaceShift, CONV, tmp_path / "older.pt", version="8.0.0")
+    with pytest.raises(CheckpointError, match=r"comes from a fork$"):
+        YOLO(older)
+    package = save_with(SpaceShift, "models_of_somebody", tmp_path / "package.pt")
+    with pytest.raises(CheckpointError, match="no package 'models_of_somebody' is here: the file comes from a fork"):
+        YOLO(package)
+    other = save_with(SpaceShift, "json", tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match="not in the json that is installed here: the file was written"):
+        YOLO(other)
+
+
+def test_a_file_without_a_model(tmp_path: Path) -> None:
+    layer = nn.Conv2d(1, 1, 1)
+    for number, content in enumerate(({"model": layer.state_dict(), "epoch": 3}, layer.state_dict(), {})):
+        file = tmp_path / f"{number}.pt"
+        torch.save(content, file)
+        assert not looks_loadable(file)
+        with pytest.raises(CheckpointError, match=rf"{number}\.pt: the file holds no Ultralytics model"):
+            YOLO(file)
+
+
+@pytest.mark.skipif(installed_version() < (8, 4, 100), reason="there is no restricted loading")
+def test_restricted_loading_says_that_it_is_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "SAFE_LOAD", True)
+    model = tasks.DetectionModel("yolov8n-ema.yaml", verbose=False)
+    torch.save({"model": model, "train_args": {"task": "detect"}}, tmp_path / "ours.pt")
+    assert YOLO(tmp_path / "ours.pt").task == "detect"
+    own = save_with(SpaceShift, "models_of_somebody", tmp_path / "own.pt")
+    for action in (YOLO, lambda file: YOLO("yolov8n.yaml").train(pretrained=file, project=str(tmp_path / "r"))):
+        with pytest.raises(CheckpointError) as caught:
+            action(own)
+        assert "own.pt: restricted loading (ULTRALYTICS_SAFE_LOAD) refuses it" in str(caught.value)
+        assert "among them models_of_somebody.SpaceShift" in str(caught.value)
+    assert not (tmp_path / "r").exists()
+    with pytest.raises(CheckpointError, match="the file comes from a fork"):
+        YOLO(save_with(SpaceShift, CONV, tmp_path / "fork.pt"))
+
+
+def test_classes_are_read_without_unpickling() -> None:
+    for protocol in (2, 4):
+        content = pickle.dumps({"a": Bomb(), "b": Bomb()}, protocol=protocol)
+        assert classes_in(content) == [(__name__, "explode")]
+    two = pickle.dumps(1, protocol=2) + pickle.dumps(Path("x"), protocol=2)
+    assert any(name.endswith("Path") for _, name in classes_in(two))
+    assert classes_in(b"\x80\x02garbage") == []
+    assert classes_in(b"") == []
+
+
+def test_good_weights_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from yolo_fine.integration import checkpoints
+
+    torch.save({"model": tasks.DetectionModel("yolov8n-ema.yaml", verbose=False)}, tmp_path / "n.pt")
+    monkeypatch.setattr(tasks, "torch_safe_load", None)
+    checkpoints.check_loadable(tmp_path / "n.pt")
+    checkpoints.check_loadable(tmp_path / "not_there.pt")
