@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.checkpoints", "tests.fixtures.trained", "tests.fixtures.visdrone_dataset"]
+pytest_plugins = [
+    "tests.fixtures.checkpoints",
+    "tests.fixtures.slow",
+    "tests.fixtures.trained",
+    "tests.fixtures.visdrone_dataset",
+]
 
 _settings = tempfile.mkdtemp(prefix="yolo-fine-tests-")
 os.environ.update(

@@ -1,14 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What every block promises, as tests to inherit.
-
-A block's test class states the block, its channels and what it promises, and inherits the rest::
-
-    class TestMyBlock(BlockContract):
-        block = MyBlock
-        channels = (32,)
-        published = {"gain": None}
-        parameters = [((128,), {}, 2752)]
-        wrong = [((32,), {"factor": 5}, "factor")]
+"""The contract of blocks. A block's test inherits it and states what the block declares; every test below then holds.
 
 Numerical tests run on randomised weights: at its initial values a block is an identity, and everything would pass.
 """
@@ -19,80 +10,21 @@ import copy
 import io
 import pickle
 import re
-from typing import Any, ClassVar
 
 import pytest
 import torch
-from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from ultralytics.nn.modules import Conv
-from ultralytics.utils.torch_utils import fuse_conv_and_bn
 
-from tests.extent import ALL, TRACED_BACKWARDS
-from yolo_fine.catalog import get_block
+from tests.block_under_test import Maps
+from tests.contract_graphs import GraphContract
 from yolo_fine.errors import BlockArgumentError
-from yolo_fine.registry import BlockSpec
+from yolo_fine.utils.arguments import matches
 
-Maps = list[Tensor]
+__all__ = ["BlockContract", "Maps"]
 
 
-class BlockContract:
+class BlockContract(GraphContract):
     """Inherit, name the class ``Test...`` and set the attributes."""
-
-    block: ClassVar[type[nn.Module]]
-    channels: ClassVar[tuple[int, ...]]  # of the inputs, in order
-    arguments: ClassVar[dict[str, Any]] = {}  # of the block under test, beside the channels
-    identity: ClassVar[bool] = True  # whether it promises to start as if it were not there
-    published: ClassVar[dict[str, Any] | None] = None  # arguments of the paper's form, which is no identity
-    parameters: ClassVar[list[tuple[tuple[int, ...], dict[str, Any], int]]] = []  # channels, arguments, count
-    wrong: ClassVar[list[tuple[tuple[int, ...], dict[str, Any], str]]] = []  # channels, arguments, what is named
-    golden: ClassVar[str | None] = None  # prefix of its golden files; None where no authors' code exists
-    without_gradient: ClassVar[frozenset[str]] = frozenset()  # names whose gradient is zero by construction
-    factor: ClassVar[int] = 1  # how many times larger the output is than `sizes` says: of upsamplers
-    half_tolerance: ClassVar[float] = 0.05  # of the largest output, under float16 and bfloat16 autocast
-
-    # What a subclass overrides where a block is not "one map in, the same map out".
-
-    def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Sizes of the inputs that give an output of ``factor`` times height x width."""
-        return [(height, width)] * len(self.channels)
-
-    def untouched(self, x: Maps) -> Tensor:
-        """What an identity returns for these inputs."""
-        return x[0]
-
-    # Helpers.
-
-    @property
-    def spec(self) -> BlockSpec:
-        return get_block(type(self).block.__name__)
-
-    def build(self, **arguments: Any) -> nn.Module:
-        torch.manual_seed(0)
-        return type(self).block(*self.channels, **{**self.arguments, **arguments})
-
-    def random(self, **arguments: Any) -> nn.Module:
-        """The block with nothing at its initial value."""
-        module = self.build(**arguments)
-        with torch.no_grad():
-            for name, tensor in module.state_dict().items():
-                if name.endswith("running_var"):
-                    tensor.uniform_(0.5, 1.5)
-                elif name.endswith("running_mean"):
-                    tensor.normal_(0, 0.2)
-                elif tensor.is_floating_point():
-                    tensor.add_(torch.randn_like(tensor) * (0.5 if tensor.ndim == 1 else 0.1))
-        return module.eval()
-
-    def maps(self, height: int = 16, width: int = 24, batch: int = 2, seed: int = 1) -> Maps:
-        generator = torch.Generator().manual_seed(seed)
-        shapes = [(batch, c, *size) for c, size in zip(self.channels, self.sizes(height, width), strict=True)]
-        return [torch.randn(shape, generator=generator) for shape in shapes]
-
-    def run(self, module: nn.Module, x: Maps) -> Tensor:
-        return module(x[0] if self.spec.inputs == 1 else x)
-
-    # The contract.
 
     @pytest.mark.parametrize("training", [False, True])
     @pytest.mark.parametrize(
@@ -206,80 +138,6 @@ class BlockContract:
             name for name, _ in (*module.named_parameters(), *module.named_buffers())
         }, "a call left something in the state"
 
-    def test_fuse_changes_nothing(self) -> None:
-        module, x = self.random(), self.maps()
-        expected = self.run(module, x)
-        for layer in module.modules():
-            if isinstance(layer, Conv):
-                layer.conv = fuse_conv_and_bn(layer.conv, layer.bn)
-                del layer.bn
-                layer.forward = layer.forward_fuse
-        assert not any(isinstance(layer, nn.BatchNorm2d) for layer in module.modules()), "a norm is not reached"
-        self.assert_near(self.run(module, x), expected, 1e-5)
-
-    @pytest.mark.parametrize("training", [False, True])
-    def test_compiles_without_graph_breaks(self, training: bool) -> None:
-        backend = "eager"
-        if training:
-            self.first_form_only()
-            if ALL or self.spec.name in TRACED_BACKWARDS:
-                backend = "aot_eager"
-        elif self.is_first_form() and not ALL:
-            pytest.skip("compiled for all sizes, which forbids graph breaks too")
-        torch._dynamo.reset()
-        module = self.random().train(training)
-        compiled = torch.compile(copy.deepcopy(module), fullgraph=True, backend=backend, dynamic=False)
-        x = self.maps(13, 9)
-        torch.testing.assert_close(self.run(compiled, x), self.run(module, x), rtol=1e-4, atol=1e-4)
-
-    def is_first_form(self) -> bool:
-        """Whether this class is no further form of a block that another class tests."""
-        return not any(getattr(base, "block", None) is self.block for base in type(self).__mro__[1:])
-
-    def first_form_only(self) -> None:
-        """Skip in the classes that test other forms of a block: what they share has been tested, and time is short."""
-        if not self.is_first_form() and not ALL:
-            pytest.skip("tested for the first form of the block")
-
-    def test_compiles_for_all_sizes(self) -> None:
-        self.first_form_only()
-        torch._dynamo.reset()
-        module = self.random()
-        compiled = torch.compile(module, fullgraph=True, backend="eager", dynamic=True)
-        # Sizes that are no number of channels: those would be taken for one, and the second call compiled again.
-        # Keeping results of symbolic shapes takes longer than finding them anew.
-        with torch._dynamo.config.patch(fake_tensor_cache_enabled=False):
-            for x in (self.maps(26, 18, batch=3), self.maps(30, 22, batch=5)):
-                torch.testing.assert_close(self.run(compiled, x), self.run(module, x), rtol=1e-4, atol=1e-4)
-
-    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-    @pytest.mark.parametrize(("dynamic", "opset"), [(False, 17), (True, 18), *([(True, 17)] if ALL else [])])
-    def test_onnx(self, dynamic: bool, opset: int) -> None:
-        onnxruntime = pytest.importorskip("onnxruntime")
-        if opset == 17:
-            self.first_form_only()
-        module, x = self.random(), self.maps(batch=1)
-        names = [f"x{i}" for i in range(len(x))]
-        axes = {name: {0: "batch", 2: f"h{name}", 3: f"w{name}"} for name in (*names, "y")} if dynamic else None
-        buffer = io.BytesIO()
-        arguments = (x[0] if self.spec.inputs == 1 else x,)
-        with torch.no_grad():
-            torch.onnx.export(
-                module,
-                arguments,
-                buffer,
-                input_names=names,
-                output_names=["y"],
-                dynamic_axes=axes,
-                opset_version=opset,
-                dynamo=False,
-            )
-        session = onnxruntime.InferenceSession(buffer.getvalue(), providers=["CPUExecutionProvider"])
-        second = [self.maps(32, 16, batch=3), self.maps(22, 26, batch=1), self.maps(19, 33, batch=2)] if dynamic else []
-        for maps in (x, *second):
-            (y,) = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, maps, strict=True)})
-            self.assert_near(torch.from_numpy(y), self.run(module, maps), 1e-4)
-
     def test_cost(self) -> None:
         counter = FlopCounterMode(display=False)
         with counter, torch.no_grad():
@@ -306,16 +164,8 @@ class BlockContract:
             assert type(self).block.__name__ in str(caught.value)
             assert all(repr(value) in str(caught.value) for value in arguments.values())
 
-    def test_documented(self) -> None:
+    def test_defaults_are_accepted_and_every_argument_is_described(self) -> None:
         text = type(self).block.__doc__ or ""
-        for word in ("Args:", "Shapes:", "Cost:", "At init:", "Raises:"):
-            assert word in text, f"the docstring has no '{word}'"
-        assert all(f"{parameter.name}:" in text for parameter in self.spec.parameters)
-
-    @staticmethod
-    @torch.no_grad()
-    def assert_near(y: Tensor, expected: Tensor, tolerance: float) -> None:
-        """The largest difference is below ``tolerance`` of the largest value."""
-        assert y.shape == expected.shape
-        error = float((y.float() - expected).abs().max() / expected.abs().max())
-        assert error < tolerance, f"relative error {error:.1e}"
+        for parameter in self.spec.parameters:
+            assert matches(parameter.default, parameter.annotation), parameter
+            assert f"{parameter.name}:" in text, f"the docstring does not describe '{parameter.name}'"

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from tests.commands import python, yolo
+from tests.commands import pythons, yolo
 from yolo_fine import block, get_block, list_blocks
 from yolo_fine.errors import BlockArgumentError, BlockRegistrationError, UnknownBlockError
 from yolo_fine.utils.arguments import convert
@@ -31,6 +31,31 @@ def test_packaged_blocks_are_listed_by_kind():
 def test_a_missing_block_is_answered_with_the_nearest():
     with pytest.raises(UnknownBlockError, match="unknown block 'FINES'; did you mean FINE"):
         get_block("FINES")
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("SEAttention", "SE"),
+        ("EMAttention", "EMA"),
+        ("ema_attention", "EMA"),
+        ("SE_Block", "SE"),
+        ("BiFPN", "WeightedAdd"),
+    ],
+)
+def test_a_name_of_forks_is_answered_with_ours(name, right):
+    with pytest.raises(UnknownBlockError, match=rf"unknown block '{name}'; did you mean {right}\?$"):
+        get_block(name)
+
+
+def test_aliases_are_nobodys_name():
+    from ultralytics.nn import tasks
+
+    from yolo_fine.integration.parsing.parser import known_names
+
+    spelled = [alias.lower().replace("_", "") for spec in list_blocks() for alias in spec.aliases]
+    assert len(spelled) == len(set(spelled)), "two aliases are one but for case and underscores"
+    assert not set(spelled) & {name.lower().replace("_", "") for name in known_names(tasks)}
 
 
 def test_declaration_builds_and_shows_its_signature():
@@ -143,8 +168,9 @@ def test_blocks_of_another_package(third_party, tiny_data):
 
 
 def test_a_broken_package_is_named_and_disturbs_nobody(third_party):
-    (third_party / "throwaway.py").write_text("raise RuntimeError('half installed')\n")
     code = "from ultralytics import YOLO; YOLO('yolo11n-ema.yaml'); print('built')"
-    done = python(code, third_party, PYTHONPATH=path_with(third_party))
-    assert done.stdout.endswith("built\n"), done.stderr
-    assert "the blocks of 'throwaway' could not be loaded: half installed" in done.stderr
+    for broken in ("raise RuntimeError('half installed')", "import sys; sys.exit('half installed')"):
+        (third_party / "throwaway.py").write_text(f"{broken}\n")
+        (done,) = pythons([code], third_party, PYTHONPATH=path_with(third_party))
+        assert done.stdout.endswith("built\n"), done.stderr
+        assert "the blocks of 'throwaway' could not be loaded: half installed" in done.stderr

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # ruff: noqa: RUF012
-"""CBAM: the contract, models from before it was a block, and its name."""
+"""CBAM: the contract, and its name."""
 
 from __future__ import annotations
 
-import pickle
-
 import torch
-from torch import nn
 from ultralytics.nn import tasks
 
 from tests.contract import BlockContract
@@ -32,17 +29,6 @@ def test_damps_a_map_without_signal_less_than_one_with_it() -> None:
     block = CBAM(32, gain=None).eval()
     assert block(torch.zeros(1, 32, 6, 6)).abs().max() == 0
     assert block(torch.randn(1, 32, 6, 6)).abs().max() < 10
-
-
-def test_a_pickle_from_before_the_gain_loads() -> None:
-    block, x = CBAM(32, gain=None).eval(), torch.randn(1, 32, 6, 6)
-    del block.__dict__["gain"]  # as it was stored
-    assert torch.equal(pickle.loads(pickle.dumps(block))(x), CBAM.forward(with_gain(block), x))
-
-
-def with_gain(block: nn.Module) -> nn.Module:
-    block.gain = None
-    return block
 
 
 def test_the_name_means_ours_in_a_model_yaml() -> None:

@@ -45,8 +45,8 @@ class TestLDAAQUWithGain(TestLDAAQU):
     without_gradient = frozenset(BEHIND_ZEROS)  # the gain moves first, the zeros behind them second, they third
 
 
-class TestLDAAQUWithZeros(TestLDAAQU):
-    arguments = {"padding": "zeros", "groups": 1}
+class TestLDAAQUWithRepeatedBorder(TestLDAAQU):
+    arguments = {"padding": "border", "groups": 1}
 
 
 @pytest.mark.parametrize("padding", ["border", "zeros"])
@@ -73,7 +73,7 @@ def test_a_bag_is_the_weighted_sum_of_samples(padding: str, size: tuple[int, int
 
 
 def test_without_queries_it_is_the_mean_of_nine_points_of_bilinear() -> None:
-    block, x = LDAAQU(8), torch.randn(1, 8, 6, 7)
+    block, x = LDAAQU(8, padding="border"), torch.randn(1, 8, 6, 7)
     block.query_key.weight.data.zero_()
     bilinear = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
     mean = F.avg_pool2d(F.pad(bilinear, (1, 1, 1, 1), mode="replicate"), 3, 1)
@@ -90,9 +90,9 @@ def test_offsets_are_rows_then_columns_in_output_cells() -> None:
     torch.testing.assert_close(block(x)[..., :-3], unmoved(x)[..., 2:-1], rtol=1e-4, atol=1e-4)
 
 
-def test_zeros_outside_take_from_the_border_only() -> None:
+def test_zeros_outside_which_are_the_authors_take_from_the_border_only() -> None:
     x = torch.ones(1, 8, 6, 7)
-    repeated, zeros = LDAAQU(8)(x), LDAAQU(8, padding="zeros")(x)
+    repeated, zeros = LDAAQU(8, padding="border")(x), LDAAQU(8)(x)
     torch.testing.assert_close(repeated, torch.ones(1, 8, 12, 14))
     torch.testing.assert_close(zeros[..., 2:-2, 2:-2], repeated[..., 2:-2, 2:-2])
     assert zeros[..., 0, :].max() < 0.95

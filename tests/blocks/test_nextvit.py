@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import io
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -86,14 +89,35 @@ def test_pools_are_larger_on_finer_maps(depth: int, window: int) -> None:
     assert NTB(32, *arguments_at(depth)).window == window
 
 
-def test_the_last_tokens_are_one_more_mean() -> None:
+@pytest.mark.parametrize(("cells", "means"), [(8, 2), (7, 1), (4, 1), (3, 1), (63, 15)])
+def test_the_last_tokens_are_dropped_as_by_the_authors_but_where_none_would_be_left(cells: int, means: int) -> None:
     block = NTB(32, gain=None).eval()
     seen: list[torch.Tensor] = []
     block.attention = Recorder(seen)
-    tokens = torch.randn(1, 32, 7)
+    tokens = torch.randn(1, 32, cells)
     block._attend(tokens)
-    expected = torch.stack([tokens[..., :4].mean(-1), tokens[..., 4:].mean(-1)], dim=1)
+    pool = nn.AvgPool1d(4) if cells >= 4 else nn.AvgPool1d(cells)  # theirs is the first
+    expected = pool(tokens).transpose(1, 2)
+    assert expected.shape[1] == means
     torch.testing.assert_close(seen[0], expected / (1 + 1e-5) ** 0.5)
+
+
+@pytest.mark.parametrize("size", [(9, 7), (5, 5), (13, 9), (1, 3)])
+def test_maps_that_pools_do_not_divide_are_the_same_in_onnx(size: tuple[int, int]) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    block, buffer = NTB(32, gain=None).eval(), io.BytesIO()
+    axes = {"x": {2: "h", 3: "w"}, "y": {2: "h", 3: "w"}}
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            block, (torch.randn(1, 32, 8, 8),), buffer, input_names=["x"], output_names=["y"], dynamic_axes=axes,
+            opset_version=17, dynamo=False,
+        )  # fmt: skip
+        session = onnxruntime.InferenceSession(buffer.getvalue(), providers=["CPUExecutionProvider"])
+        x = torch.randn(1, 32, *size)
+        (y,) = session.run(None, {"x": x.numpy()})
+        torch.testing.assert_close(torch.from_numpy(y), block(x), rtol=1e-4, atol=1e-5)
 
 
 class Recorder(nn.Module):

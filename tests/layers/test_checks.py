@@ -1,52 +1,26 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The checks that blocks share: what is accepted, what is refused, and messages that name owner, argument and value."""
+"""The checks that blocks share: divisors of the channels, widths, and sizes of maps beside each other."""
 
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import pytest
 import torch
 
 from yolo_fine.blocks import FADE, FINE, SAPA, DilatedFusion, LCCMBottomUp
 from yolo_fine.errors import BlockArgumentError
-from yolo_fine.layers import checks
-
-CASES = [
-    (checks.require_positive, [1, 64], [0, -1, True, 2.0, "2", None]),
-    (checks.require_odd, [3, 5], [1, 4, -3, True, 3.0, "3"]),
-    (partial(checks.require_odd, least=1), [1, 3], [0, 2, -1, True]),
-    (checks.require_positive_number, [1, 0.5], [0, -1.0, True, math.nan, math.inf, "1"]),
-]
+from yolo_fine.layers.checks import divisor
 
 
-@pytest.mark.parametrize(("check", "accepted", "refused"), CASES)
-def test_values(check, accepted, refused):
-    for value in accepted:
-        check("Owner", "argument", value)
-    for value in refused:
-        with pytest.raises(BlockArgumentError, match="Owner argument 'argument' must be") as caught:
-            check("Owner", "argument", value)
-        assert repr(value) in str(caught.value)
-
-
-def test_gain_scale_and_rates():
-    for gain in (0, 0.5, -1, None):
-        checks.require_gain("Owner", gain)
-    for gain in (True, "0", math.nan, math.inf):
-        with pytest.raises(BlockArgumentError, match="'gain'"):
-            checks.require_gain("Owner", gain)
-    with pytest.raises(BlockArgumentError, match="a number, got None"):
-        checks.require_gain("Owner", None, optional=False)
-    checks.require_scale("Owner", 2)
-    for scale in (1, 2.0, True):
-        with pytest.raises(BlockArgumentError, match="'scale'"):
-            checks.require_scale("Owner", scale)
-    checks.require_rates("Owner", [1, 2])
-    for rates in ([], (0,), 3, "12", [1.0], [True]):
-        with pytest.raises(BlockArgumentError, match="'dilations'"):
-            checks.require_rates("Owner", rates)
+def test_divisors():
+    module = torch.nn.Identity()
+    assert divisor(module, "heads", 4, 12) == 4
+    assert [divisor(module, "heads", None, 12, limit) for limit in (0, 5, 6, 100)] == [1, 4, 6, 12]
+    with pytest.raises(
+        BlockArgumentError, match="Identity argument 'heads' must be a divisor of the 12 channels, got 5"
+    ):
+        divisor(module, "heads", 5, 12)
 
 
 @pytest.mark.parametrize("ratio", ["wide", 0, math.nan, True])

@@ -9,7 +9,7 @@ from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.places import cells_of_the_coarsest_map
 from yolo_fine.layers.token_attention import TokenAttention
-from yolo_fine.layers.windows import cover_with_windows
+from yolo_fine.layers.windows import pad_to_multiple
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive
 
@@ -28,9 +28,8 @@ class SRA(nn.Module):
 
     ADAPTATION of the attention of "Pyramid Vision Transformer", ICCV 2021 (arXiv 2102.12122), from its equations, not
     compared with its code: ``block = x + P softmax(Q Kᵀ / √d) V`` with Q from ``z = LayerNorm(x)`` and K, V from
-    ``LayerNorm(Conv(z; kernel and stride sr))``; for ``sr=1`` from z. That convolution does not read the last rows and
-    columns of maps that sr does not divide; a side shorter than sr is filled up with zeros (ours). There is no position
-    encoding: the map brings its own.
+    ``LayerNorm(Conv(z; kernel and stride sr))``; for ``sr=1`` from z. Maps that sr does not divide are filled up with
+    zeros in front of that convolution (ours). There is no position encoding: the map brings its own.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(block(x) - x)``. The gain is ours.
 
@@ -68,6 +67,6 @@ class SRA(nn.Module):
         """The tokens (B, N, C) for keys and values."""
         if self.reduce is None or self.norm_reduced is None:
             return tokens
-        reduced = self.reduce(cover_with_windows(normed, self.sr))  # (B, C, H/sr, W/sr)
+        reduced = self.reduce(pad_to_multiple(normed, self.sr))  # (B, C, H/sr, W/sr)
         tokens = self.norm_reduced(reduced.flatten(2).transpose(1, 2))
         return tokens

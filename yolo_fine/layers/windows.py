@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Maps of any size cut into windows: what is left over is filled up with zeros, or dropped."""
+"""Maps of any size cut into windows: the last row and column are filled up with zeros, or what fills none is dropped."""
 
 from __future__ import annotations
 
@@ -17,12 +17,6 @@ def whole_windows(side: int, window: int) -> int:
     """How many windows fit on a side, at least 1: by arithmetic alone, which a traced graph repeats for every size."""
     fitting = side // window
     return fitting + 1 // (fitting + 1)
-
-
-def cover_with_windows(x: Tensor, window: int) -> Tensor:
-    """What whole windows cover of a map (B, C, H, W); a side shorter than one window is filled up with zeros."""
-    rows, columns = (whole_windows(x.shape[axis], window) for axis in (2, 3))
-    return F.pad(x, (0, columns * window - x.shape[3], 0, rows * window - x.shape[2]))
 
 
 def to_windows(x: Tensor, window: int) -> Tensor:

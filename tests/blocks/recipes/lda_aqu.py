@@ -20,7 +20,6 @@ def build(name: str, about: dict[str, Any]) -> Recipe:
         theirs["n_groups"],
         reduction=theirs["reduction_factor"],
         reach=theirs["range_factor"],
-        padding="zeros",
     )
     names: dict[str, tuple[str, ...]] = {
         "query_key.weight": ("proj_q.weight", "proj_k.weight"),
