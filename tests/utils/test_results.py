@@ -43,6 +43,10 @@ def test_a_notebook_shows_the_table() -> None:
     assert "<tbody></tbody>" in Scores({})._repr_html_()
 
 
+def test_a_command_prints_its_summary_unless_it_has_more_to_show() -> None:
+    assert RESULT.to_text() == "2 classes\nbest < 1"
+
+
 def test_it_is_written_as_json(tmp_path: Path) -> None:
     RESULT.to_json(str(tmp_path / "scores.json"))
     assert json.loads((tmp_path / "scores.json").read_text()) == {"scores": {"car & van": 0.123456, "bus": None}}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from yolo_fine._version import __version__
-from yolo_fine.cli.words import call, parse_words
+from yolo_fine.cli.words import call
 from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.utils.hints import did_you_mean
 
@@ -138,15 +138,11 @@ def data(words: Sequence[str]) -> int:
 
 def evaluate(words: Sequence[str]) -> int:
     """``yolo-fine eval``."""
-    from yolo_fine.evaluation.folder import free_folder
-    from yolo_fine.evaluation.report.terminal import format_evaluation
     from yolo_fine.evaluation.run import evaluate as run
 
-    _, given = parse_words(words)
-    out = given.get("out") or free_folder()
-    result = call(run, [*(word for word in words if not word.startswith("out=")), f"out={out}"])
-    print(format_evaluation(result))
-    print(f"written: {out}/report.html, eval.json, detections.json")
+    has_folder = any(word.startswith("out=") for word in words)
+    result = call(run, words if has_folder else [*words, "out=runs/eval", "numbered=True"])
+    print(result.to_text())
     return 0
 
 

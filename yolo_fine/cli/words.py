@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,7 +52,8 @@ def call(function: Callable[..., Any], words: Sequence[str]) -> Any:
     for key, value in pairs.items():
         if key not in known:
             raise ArgumentError(f"unknown argument '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}")
-        wants_path = Path in (known[key], *typing.get_args(known[key])) and value is not None
+        kinds = (known[key], *typing.get_args(known[key]))
+        wants_path = value is not None and (Path in kinds or os.PathLike[str] in kinds)
         pairs[key] = Path(str(value)) if wants_path else convert(f"argument '{key}'", value, known[key])
     parameters = inspect.signature(function).parameters.values()
     missing = [p.name for p in parameters if p.default is p.empty and p.name not in pairs]

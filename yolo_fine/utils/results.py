@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from yolo_fine.utils.files import write_json
-
-Row = Mapping[str, Any]
+from yolo_fine.utils.tables import Row, Table
 
 
 class Result:
@@ -21,7 +20,7 @@ class Result:
     every value.
     """
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Any:
         """Everything, as plain dictionaries, lists, texts and numbers: what ``json=`` writes."""
         raise NotImplementedError
 
@@ -32,6 +31,19 @@ class Result:
     def table(self) -> Sequence[Row]:
         """Rows of the main table. The keys of the first row are the columns."""
         raise NotImplementedError
+
+    @property
+    def passed(self) -> bool:
+        """Whether what was checked is as it should be. A command ends with 0 if so, else with 1."""
+        return True
+
+    def show(self) -> list[str | Table]:
+        """What a command prints: texts and tables, in their order."""
+        return [self.summary()]
+
+    def to_text(self) -> str:
+        """What a command prints, as plain text."""
+        return "\n".join(part if isinstance(part, str) else part.to_text() for part in self.show())
 
     def to_json(self, file: str | os.PathLike[str]) -> None:
         """Write :meth:`to_dict` to a file, whole or not at all.
@@ -55,20 +67,6 @@ class Result:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        """The main table, for notebooks."""
-        rows = self.table()
-        columns = list(rows[0]) if rows else []
-        head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(_shown(row.get(column)))}</td>" for column in columns) + "</tr>"
-            for row in rows
-        )
+        """The summary and the main table, for notebooks."""
         lines = escape(self.summary()).replace("\n", "<br>")
-        return f"<p>{lines}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _shown(value: Any) -> str:
-    """A value in a table's cell: nothing for None, four significant digits for a float."""
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return f"<p>{lines}</p>{Table(self.table()).to_html()}"
