@@ -25,12 +25,14 @@ from yolo_fine.evaluation.comparison import in_words, read_manifest
             1e-4,
             "AP changed by less than 0.01 points (95% interval of the difference -0.01 to +0.01): within noise",
         ),
-        (1e-16, 0.0, 0.0, "AP did not change (95% interval of the difference +0.00 to +0.00): within noise"),
-        (None, None, None, "AP: not defined in both"),
+        (0.012, None, None, "AP rose by 1.20 points; its interval is not defined (why)"),
+        (None, None, None, "AP: the difference is not defined (why)"),
     ],
 )
 def test_words(difference: float | None, low: float | None, high: float | None, sentence: str) -> None:
-    assert in_words("AP", {"difference": difference, "low": low, "high": high}, 100, 0.95) == sentence
+    beyond = None if low is None or high is None else low > 0 or high < 0
+    found = {"difference": difference, "low": low, "high": high, "beyond_noise": beyond, "reason": "why"}
+    assert in_words("AP", found, 100, 0.95) == sentence
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.commands import yolo_fine
 from tests.fixtures.visdrone_dataset import Dataset
 from yolo_fine.cli import main
-from yolo_fine.errors import ArgumentError, DataError, MissingFileError
+from yolo_fine.errors import ArgumentError, DataError, MissingFileError, YoloFineError
 from yolo_fine.evaluation import run as run_module
-from yolo_fine.evaluation.folder import free_folder
 from yolo_fine.evaluation.run import evaluate
 
 FEW = {"resamples": 20}
+FILES = ("eval.json", "report.html", "detections.json")
 
 
 def test_files_of_a_perfect_detector_score_a_hundred(dataset: Dataset) -> None:
@@ -84,23 +87,93 @@ def test_the_command_writes_a_report_and_both_inferences(dataset: Dataset, check
     page = (tmp_path / "runs" / "eval" / "report.html").read_text()
     assert "<html" in page
     assert page.rstrip().endswith("</html>")
-    assert free_folder(tmp_path / "runs" / "eval") == tmp_path / "runs" / "eval2"
 
 
-def test_an_interrupted_run_leaves_nothing_that_looks_finished(
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_an_earlier_evaluation_stays_until_the_new_one_is_complete(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, out = dataset.detections("found"), tmp_path / "out"
     evaluate(data=dataset.yaml, detections=found, out=out, **FEW)
-    assert (out / "eval.json").is_file()
+    (out / "notes.txt").write_text("mine")
+    before = files_in(out)
 
     def interrupted(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_module, "intervals", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        evaluate(data=dataset.yaml, detections=found, out=out, **FEW)
-    assert not out.exists()
+    for step in ("intervals", "write_report", "write_results"):
+        with monkeypatch.context() as patch:
+            patch.setattr(run_module, step, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                evaluate(data=dataset.yaml, detections=found, out=out, **FEW)
+        assert files_in(out) == before
+    for wrong in ({"detections": tmp_path / "nowhere"}, {"sizes": "0"}, {"compare": tmp_path / "nowhere"}):
+        with pytest.raises(YoloFineError):
+            evaluate(**{"data": dataset.yaml, "detections": found, "out": out, **FEW, **wrong})
+        assert files_in(out) == before
+    assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == ["out"]
+    result = evaluate(data=dataset.yaml, detections=found, out=str(out), resamples=0)
+    assert result.folder == out
+    after = files_in(out)
+    assert after["notes.txt"] == b"mine"
+    assert json.loads(after["eval.json"])["intervals"] == {}
+
+
+def test_a_file_is_not_replaced_by_a_folder(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(ArgumentError, match="out is a file"):
+        evaluate(data=dataset.yaml, detections=dataset.detections("found"), out=tmp_path / "out", **FEW)
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_evaluations_at_one_time_get_a_folder_each(dataset: Dataset, tmp_path: Path) -> None:
+    words = [f"data={dataset.yaml}", f"detections={dataset.detections('found')}", "resamples=0"]
+    command = [sys.executable, "-m", "yolo_fine", "eval", *words]
+    running = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [process.communicate(timeout=120)[0] for process in running]
+    assert [process.returncode for process in running] == [0] * 4
+    names = ["eval", "eval2", "eval3", "eval4"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == names
+    for name in names:
+        assert sum(f"written: runs/{name}/report.html" in text for text in said) == 1
+        assert {path.name for path in (tmp_path / "runs" / name).iterdir()} == {*FILES}
+
+
+def test_nothing_is_printed(dataset: Dataset, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    evaluate(data=dataset.yaml, detections=dataset.detections("found"), out=tmp_path / "out", **FEW)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_loaded_model_is_taken_as_it_is(dataset: Dataset, checkpoint: str, tmp_path: Path) -> None:
+    from ultralytics import YOLO
+
+    model = YOLO(checkpoint)
+    how: dict[str, Any] = {"data": Path(dataset.yaml), "imgsz": 64, "device": "cpu", "resamples": 0}
+    loaded = evaluate(model=model, multi_label=True, **how)
+    by_path = evaluate(model=Path(checkpoint), multi_label=True, **how)
+    assert loaded.coco == by_path.coco
+    assert loaded.manifest["model"] == {"file": checkpoint, "sha256": None}  # the weights in memory may be others
+    assert by_path.manifest["model"]["file"] == loaded.manifest["model"]["file"]
+    assert loaded.manifest["arguments"]["model"] == "YOLO"
+    json.dumps(loaded.to_dict(), allow_nan=False)
+    assert model.predictor is None  # the next prediction of the user's is not one of ours
+    with pytest.raises(ArgumentError, match="model= takes a file, a name or a loaded YOLO, not int"):
+        evaluate(model=5, data=dataset.yaml)  # type: ignore[arg-type]
+
+
+def test_compared_with_itself_nothing_differs(dataset: Dataset, tmp_path: Path) -> None:
+    found = dataset.detections("found", shift=0.15, share=0.7)
+    evaluate(data=dataset.yaml, detections=found, out=tmp_path / "out", **FEW)
+    comparison = evaluate(data=dataset.yaml, detections=found, compare=tmp_path / "out", **FEW).comparison
+    assert comparison is not None
+    for protocol in ("coco", "visdrone"):
+        defined = [one for one in comparison[protocol].values() if one["reason"] is None]
+        assert defined
+        for one in defined:
+            assert (one["difference"], one["low"], one["high"], one["probability_positive"]) == (0, 0, 0, 0.5)
 
 
 def test_a_comparison_says_what_is_beyond_noise(dataset: Dataset, tmp_path: Path) -> None:

@@ -73,6 +73,36 @@ def test_who_comes_second_is_told(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"out/eval.json": "first"}
 
 
+@pytest.mark.parametrize("how", [{"replace": True}, {"numbered": True}, {}])
+def test_the_current_folder_is_never_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, bool]
+) -> None:
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    for out in (".", "..", tmp_path, "../a"):
+        with pytest.raises(ArgumentError, match="is the current folder, or holds it; name another one"):
+            write(Path(out), **how)
+    assert contents(tmp_path) == {}
+
+
+def test_a_folder_is_one_under_every_spelling(tmp_path: Path) -> None:
+    out = write(tmp_path / "out", "earlier")
+    (out / "notes.txt").write_text("mine")
+    assert write(out / ".." / "out", replace=True) == out / ".." / "out"
+    (tmp_path / "link").symlink_to(out)
+    write(tmp_path / "link", "newer", replace=True)
+    assert (tmp_path / "link").is_symlink()
+    assert contents(out) == {"eval.json": "newer", "notes.txt": "mine"}
+    assert write(tmp_path / "link", numbered=True) == tmp_path / "out2"
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(ArgumentError, match="out is a file; name a new or an empty folder"):
+        write(tmp_path / "out", replace=True)
+    assert contents(tmp_path) == {"out": "mine"}
+
+
 def test_replacing_keeps_files_of_other_names(tmp_path: Path) -> None:
     out = write(tmp_path / "out", "earlier")
     (out / "notes.txt").write_text("mine")

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import DataError, MissingFileError
-from yolo_fine.evaluation.folder import DETECTIONS, EVALUATION
-from yolo_fine.evaluation.result import SCHEMA
+from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, SCHEMA
 from yolo_fine.formats.coco_files import read_results
 from yolo_fine.formats.objects import Detections, GroundTruth
 
@@ -54,28 +53,23 @@ def read_compared_detections(file: Path, truth: GroundTruth) -> Detections:
     return read_results(detections, truth)
 
 
-def in_words(metric: str, difference: dict[str, float | None], scale: float, confidence: float) -> str:
-    """What a paired difference says, for a reader: ``AP_small rose by 1.2 points (0.4 to 2.0): beyond noise``.
+def in_words(metric: str, found: dict[str, Any], scale: float, confidence: float) -> str:
+    """What a paired difference says, for a reader: ``AP_small rose by 1.2 points (... +0.4 to +2.0): beyond noise``.
 
     Args:
         metric: Name of the metric.
-        difference: ``difference``, ``low`` and ``high``.
+        found: What :func:`yolo_fine.evaluation.bootstrap.compare` says of it.
         scale: 100 for fractions, 1 for percent.
         confidence: Of the interval.
     """
-    value, low, high = difference["difference"], difference["low"], difference["high"]
-    if value is None or low is None or high is None:
-        return f"{metric}: not defined in both"
+    value, low, high = found["difference"], found["low"], found["high"]
+    if value is None:
+        return f"{metric}: the difference is not defined ({found['reason']})"
     points = abs(value) * scale
+    moved = f"{'rose' if value > 0 else 'fell'} by {points:.2f} points"
     if points < 0.005:
-        moved = "did not change" if points < 1e-9 else "changed by less than 0.01 points"  # 1e-14 is rounding
-    else:
-        moved = f"{'rose' if value > 0 else 'fell'} by {points:.2f} points"
+        moved = "changed by less than 0.01 points" if value else "did not change"
+    if low is None or high is None:
+        return f"{metric} {moved}; its interval is not defined ({found['reason']})"
     interval = f"{confidence:.0%} interval of the difference {low * scale:+.2f} to {high * scale:+.2f}"
-    return f"{metric} {moved} ({interval}): {'beyond noise' if is_beyond_noise(difference) else 'within noise'}"
-
-
-def is_beyond_noise(difference: dict[str, float | None]) -> bool:
-    """Whether the interval leaves out zero."""
-    low, high = difference["low"], difference["high"]
-    return low is not None and high is not None and (low > 0 or high < 0)
+    return f"{metric} {moved} ({interval}): {'beyond noise' if found['beyond_noise'] else 'within noise'}"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,8 +15,9 @@ import numpy as np
 from yolo_fine.errors import ArgumentError
 from yolo_fine.formats.fingerprint import data_fingerprint
 from yolo_fine.formats.objects import GroundTruth
+from yolo_fine.utils.paths import ModelSource
 
-PACKAGES = ("yolo-fine", "ultralytics", "torch", "torchvision", "hotcoco", "numpy", "opencv-python", "sahi")
+PACKAGES = ("yolo-fine", "ultralytics", "torch", "torchvision", "hotcoco", "numpy", "scipy", "opencv-python", "sahi")
 # What must be the same in two evaluations before their metrics may be compared: path in the manifest -> how to say it.
 COMPARABLE = {
     ("data", "fingerprint"): "the annotated objects",
@@ -26,20 +28,20 @@ COMPARABLE = {
 
 
 def build_manifest(
-    truth: GroundTruth, kind: str, model: str | None, protocols: list[str], arguments: dict[str, Any]
+    truth: GroundTruth, kind: str, model: ModelSource | None, protocols: list[str], arguments: dict[str, Any]
 ) -> dict[str, Any]:
     """Versions, the model's hash, the data's fingerprint and every argument.
 
     Args:
         truth: The annotated objects.
         kind: The kind of file they come from: visdrone, coco or yolo.
-        model: The model file, or None when the boxes come from a file.
+        model: The model, or None when the boxes come from a file.
         protocols: ``coco``, ``visdrone`` or both: those that were computed.
         arguments: Every argument of the evaluation, as given or by default.
     """
     return {
         "versions": {"python": platform.python_version(), **package_versions()},
-        "model": {"file": model, "sha256": file_hash(Path(model))} if model else None,
+        "model": None if model is None else _model_entry(model),
         "data": {
             "kind": kind,
             "images": len(truth.names),
@@ -50,8 +52,22 @@ def build_manifest(
         "protocols": protocols,
         "max_det": arguments["max_det"],
         "sizes": arguments["sizes"],
-        "arguments": {key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()},
+        "arguments": {key: _plain(value) for key, value in arguments.items()},
     }
+
+
+def _model_entry(model: ModelSource) -> dict[str, str | None]:
+    """File and hash of a model; a loaded one has no hash, because its file may hold other weights."""
+    if isinstance(model, (str, os.PathLike)):
+        return {"file": os.fspath(model), "sha256": file_hash(Path(model))}
+    return {"file": str(getattr(model, "ckpt_path", None) or type(model).__name__), "sha256": None}
+
+
+def _plain(value: Any) -> Any:
+    """An argument as JSON knows it: paths and loaded models as text."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return os.fspath(value) if isinstance(value, os.PathLike) else type(value).__name__
 
 
 def package_versions() -> dict[str, str]:

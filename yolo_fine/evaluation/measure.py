@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""From objects and boxes to metrics: every protocol that was asked for, once, with what the intervals need later."""
+"""From objects and boxes to metrics: every protocol that was asked for, once, then intervals and differences."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yolo_fine.evaluation.coco.intervals import bootstrap_coco, compare_coco
+from yolo_fine.errors import ArgumentError
+from yolo_fine.evaluation.bootstrap import Bootstrap, Samples, Weighable, compare
 from yolo_fine.evaluation.coco.score import CocoScore, evaluate_coco
-from yolo_fine.evaluation.comparison import in_words, is_beyond_noise
-from yolo_fine.evaluation.result import DetectorMetrics
+from yolo_fine.evaluation.coco.weighted import coco_curves
+from yolo_fine.evaluation.comparison import in_words
+from yolo_fine.evaluation.metrics import DetectorMetrics, Metrics
 from yolo_fine.evaluation.sizes import Bin
-from yolo_fine.evaluation.visdrone.intervals import bootstrap_visdrone, compare_visdrone
-from yolo_fine.evaluation.visdrone.score import VisDroneScore, evaluate_visdrone
+from yolo_fine.evaluation.visdrone.score import METRICS, VisDroneScore, evaluate_visdrone
+from yolo_fine.formats.fingerprint import data_fingerprint
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.utils.progress import progress_line
+
+FULL = {"coco": 1.0, "visdrone": 100.0, "class_mean": 100.0}  # the greatest value of a metric
+TITLES = {"coco": "COCO", "visdrone": "VisDrone"}
 
 
 @dataclass(frozen=True)
 class Measured:
     """The metrics of one detector. Those by size and class always follow COCO's rules, whatever was asked for."""
 
+    truth: GroundTruth
+    detections: Detections
+    bins: Sequence[Bin]
+    max_det: int
     protocols: tuple[str, ...]
     coco: CocoScore
     visdrone: VisDroneScore | None
@@ -41,6 +50,24 @@ class Measured:
             speed=dict(speed),
         )
 
+    def values(self) -> dict[str, Metrics]:
+        """The metrics by protocol, VisDrone's plain class mean apart."""
+        result = {"coco": self.coco.metrics}
+        if self.visdrone is not None:
+            metrics = self.visdrone.metrics
+            result |= {"visdrone": {name: metrics[name] for name in METRICS}, "class_mean": metrics["class_mean"]}
+        return result
+
+    def resample(self, bootstrap: Bootstrap) -> Samples:
+        """The metrics in each resample, by protocol."""
+        scores: list[Weighable] = []
+        if "coco" in self.protocols:
+            scores.append(coco_curves(self.truth, self.detections, self.bins, self.max_det))
+        if self.visdrone is not None:
+            scores.append(self.visdrone.curves)
+        with progress_line("resamples") as progress:
+            return bootstrap.resample(*scores, progress=progress)
+
 
 def measure(
     truth: GroundTruth, detections: Detections, protocols: Sequence[str], bins: Sequence[Bin], max_det: int
@@ -54,41 +81,75 @@ def measure(
         bins: Size bins.
         max_det: COCO's limit on detections per image and class; VisDrone's is part of its protocol.
     """
-    return Measured(
-        tuple(protocols),
-        evaluate_coco(truth, detections, list(bins), max_det=max_det),
-        evaluate_visdrone(truth, detections) if "visdrone" in protocols else None,
-    )
+    coco = evaluate_coco(truth, detections, bins, max_det=max_det)
+    visdrone = evaluate_visdrone(truth, detections) if "visdrone" in protocols else None
+    return Measured(truth, detections, bins, max_det, tuple(protocols), coco, visdrone)
 
 
-def intervals(measured: Measured, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
-    """Bootstrap intervals of the headline metrics, over images."""
-    settings: dict[str, Any] = {"resamples": resamples, "seed": seed, "confidence": confidence}
-    result: dict[str, Any] = dict(settings)
-    if "coco" in measured.protocols:
-        result["coco"] = bootstrap_coco(measured.coco, **settings)
-    if measured.visdrone is not None:
-        with progress_line("resamples of the VisDrone score") as progress:
-            result["visdrone"] = bootstrap_visdrone(measured.visdrone, **settings, progress=progress)
-    return result
+def intervals(measured: Measured, samples: Samples, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Intervals of the headline metrics; ``reasons`` has those that are not defined."""
+    result: dict[str, Any] = settings(bootstrap)
+    reasons: dict[str, dict[str, str]] = {}
+    for protocol, metrics in samples.items():
+        values, found = measured.values()[protocol], {}
+        for name, drawn in metrics.items():
+            limits, reason = bootstrap.interval(values[name], drawn)
+            found[name] = None if limits is None else [max(limits[0], 0.0), min(limits[1], FULL[protocol])]
+            if reason is not None:
+                reasons.setdefault(protocol, {})[name] = reason
+        if protocol == "class_mean":
+            result["visdrone"]["class_mean"] = found
+        else:
+            result[protocol] = found
+    return {**result, "reasons": reasons}
 
 
-def compare(ours: Measured, theirs: Measured, resamples: int, seed: int, confidence: float) -> dict[str, Any]:
-    """Paired differences, ours minus theirs, with intervals and what they say in words."""
-    settings: dict[str, Any] = {"resamples": resamples, "seed": seed, "confidence": confidence}
-    result: dict[str, Any] = dict(settings)
+def differences(ours: Measured, theirs: Measured, samples: Samples, bootstrap: Bootstrap) -> dict[str, Any]:
+    """Paired differences, ours minus theirs, with intervals and what they say in words.
+
+    Args:
+        ours: One detector.
+        theirs: Another one on the same objects.
+        samples: Our metrics in the resamples.
+        bootstrap: What was drawn for them, and is drawn for theirs.
+
+    Raises:
+        ArgumentError: They are of different objects, protocols, size bins or ``max_det``.
+    """
+    _check_same_measurement(ours, theirs)
+    result: dict[str, Any] = settings(bootstrap)
     words: list[str] = []
-    if "coco" in ours.protocols:
-        result["coco"] = _judged(compare_coco(theirs.coco, ours.coco, **settings))
-        words += [f"COCO {in_words(name, value, 100, confidence)}" for name, value in result["coco"].items()]
-    if ours.visdrone is not None and theirs.visdrone is not None:
-        with progress_line("resamples of the VisDrone score") as progress:
-            differences = compare_visdrone(theirs.visdrone, ours.visdrone, **settings, progress=progress)
-        result["visdrone"] = _judged(differences)
-        words += [f"VisDrone {in_words(name, value, 1, confidence)}" for name, value in result["visdrone"].items()]
-    result["words"] = words
-    return result
+    their_samples = theirs.resample(bootstrap)
+    for protocol, title in TITLES.items():
+        if protocol in samples:
+            result[protocol] = compare(
+                bootstrap,
+                (theirs.values()[protocol], ours.values()[protocol]),
+                (their_samples[protocol], samples[protocol]),
+            )
+            for name, one in result[protocol].items():
+                words.append(f"{title} {in_words(name, one, 100 / FULL[protocol], bootstrap.confidence)}")
+    return {**result, "words": words}
 
 
-def _judged(differences: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {name: {**value, "beyond_noise": is_beyond_noise(value)} for name, value in differences.items()}
+def _check_same_measurement(ours: Measured, theirs: Measured) -> None:
+    for what, mine, other in (
+        ("numbers of images", len(ours.truth.names), len(theirs.truth.names)),
+        ("annotated objects", *(data_fingerprint(one.truth) for one in (ours, theirs))),
+        ("size bins", *([bin_.name for bin_ in one.bins] for one in (ours, theirs))),
+        ("max_det", ours.max_det, theirs.max_det),
+        ("protocols", list(ours.protocols), list(theirs.protocols)),
+    ):
+        if mine != other:
+            raise ArgumentError(f"the two evaluations can't be compared: different {what}, {mine} and {other}")
+
+
+def settings(bootstrap: Bootstrap) -> dict[str, Any]:
+    """What was drawn, for the result."""
+    return {
+        "resamples": bootstrap.resamples,
+        "seed": bootstrap.seed,
+        "confidence": bootstrap.confidence,
+        "groups": bootstrap.groups.count,
+        "effective_groups": bootstrap.groups.effective,
+    }

@@ -1,113 +1,68 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The result of an evaluation, and its JSON form (``eval.json``).
-
-Metrics under ``coco``, ``sizes`` and ``per_class`` are fractions of 1, those under ``visdrone`` are percent, as each
-protocol's own tool prints them. A metric that isn't defined (no object of that class and size) is None,
-``null`` in JSON.
-"""
+"""The result of an evaluation, and its JSON form (``eval.json``): undefined metrics are ``null``, never NaN."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.utils.files import write_json
+from yolo_fine.evaluation.metrics import EvaluationData
+from yolo_fine.evaluation.report.rows import headline
+from yolo_fine.evaluation.report.text import heading, parts
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row, Table
 
 SCHEMA = 1  # raised when a key changes its meaning
-
-Metrics = dict[str, "float | None"]
-
-
-@dataclass
-class SizeCell:
-    """Metrics of the objects of one size bin, of all classes or of one.
-
-    Attributes:
-        objects: Number of annotated objects in the bin (a box exactly on a limit counts in both, as in pycocotools).
-        AP: Average precision over IoU 0.50:0.95.
-        AP50: At IoU 0.50.
-        AR: Average recall with all allowed detections.
-    """
-
-    objects: int
-    AP: float | None
-    AP50: float | None
-    AR: float | None
+EVALUATION, REPORT, DETECTIONS = "eval.json", "report.html", "detections.json"  # files of a result folder
 
 
-@dataclass
-class SizeBin(SizeCell):
-    """One size bin over all classes: ``min_side`` to ``max_side`` is the square root of the area, in pixels.
-
-    ``max_side`` is None for the last, open bin.
-    """
-
-    name: str = ""
-    min_side: float = 0.0
-    max_side: float | None = None
-
-
-@dataclass
-class ClassMetrics:
-    """Metrics of one class. ``visdrone`` holds AP AP50 AP75 AR1 AR10 AR100 AR500 in percent, under that protocol."""
-
-    objects: int
-    AP: float | None
-    AP50: float | None
-    AP75: float | None
-    AR: float | None
-    sizes: dict[str, SizeCell] = field(default_factory=dict)
-    visdrone: Metrics | None = None
-
-
-@dataclass
-class DetectorMetrics:
-    """What one detector got: the part of an evaluation that whole and sliced inference each have."""
-
-    coco: Metrics | None
-    visdrone: dict[str, Any] | None
-    sizes: list[SizeBin]
-    per_class: dict[str, ClassMetrics]
-    speed: Metrics
-
-
-@dataclass
-class Evaluation(DetectorMetrics):
-    """A whole evaluation. See docs/evaluation.md for every key.
+@dataclass(repr=False)
+class Evaluation(Result, EvaluationData):
+    """A whole evaluation.
 
     Attributes:
-        coco: AP AP50 AP75, AR1 AR10 AR<max_det>, AP_<size> AP50_<size> AR_<size>; fractions. None if not asked for.
-        visdrone: AP AP50 AP75 AR1 AR10 AR100 AR500, as the official tool prints them (image-weighted class mean), and
-            ``class_mean`` with the same keys (plain mean over classes); percent. None if not asked for or not possible.
-        sizes: One entry a size bin, over all classes.
-        per_class: By class name.
-        speed: Milliseconds per image: ``preprocess inference postprocess total``; empty for detections from files.
-        intervals: ``confidence resamples seed``, and ``coco`` and ``visdrone``: metric -> [low, high].
-        manifest: Versions, model hash, data fingerprint, every argument, and ``notes``: what to know about the metrics.
-        curves: Class name -> {"recall": [...], "precision": [...]} at IoU 0.50, and "all" for the mean.
-        confusion: ``names`` and ``matrix`` (row = annotated class, column = detected; the last of both is background).
-        errors: Error types after TIDE (Bolya et al., ECCV 2020): ``delta_ap`` and ``counts`` by type.
-        whole: The same model on whole images, where sliced inference was evaluated beside it.
-        comparison: Against another evaluation: paired differences with intervals and what they say in words.
+        folder: Where ``report.html``, ``eval.json`` and ``detections.json`` are; None if no folder was asked for.
     """
 
-    intervals: dict[str, Any] = field(default_factory=dict)
-    manifest: dict[str, Any] = field(default_factory=dict)
-    curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-    confusion: dict[str, Any] = field(default_factory=dict)
-    errors: dict[str, Any] = field(default_factory=dict)
-    whole: DetectorMetrics | None = None
-    comparison: dict[str, Any] | None = None
+    folder: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, as in ``eval.json``."""
-        return {"schema": SCHEMA, **asdict(self)}
+        content = asdict(EvaluationData(**{field.name: getattr(self, field.name) for field in fields(EvaluationData)}))
+        return {"schema": SCHEMA, **_without_nan(content)}
 
-    def to_json(self, file: Path | str) -> None:
-        """Write ``eval.json``, whole or not at all.
+    def summary(self) -> str:
+        """What was evaluated, the headline metrics of each protocol, and where the files are."""
+        by_title: dict[str, list[str]] = {}
+        for title, name, number, _ in headline(self):
+            if name.startswith("AP") and not name.startswith("AP50_"):
+                by_title.setdefault(title, []).append(f"{name} {number}")
+        lines = [f"{title}, percent: {', '.join(found)}" for title, found in by_title.items()]
+        return "\n".join([heading(self), *lines, *self._written()])
 
-        Raises:
-            ArgumentError: The file can't be written there.
-        """
-        write_json(Path(file), self.to_dict())
+    def table(self) -> Sequence[Row]:
+        """The headline metrics of each protocol and their intervals, in percent."""
+        rows = []
+        for title, name, number, interval in headline(self):
+            low, high = (interval.limits if interval else None) or (None, None)
+            rows.append({"protocol": title, "metric": name, "percent": number.value, "low": low, "high": high})
+        return rows
+
+    def show(self) -> list[str | Table]:
+        """Both protocols, sizes, classes, whole beside sliced, comparison, speed; all metrics are percent."""
+        return [*parts(self), *self._written()]
+
+    def _written(self) -> list[str]:
+        return [f"written: {self.folder / REPORT}, {EVALUATION}, {DETECTIONS}"] if self.folder else []
+
+
+def _without_nan(value: Any) -> Any:
+    """The same content with None for numbers that JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,37 +3,43 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
 from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.evaluation.bootstrap import Bootstrap
 from yolo_fine.evaluation.comparison import read_compared_detections, read_manifest
-from yolo_fine.evaluation.folder import DETECTIONS, EVALUATION, REPORT, fresh_folder
+from yolo_fine.evaluation.groups import each_image
 from yolo_fine.evaluation.manifest import build_manifest, check_comparable
-from yolo_fine.evaluation.measure import compare as compare_measured
-from yolo_fine.evaluation.measure import intervals, measure
+from yolo_fine.evaluation.measure import differences, intervals, measure
 from yolo_fine.evaluation.predict.detector import open_detector
 from yolo_fine.evaluation.predict.sliced import predict_sliced
 from yolo_fine.evaluation.predict.whole import Predictions, predict_whole
 from yolo_fine.evaluation.report.page import write_report
-from yolo_fine.evaluation.result import Evaluation
-from yolo_fine.evaluation.sizes import parse_sizes
+from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, REPORT, Evaluation
+from yolo_fine.evaluation.sizes import Bin, parse_sizes
 from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
 from yolo_fine.formats.coco_files import write_results
-from yolo_fine.integration.prediction import trained_size
+from yolo_fine.formats.objects import Detections
+from yolo_fine.integration.prediction import forget_predictor, trained_size
+from yolo_fine.utils.folders import finished_folder
+from yolo_fine.utils.paths import ModelSource, StrPath
 from yolo_fine.utils.progress import progress_line
+
+PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "json")
 
 
 def evaluate(
     *,
-    model: str | None = None,
-    data: str | None = None,
+    model: ModelSource | None = None,
+    data: StrPath | None = None,
     split: str = "val",
-    annotations: Path | None = None,
-    detections: Path | None = None,
+    annotations: StrPath | None = None,
+    detections: StrPath | None = None,
     first_category: int | None = None,
-    sizes_file: Path | None = None,
-    images: Path | None = None,
+    sizes_file: StrPath | None = None,
+    images: StrPath | None = None,
     protocol: Literal["coco", "visdrone", "all"] = "all",
     sizes: str | int = "coco",
     slice: int | None = None,
@@ -52,16 +58,18 @@ def evaluate(
     resamples: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
-    compare: Path | None = None,
-    out: Path | None = None,
-    json: Path | None = None,
+    compare: StrPath | None = None,
+    out: StrPath | None = None,
+    numbered: bool = False,
+    json: StrPath | None = None,
 ) -> Evaluation:
     """Evaluate a model on a dataset, or a file of detections on a file of annotations.
 
-    Objects come from ``data`` or ``annotations``, boxes from ``model`` or ``detections``.
+    Objects come from ``data`` or ``annotations``, boxes from ``model`` or ``detections``. Nothing is printed, but for
+    progress on a terminal.
 
     Args:
-        model: Checkpoint (``best.pt``) or exported model.
+        model: Checkpoint (``best.pt``), exported model, or a loaded ``YOLO``.
         data: Dataset YAML, as Ultralytics takes it.
         split: Its split.
         annotations: VisDrone annotation folder, or COCO ``instances.json``.
@@ -88,8 +96,13 @@ def evaluate(
         confidence: Of the intervals.
         seed: Of the bootstrap.
         compare: ``eval.json`` of another evaluation of the same data, with its ``detections.json`` beside it.
-        out: Folder for ``eval.json``, ``report.html`` and ``detections.json``; nothing is written without it.
+        out: Folder for ``eval.json``, ``report.html`` and ``detections.json``; nothing is written without it. Those of
+            an earlier evaluation are replaced when the new ones are complete, and other files stay.
+        numbered: Leave an earlier folder alone, and use the first free one of ``out``, ``out2``, ``out3``, ...
         json: Write the content of ``eval.json`` to this file too.
+
+    Returns:
+        The metrics; ``folder`` is where the files are.
 
     Raises:
         ArgumentError: An argument can't be used, or ``compare`` is another measurement.
@@ -98,46 +111,60 @@ def evaluate(
         CheckpointError: The model file is damaged.
     """
     arguments = dict(locals())
-    check_boxes(model, detections)
+    arguments |= {key: Path(arguments[key]) for key in PATHS if arguments[key] is not None}
+    check_boxes(arguments["model"], arguments["detections"])
     _check_arguments(arguments)
     bins = parse_sizes(str(sizes))
-    source = open_source(data, split, annotations, sizes_file, images)
-    truth, protocols = source.truth, _protocols(protocol, source)
-    manifest = build_manifest(truth, source.kind, model, protocols, arguments)
+    places = (arguments[key] for key in ("annotations", "sizes_file", "images"))
+    source = open_source(None if data is None else os.fspath(data), split, *places)
+    manifest = build_manifest(source.truth, source.kind, model, _protocols(protocol, source), arguments)
     others = None
     if compare is not None:
-        check_comparable(manifest, read_manifest(compare), compare)
-        others = read_compared_detections(compare, truth)
-    with fresh_folder(out):
-        at_whole: Predictions | None = None
-        if detections is not None:
-            found = Predictions(from_results(detections, truth, first_category), speed={})
-        else:
-            found, at_whole = _predict(source, arguments)
-        measured = measure(truth, found.detections, protocols, bins, max_det)
-        score = measured.coco
-        result = Evaluation(
-            **vars(measured.metrics(found.speed)),
-            manifest={**manifest, "notes": list(found.notes)},
-            curves=score.curves,
-            confusion=score.confusion,
-            errors=score.errors,
-        )
-        if at_whole is not None:
-            result.whole = measure(truth, at_whole.detections, protocols, bins, max_det).metrics(at_whole.speed)
-        if resamples:
-            result.intervals = intervals(measured, resamples, seed, confidence)
-        if others is not None:
-            theirs = measure(truth, others, protocols, bins, max_det)
-            compared = compare_measured(measured, theirs, resamples, seed, confidence)
-            result.comparison = {"with": str(compare), **compared}
-        if out is not None:
-            write_results(out / DETECTIONS, truth, found.detections)
-            write_report(out / REPORT, result, truth, found.detections)
-            result.to_json(out / EVALUATION)  # last: whoever finds it finds the rest
+        check_comparable(manifest, read_manifest(arguments["compare"]), arguments["compare"])
+        others = read_compared_detections(arguments["compare"], source.truth)
+    if out is None:
+        result, _ = _evaluate(source, bins, manifest, others, arguments)
+    else:
+        with finished_folder(arguments["out"], replace=not numbered, numbered=numbered) as folder:
+            result, found = _evaluate(source, bins, manifest, others, arguments)
+            write_results(folder.path / DETECTIONS, source.truth, found)
+            write_report(folder.path / REPORT, result, source.truth, found)
+            result.to_json(folder.path / EVALUATION)
+        result.folder = folder.out
     if json is not None:
         result.to_json(json)
     return result
+
+
+def _evaluate(
+    source: Source, bins: list[Bin], manifest: dict[str, Any], others: Detections | None, arguments: dict[str, Any]
+) -> tuple[Evaluation, Detections]:
+    """The result, and the boxes that were evaluated."""
+    truth, at_whole = source.truth, None
+    if arguments["detections"] is not None:
+        found = Predictions(from_results(arguments["detections"], truth, arguments["first_category"]), speed={})
+    else:
+        found, at_whole = _predict(source, arguments)
+    how: dict[str, Any] = {"protocols": manifest["protocols"], "bins": bins, "max_det": arguments["max_det"]}
+    measured = measure(truth, found.detections, **how)
+    result = Evaluation(
+        **vars(measured.metrics(found.speed)),
+        manifest={**manifest, "notes": list(found.notes)},
+        curves=measured.coco.curves,
+        confusion=measured.coco.confusion,
+        errors=measured.coco.errors,
+    )
+    if at_whole is not None:
+        result.whole = measure(truth, at_whole.detections, **how).metrics(at_whole.speed)
+    if arguments["resamples"]:
+        draws = {key: arguments[key] for key in ("resamples", "seed", "confidence")}
+        bootstrap = Bootstrap(each_image(len(truth.names)), **draws)
+        samples = measured.resample(bootstrap)
+        result.intervals = intervals(measured, samples, bootstrap)
+        if others is not None:
+            compared = differences(measured, measure(truth, others, **how), samples, bootstrap)
+            result.comparison = {"with": str(arguments["compare"]), **compared}
+    return result, found.detections
 
 
 def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Predictions | None]:
@@ -145,6 +172,13 @@ def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Pr
     if source.truth.files is None:
         raise DataError(f"{source.place} has no images to predict on; name their folder with images=DIR")
     detector = open_detector(arguments["model"])
+    try:
+        return _predict_with(detector, source, arguments)
+    finally:
+        forget_predictor(detector)  # the next prediction with a loaded model is the user's own
+
+
+def _predict_with(detector: Any, source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Predictions | None]:
     trained_at = trained_size(detector)
     settings = {key: arguments[key] for key in ("conf", "iou", "max_det", "multi_label", "allow_missing")}
     settings |= {key: arguments[key] for key in ("batch", "device", "half")}

@@ -13,8 +13,10 @@ from yolo_fine.errors import DataError
 from yolo_fine.formats.coco_instances import CocoGroundTruth, image_name
 from yolo_fine.formats.coco_json import Table, load_json
 from yolo_fine.formats.objects import Detections, GroundTruth
-from yolo_fine.utils.files import write_text
+from yolo_fine.utils.files import finished_file
 from yolo_fine.utils.hints import did_you_mean
+
+ROWS = 100_000  # written at a time
 
 
 def read_results(file: Path | str, truth: GroundTruth, *, first_category: int | None = None) -> Detections:
@@ -64,13 +66,20 @@ def write_results(file: Path | str, truth: GroundTruth, detections: Detections) 
         ArgumentError: The file can't be written there.
     """
     ids: dict[str, int] = truth.ids if isinstance(truth, CocoGroundTruth) else {}
+    images = [json.dumps(ids.get(name, name)) for name in truth.names]
     columns = (detections.image, detections.category, detections.boxes, detections.score)
-    lines = []
-    for image, category, box, score in zip(*(column.tolist() for column in columns), strict=True):
-        name = truth.names[image]
-        row = {"image_id": ids.get(name, name), "category_id": category, "category_name": truth.classes.get(category)}
-        lines.append(json.dumps({**row, "bbox": box, "score": score}))
-    write_text(Path(file), "[\n" + ",\n".join(lines) + "\n]\n")
+    with finished_file(Path(file)) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
+        end = "[\n"
+        for start in range(0, len(detections), ROWS):  # a million rows as Python objects would need gigabytes
+            some = (column[start : start + ROWS].tolist() for column in columns)
+            for image, category, box, score in zip(*some, strict=True):
+                name = json.dumps(truth.classes.get(category))
+                stream.write(
+                    f'{end}{{"image_id": {images[image]}, "category_id": {category}, "category_name": {name}, '
+                )
+                stream.write(f'"bbox": {box}, "score": {score}}}')
+                end = ",\n"
+        stream.write("[\n\n]\n" if not len(detections) else "\n]\n")
 
 
 def _images(table: Table, truth: GroundTruth) -> np.ndarray:

@@ -44,24 +44,31 @@ def finished_folder(out: Path, *, replace: bool = False, numbered: bool = False)
         numbered: If ``out`` is taken, use the first free one of ``out2``, ``out3``, ... Two runs never get the same.
 
     Raises:
-        ArgumentError: ``out`` is taken, and neither ``replace`` nor ``numbered``; or it can't be written.
+        ArgumentError: ``out`` is taken, and neither ``replace`` nor ``numbered``; or it is a file, or the current
+            folder; or it can't be written.
     """
     out = Path(out)
-    restore(out)
-    if not (replace or numbered or is_free(out)):
+    place = out.resolve()  # renaming needs a name, which "." and "a/.." are not, and must not replace a link
+    here = Path.cwd()
+    if place == here or place in here.parents:
+        raise ArgumentError(f"{out} is the current folder, or holds it; name another one, such as {out / 'results'}")
+    restore(place)
+    can_replace = replace and (place.is_dir() or not os.path.lexists(place))
+    if not (can_replace or numbered or is_free(place)):
         raise taken(out)
     try:
-        with open_part(out, is_folder=True) as part:
+        with open_part(place, is_folder=True) as part:
             folder = FinishedFolder(part, out)
             yield folder
             if numbered:
-                folder.out = _rename_to_free_number(part, out)
-            elif not _rename(part, out):
+                number = _rename_to_free_number(part, place)
+                folder.out = out.with_name(number.name) if out.name == place.name else number
+            elif not _rename(part, place):
                 if not replace:
                     raise taken(out)
-                exchange(part, out, keep_rest=True)
+                exchange(part, place, keep_rest=True)
     except OSError as error:
-        if is_elsewhere(error, out.absolute().parent):
+        if is_elsewhere(error, place.parent):
             raise
         raise unwritable(out, error) from error
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from yolo_fine.errors import DataError
@@ -30,6 +29,7 @@ def open_image(file: Path, content: bytes | None = None, name: str | None = None
     Raises:
         DataError: It is no image, or is damaged; also when its pixels turn out to be.
     """
+    import cv2  # takes 30 MB, which an evaluation of files can do without
     from PIL import Image
 
     try:
@@ -63,6 +63,8 @@ def read_pixels(file: Path) -> np.ndarray:
     Raises:
         DataError: It is missing, or OpenCV can't read it.
     """
+    import cv2
+
     try:
         pixels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)  # imread can't read every path on Windows
     except (OSError, cv2.error) as error:

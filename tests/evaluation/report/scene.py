@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from yolo_fine.evaluation.coco.score import evaluate_coco
-from yolo_fine.evaluation.result import DetectorMetrics, Evaluation, SizeBin
+from yolo_fine.evaluation.metrics import DetectorMetrics, SizeBin
+from yolo_fine.evaluation.result import Evaluation
 from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.evaluation.visdrone.score import evaluate_visdrone
 from yolo_fine.formats.objects import Detections, GroundTruth
@@ -84,6 +85,11 @@ def make_images(folder: Path, count: int, noise: bool = False) -> list[Path]:
     return files
 
 
+def difference(value: float, low: float, high: float, better: float) -> dict[str, object]:
+    limits = {"difference": value, "low": low, "high": high}
+    return {**limits, "probability_positive": better, "beyond_noise": low > 0 or high < 0, "reason": None}
+
+
 def make_evaluation(truth: GroundTruth, detections: Detections, sizes: str = "coco") -> Evaluation:
     """Measured metrics, intervals and a comparison made up around them, and `whole` from the confident half."""
     coco, visdrone = evaluate_coco(truth, detections, parse_sizes(sizes)), evaluate_visdrone(truth, detections)
@@ -97,15 +103,20 @@ def make_evaluation(truth: GroundTruth, detections: Detections, sizes: str = "co
         "confidence": 0.95,
         "resamples": 1000,
         "seed": 0,
-        "coco": {k: [0.9 * v, 1.1 * v] for k, v in coco.metrics.items() if v is not None},
+        "groups": len(truth.names),
+        "effective_groups": float(len(truth.names)),
+        "reasons": {"coco": {"AP_large": "no such object"}},
+        "coco": {k: None if v is None else [0.9 * v, 1.1 * v] for k, v in coco.metrics.items()},
         "visdrone": {k: [v - 1, v + 1] for k, v in visdrone.metrics.items() if isinstance(v, float)},
     }
+    nothing = {"difference": None, "low": None, "high": None, "probability_positive": None, "beyond_noise": None}
     evaluation.comparison = {
         "with": "runs/<b>other</b>/eval.json",
         "confidence": 0.95,
         "coco": {
-            "AP": {"difference": 0.02, "low": 0.01, "high": 0.03},
-            "AP50": {"difference": 0.01, "low": -0.01, "high": 0.03},
+            "AP": difference(0.02, 0.01, 0.03, 0.99),
+            "AP50": difference(0.01, -0.01, 0.03, 0.8),
+            "AP_large": {**nothing, "reason": "no such object"},
         },
         "words": ["COCO AP rose by 2.00 points (95% interval of the difference +1.00 to +3.00): beyond noise"],
     }

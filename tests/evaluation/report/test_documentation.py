@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.report.scene import make_detections, make_evaluation, make_truth
+from yolo_fine.evaluation.bootstrap import Bootstrap
+from yolo_fine.evaluation.groups import each_image
 from yolo_fine.evaluation.manifest import build_manifest
-from yolo_fine.evaluation.measure import compare, intervals, measure
-from yolo_fine.evaluation.result import SCHEMA, ClassMetrics, DetectorMetrics, Evaluation, SizeBin, SizeCell
+from yolo_fine.evaluation.measure import differences, intervals, measure
+from yolo_fine.evaluation.metrics import ClassMetrics, DetectorMetrics, EvaluationData, SizeBin, SizeCell
+from yolo_fine.evaluation.result import SCHEMA
 from yolo_fine.evaluation.sizes import parse_sizes
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
@@ -30,7 +33,7 @@ def rows(text):
     return [cell for line in text.splitlines() if line.startswith("| `") for cell in named(line.split("|")[1])]
 
 
-@pytest.mark.parametrize("kind", [Evaluation, DetectorMetrics, ClassMetrics, SizeBin, SizeCell])
+@pytest.mark.parametrize("kind", [EvaluationData, DetectorMetrics, ClassMetrics, SizeBin, SizeCell])
 def test_every_field_is_documented(kind):
     assert {field.name for field in dataclasses.fields(kind)} <= named(KEYS)
 
@@ -54,11 +57,13 @@ def test_the_keys_of_the_page_are_those_of_the_file():
 def test_the_keys_of_a_comparison_are_documented():
     truth, detections = make_truth(["a", "b"]), make_detections(2)
     measured = measure(truth, detections, ["coco", "visdrone"], parse_sizes("coco"), 500)
-    made = compare(measured, measured, 20, 0, 0.95)
+    bootstrap = Bootstrap(each_image(2), resamples=20)
+    samples = measured.resample(bootstrap)
+    made = differences(measured, measured, samples, bootstrap)
     (row,) = [line for line in KEYS.splitlines() if line.startswith("| `comparison`")]
     for key in ("with", *made, *made["coco"]["AP"], *made["visdrone"]["AP"]):
         assert f"`{key}`" in row
-    assert set(intervals(measured, 20, 0, 0.95)) <= named(KEYS)
+    assert set(intervals(measured, samples, bootstrap)) <= named(KEYS)
 
 
 def test_every_argument_is_documented():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Misses: overlaps against counted pixels, matching and best F1 against plain loops, each kind in a known scene."""
+"""Misses: matching and best F1 against plain loops, each kind in a known scene."""
 
 from __future__ import annotations
 
@@ -9,42 +9,11 @@ import numpy as np
 import pytest
 
 from tests.evaluation.report.scene import BINS, OBJECTS, UNJUDGED, make_detections, make_truth
-from yolo_fine.evaluation.report.matching import best_f1_confidence, judged_images, match_objects
-from yolo_fine.evaluation.report.misses import KINDS, find_misses, kind_of, size_name
+from yolo_fine.evaluation.pairs import Pairs, overlapping_pairs
+from yolo_fine.evaluation.report.matching import best_f1_confidence, judge
+from yolo_fine.evaluation.report.misses import find_misses, size_indices
+from yolo_fine.evaluation.report.mistakes import KINDS, kinds_of
 from yolo_fine.formats.objects import Detections, GroundTruth
-from yolo_fine.utils.boxes import covered, iou
-
-
-def random_boxes(generator, count, limit=30):
-    return np.column_stack([generator.integers(0, limit, (count, 2)), generator.integers(0, 12, (count, 2))]).astype(
-        float
-    )
-
-
-def mask(box, size=50):
-    inside = np.zeros((size, size), bool)
-    left, top, width, height = box.astype(int)
-    inside[top : top + height, left : left + width] = True
-    return inside
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_overlaps_are_those_of_counted_pixels(seed):
-    generator = np.random.default_rng(seed)
-    boxes, regions = random_boxes(generator, 12), random_boxes(generator, 4)
-    overlap, share = iou(boxes, regions), covered(boxes, regions)
-    union = np.any([mask(region) for region in regions], axis=0)
-    for i, box in enumerate(boxes):
-        area = mask(box).sum()
-        assert share[i] == pytest.approx((mask(box) & union).sum() / area if area else 0)
-        for j, region in enumerate(regions):
-            either = (mask(box) | mask(region)).sum()
-            assert overlap[i, j] == pytest.approx((mask(box) & mask(region)).sum() / either if either else 0)
-
-
-def test_no_regions_cover_nothing():
-    assert covered(np.ones((3, 4)), np.zeros((0, 4))).tolist() == [0, 0, 0]
-    assert covered(np.zeros((0, 4)), np.ones((2, 4))).shape == (0,)
 
 
 def random_case(seed, images=4, classes=2):
@@ -73,14 +42,16 @@ def random_case(seed, images=4, classes=2):
 @pytest.mark.parametrize("seed", range(5))
 def test_matching_is_greedy_by_confidence(seed):
     truth, detections = random_case(seed)
-    match = match_objects(judged_images(truth, detections), truth, detections)
+    match = judge(truth, detections).match
+    pairs = overlapping_pairs(truth, detections, 0.01)
+    overlaps = dict(zip(zip(pairs.detection.tolist(), pairs.target.tolist(), strict=True), pairs.overlap, strict=True))
     expected, taken = np.full(len(detections), -1), set()
     for row in np.argsort(-detections.score):
         best, best_overlap = -1, 0.5
         for target in range(len(truth)):
             if truth.image[target] != detections.image[row] or truth.category[target] != detections.category[row]:
                 continue
-            overlap = iou(detections.boxes[row : row + 1], truth.boxes[target : target + 1])[0, 0]
+            overlap = overlaps.get((row, target), 0)
             if target not in taken and overlap >= best_overlap:
                 best, best_overlap = target, overlap
         expected[row] = best
@@ -137,7 +108,11 @@ def test_every_kind_is_told_apart():
     ],
 )
 def test_kinds_of_a_detection_that_found_nothing(overlaps, same, is_found, expected):
-    assert kind_of(np.array(overlaps), np.array(same), np.array(is_found)) == expected
+    near = np.flatnonzero(np.array(overlaps) >= 0.1)
+    pairs = Pairs(np.full(len(near), 3), near, np.array(overlaps)[near])
+    classes, category = np.where(same, 1, 2), np.array([0, 0, 0, 1])
+    kinds, partner, _ = kinds_of(np.array([3]), pairs, category, classes, np.array(is_found))
+    assert (kinds[0], None if partner[0] < 0 else partner[0]) == expected
 
 
 def test_a_missed_object_knows_the_detection_that_was_left_aside():
@@ -207,5 +182,5 @@ def test_nothing_detected_and_nothing_annotated():
 
 
 def test_every_side_has_one_bin():
-    assert [size_name(side, BINS) for side in (0, 31.99, 32, 5000)] == ["small", "small", "large", "large"]
-    assert size_name(5, BINS[1:]) == ""
+    assert size_indices(np.array([0, 31.99, 32, 5000]), BINS).tolist() == [0, 0, 1, 1]
+    assert size_indices(np.array([5.0]), BINS[1:]).tolist() == [1]

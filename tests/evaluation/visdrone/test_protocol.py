@@ -13,8 +13,7 @@ from tests.evaluation.visdrone.plain import kept, plain_score
 from tests.evaluation.visdrone.scenes import draw_scene
 from yolo_fine.errors import DataError
 from yolo_fine.evaluation.visdrone.ignored import outside_ignored
-from yolo_fine.evaluation.visdrone.matching import IOU_THRESHOLDS
-from yolo_fine.evaluation.visdrone.score import METRICS, evaluate_visdrone
+from yolo_fine.evaluation.visdrone.score import IOU_THRESHOLDS, METRICS, evaluate_visdrone
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -34,7 +33,7 @@ def test_scenes_provoke_the_rules():
     scenes = [draw_scene(seed) for seed in range(60)]
     scores = [evaluate_visdrone(*scene) for scene in scenes]
     objects = sum(int((truth.category != 0).sum()) for truth, _ in scenes)
-    curves = [curve for score in scores for curves in score.matches.curves for curve in curves]
+    curves = [curve for score in scores for of_class in score.curves.curves for curve in of_class.curves]
     assert objects - sum(score.objects_left for score in scores) > 20
     assert sum(len(detections) for _, detections in scenes) - sum(score.detections_left for score in scores) > 100
     assert sum(len(curve.neutral_image) for curve in curves) > 200

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.evaluation.result import ClassMetrics, Metrics, SizeBin, SizeCell
+from yolo_fine.evaluation.metrics import ClassMetrics, Metrics, SizeBin, SizeCell
 from yolo_fine.evaluation.sizes import Bin
 from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.utils.arrays import Array
 
 if TYPE_CHECKING:
-    from hotcoco import COCOeval
+    from hotcoco import COCO
 
 ALL_AREAS = [0.0, 1e5**2]  # as in pycocotools, and the upper limit of an open bin
 IOU_50, IOU_75 = 0, 5  # places of IoU 0.50 and 0.75 among the ten thresholds 0.50:0.05:0.95
+MISTAKE_IOU = 0.5  # of the confusion matrix and the error types
 CONFUSION_SCORE = 0.25  # detections below are left out of the confusion matrix; Ultralytics' own has the same limit
 
 
@@ -38,11 +40,6 @@ class CocoScore:
         confusion: ``names`` and ``matrix`` (row = annotated class, column = detected; the last of both is background),
             for detections from ``score`` up that overlap with at least ``iou``.
         errors: TIDE's ``delta_ap`` and ``counts`` by type (Bolya et al., ECCV 2020).
-        images: Number of images.
-        bins: The size bins.
-        max_det: Detections that were allowed per image and class.
-        evaluator: hotcoco's evaluator after ``accumulate()``. Its image id is the image's index, and its areas are
-            "all" and then the bins.
     """
 
     metrics: Metrics
@@ -51,10 +48,6 @@ class CocoScore:
     curves: dict[str, dict[str, list[float]]]
     confusion: dict[str, Any]
     errors: dict[str, Any]
-    images: int
-    bins: list[Bin]
-    max_det: int
-    evaluator: COCOeval
 
 
 def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin], *, max_det: int = 500) -> CocoScore:
@@ -70,7 +63,7 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
         max_det: Detections per image and class.
 
     Returns:
-        All metrics, and the evaluator for :mod:`yolo_fine.evaluation.coco.intervals`.
+        All metrics.
 
     Raises:
         ArgumentError: ``max_det`` is below 1.
@@ -78,9 +71,10 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
     if max_det < 1:
         raise ArgumentError(f"max_det={max_det}: at least one detection per image must be allowed, as max_det=500")
     bins, classes = list(bins), dict(sorted(truth.classes.items()))
+    names = list(classes.values())
     limits = [limit for limit in (1, 10) if limit < max_det] + [max_det]
-    evaluator = _run_engine(truth, detections, classes, bins, limits)
-    arrays: dict[str, Any] = evaluator.eval or {}
+    data = _engine_data(truth, detections, classes)
+    arrays = _accumulate(data, bins, limits)
     precision = arrays["precision"][..., -1]  # (IoUs, recalls, classes, areas), with max_det; -1 = undefined
     recall = arrays["recall"]  # (IoUs, classes, areas, limits)
     objects = _count_objects(truth, classes, bins)  # (classes, areas)
@@ -98,44 +92,33 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
         metrics |= {f"AP_{bin_.name}": cell.AP, f"AP50_{bin_.name}": cell.AP50, f"AR_{bin_.name}": cell.AR}
 
     per_class = {}
-    for k, name in enumerate(classes.values()):
-        whole = _cell(objects[k, 0], precision[:, :, k, 0], recall[:, k, 0, -1])
-        cells = {
-            bin_.name: _cell(objects[k, a], precision[:, :, k, a], recall[:, k, a, -1])
-            for a, bin_ in enumerate(bins, start=1)
-        }
+    for k, name in enumerate(names):
+        whole, *cells = (_cell(objects[k, a], precision[:, :, k, a], recall[:, k, a, -1]) for a in range(1 + len(bins)))
+        by_size = {bin_.name: cell for bin_, cell in zip(bins, cells, strict=True)}
         ap75 = _mean(precision[IOU_75, :, k, 0])
-        per_class[name] = ClassMetrics(whole.objects, whole.AP, whole.AP50, ap75, whole.AR, cells)
+        per_class[name] = ClassMetrics(whole.objects, whole.AP, whole.AP50, ap75, whole.AR, by_size)
 
     return CocoScore(
         metrics=metrics,
         sizes=sizes,
         per_class=per_class,
-        curves=_curves(precision[IOU_50, :, :, 0], list(classes.values())),
-        confusion=_confusion(evaluator, list(classes.values())),
-        errors=_errors(evaluator),
-        images=len(truth.names),
-        bins=bins,
-        max_det=max_det,
-        evaluator=evaluator,
+        curves=_curves(precision[IOU_50, :, :, 0], names),
+        **_mistakes(data, limits, names),
     )
 
 
-def _run_engine(
-    truth: GroundTruth, detections: Detections, classes: dict[int, str], bins: list[Bin], limits: list[int]
-) -> COCOeval:
-    """Hand the columns to hotcoco, evaluate and accumulate."""
-    from hotcoco import COCO, COCOeval
+def _engine_data(truth: GroundTruth, detections: Detections, classes: dict[int, str]) -> tuple[COCO, COCO]:
+    """Objects and detections as hotcoco holds them."""
+    from hotcoco import COCO
 
     image_rows = [
         {"id": i, "file_name": name, "width": int(width), "height": int(height)}
         for i, (name, (width, height)) in enumerate(zip(truth.names, truth.sizes, strict=True))
     ]
-    categories = [{"id": number, "name": name} for number, name in classes.items()]
     known = np.isin(truth.category, list(classes))
     objects = COCO.from_arrays(
         image_rows,
-        categories,
+        [{"id": number, "name": name} for number, name in classes.items()],
         truth.image[known],
         truth.category[known],
         truth.boxes[known],
@@ -144,41 +127,68 @@ def _run_engine(
     )
     known = np.isin(detections.category, list(classes))
     columns = (detections.image, detections.boxes, detections.score, detections.category)
-    rows = np.column_stack([column[known] for column in columns]).astype(np.float64)
-    evaluator = COCOeval(objects, objects.load_res(rows), "bbox")
+    found = objects.load_res(np.column_stack([column[known] for column in columns]).astype(np.float64, copy=False))
+    return objects, found
+
+
+def _accumulate(data: tuple[COCO, COCO], bins: Sequence[Bin], limits: list[int]) -> dict[str, Array]:
+    """The engine's arrays; the first area is all areas, the others are the bins."""
+    from hotcoco import COCOeval
+
+    evaluator = COCOeval(*data, "bbox")
     evaluator.params.max_dets = limits
     evaluator.params.area_rng_lbl = ["all", *(bin_.name for bin_ in bins)]
-    evaluator.params.area_rng = [ALL_AREAS, *(area_limits(bin_) for bin_ in bins)]
+    evaluator.params.area_rng = area_ranges(bins)
     evaluator.evaluate()
     evaluator.accumulate()
-    return evaluator
+    arrays: dict[str, Array] = evaluator.eval or {}
+    return arrays
 
 
-def area_limits(bin_: Bin) -> list[float]:
-    """Least and greatest area of a bin in square pixels."""
-    return [bin_.min_side**2, ALL_AREAS[1] if bin_.max_side is None else bin_.max_side**2]
+def _mistakes(data: tuple[COCO, COCO], limits: list[int], names: list[str]) -> dict[str, Any]:
+    """``confusion`` and ``errors`` of :class:`CocoScore`, at IoU 0.50 alone: less memory."""
+    from hotcoco import COCOeval
+
+    evaluator = COCOeval(*data, "bbox")
+    evaluator.params.max_dets = limits
+    evaluator.params.area_rng_lbl, evaluator.params.area_rng = ["all"], area_ranges([])
+    evaluator.params.iou_thrs = [MISTAKE_IOU]
+    evaluator.evaluate()
+    matrix = evaluator.confusion_matrix(iou_thr=MISTAKE_IOU, min_score=CONFUSION_SCORE)["matrix"].astype(int)
+    tide = evaluator.tide_errors(pos_thr=MISTAKE_IOU, bg_thr=0.1)
+    return {
+        "confusion": {
+            "names": [*names, "background"], "matrix": matrix.tolist(), "iou": MISTAKE_IOU, "score": CONFUSION_SCORE
+        },
+        "errors": {"delta_ap": dict(tide["delta_ap"]), "counts": dict(tide["counts"])},
+    }  # fmt: skip
 
 
-def _count_objects(truth: GroundTruth, classes: dict[int, str], bins: list[Bin]) -> np.ndarray:
+def area_ranges(bins: Sequence[Bin]) -> list[list[float]]:
+    """Least and greatest area in square pixels: of all areas, then of each bin."""
+    return [ALL_AREAS, *([one.min_side**2, ALL_AREAS[1] if one.max_side is None else one.max_side**2] for one in bins)]
+
+
+def _count_objects(truth: GroundTruth, classes: dict[int, str], bins: list[Bin]) -> Array:
     """Annotated objects that can be found, crowds left out: shape (classes, 1 + bins), all areas first."""
-    ranges = [ALL_AREAS, *(area_limits(bin_) for bin_ in bins)]
+    ranges = area_ranges(bins)
     inside = np.array([(truth.area >= low) & (truth.area <= high) & ~truth.crowd for low, high in ranges])
     counts = [inside[:, truth.category == number].sum(axis=1) for number in classes]
     return np.array(counts, dtype=np.int64).reshape(len(classes), len(ranges))
 
 
-def _mean(values: np.ndarray) -> float | None:
+def _mean(values: Array) -> float | None:
     """Mean over what is defined; None if nothing is."""
     defined = values[values > -1]
     return float(defined.mean()) if defined.size else None
 
 
-def _cell(objects: int, precision: np.ndarray, recall: np.ndarray) -> SizeCell:
+def _cell(objects: int, precision: Array, recall: Array) -> SizeCell:
     """Metrics of one size, from precision (IoUs, recalls, ...) and recall (IoUs, ...)."""
     return SizeCell(int(objects), _mean(precision), _mean(precision[IOU_50]), _mean(recall))
 
 
-def _curves(precision: np.ndarray, names: list[str]) -> dict[str, dict[str, list[float]]]:
+def _curves(precision: Array, names: list[str]) -> dict[str, dict[str, list[float]]]:
     """Precision over recall at one IoU, (recalls, classes), of the classes that have objects and of their mean."""
     recall = np.linspace(0, 1, len(precision)).round(2).tolist()
     defined = [k for k in range(len(names)) if precision[0, k] > -1]
@@ -186,16 +196,3 @@ def _curves(precision: np.ndarray, names: list[str]) -> dict[str, dict[str, list
     if defined:
         curves["all"] = {"recall": recall, "precision": precision[:, defined].mean(axis=1).tolist()}
     return curves
-
-
-def _confusion(evaluator: COCOeval, names: list[str]) -> dict[str, Any]:
-    """Which class was taken for which, see :class:`CocoScore`."""
-    result = evaluator.confusion_matrix(iou_thr=0.5, min_score=CONFUSION_SCORE)
-    matrix = result["matrix"].astype(int).tolist()
-    return {"names": [*names, "background"], "matrix": matrix, "iou": 0.5, "score": CONFUSION_SCORE}
-
-
-def _errors(evaluator: COCOeval) -> dict[str, Any]:
-    """Error types after TIDE: how much AP50 each costs, and how often it occurs."""
-    result = evaluator.tide_errors(pos_thr=0.5, bg_thr=0.1)
-    return {"delta_ap": dict(result["delta_ap"]), "counts": dict(result["counts"])}

@@ -1,180 +1,139 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""COCO metrics where each image counts as often as a weight says: what a bootstrap over images needs.
+"""COCO's metrics where each image counts as often as a weight says.
 
-Detections are matched with objects within an image, whatever other images there are. So the engine's matches are
-taken once, and only pooling them over images is done again. With every weight 1 the metrics are the engine's own.
+The matches are our own, because hotcoco gives its own only as a Python object for each image, class and size. With
+every weight 1 the metrics are the engine's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from yolo_fine.evaluation.coco.score import IOU_50, IOU_75, CocoScore
+from yolo_fine.evaluation.coco.score import IOU_50, IOU_75, area_ranges
+from yolo_fine.evaluation.curves import ClassCurves, class_curves, count
+from yolo_fine.evaluation.matching import LEAST_OVERLAP, candidates, match
+from yolo_fine.evaluation.pairs import overlapping_pairs
+from yolo_fine.evaluation.sizes import Bin
+from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.utils.arrays import Array
 
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
-IMAGES = 100  # whose matches are taken from the engine at a time: they come as Python objects, which need memory
-NUMBERS = 2**19  # worked on at a time: few enough for the processor's cache
 
 
-@dataclass
-class Matches:
-    """The engine's matches for one class and one area range, in one image or in all.
+@dataclass(frozen=True)
+class CocoCurves:
+    """The curves of every class in every area range.
 
     Attributes:
-        objects: Image of each object that is to be found, shape (objects,).
-        image: Image of each detection, shape (detections,).
-        score: Its confidence, shape (detections,), falling.
-        found: Whether it found such an object, shape (IoUs, detections).
-        wrong: Whether it is a false alarm, shape (IoUs, detections). Neither: it does not count.
+        bins: The size bins.
+        curves: ``curves[area][class]``; the first area is all areas, the others are the bins.
     """
 
-    objects: np.ndarray
-    image: np.ndarray
-    score: np.ndarray
-    found: np.ndarray
-    wrong: np.ndarray
+    bins: tuple[Bin, ...]
+    curves: list[list[ClassCurves]]
+
+    @property
+    def longest(self) -> int:
+        """The largest number of detections in one list."""
+        return max((len(one.listed) for area in self.curves for one in area), default=0)
+
+    def metrics(self, weights: Array) -> dict[str, dict[str, Array]]:
+        """Headline metrics under each row of weights.
+
+        Args:
+            weights: How often each image counts, shape (rows, images), int64.
+
+        Returns:
+            ``coco``: AP, AP50, AP75, and AP_<bin> and AR_<bin> of each size bin -> shape (rows,), NaN where undefined.
+        """
+        # area, precision or recall, class, threshold, row
+        pooled = np.full((len(self.curves), 2, len(self.curves[0]), len(IOU_THRESHOLDS), len(weights)), np.nan)
+        for a, by_class in enumerate(self.curves):
+            for k, curves in enumerate(by_class):
+                pooled[a, :, k] = _pool(curves, weights)
+        precision = pooled[0, 0]
+        metrics = {"AP": _defined_mean(precision)}
+        metrics |= {name: _defined_mean(precision[:, [t]]) for name, t in (("AP50", IOU_50), ("AP75", IOU_75))}
+        for bin_, (of_bin, recall) in zip(self.bins, pooled[1:], strict=True):
+            metrics |= {f"AP_{bin_.name}": _defined_mean(of_bin), f"AR_{bin_.name}": _defined_mean(recall)}
+        return {"coco": metrics}
 
 
-def weighted_metrics(score: CocoScore, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Headline metrics under each row of weights.
-
-    Args:
-        score: A detector's evaluation.
-        weights: How often each image counts, whole numbers, shape (rows, images), float32.
-
-    Returns:
-        AP, AP50, AP75, and AP_<bin> and AR_<bin> of each size bin -> shape (rows,), NaN where undefined.
-    """
-    params = score.evaluator.params
-    shape = (len(params.cat_ids), 1 + len(score.bins), len(params.iou_thrs), len(weights))
-    precision, recall = np.full(shape, np.nan), np.full(shape, np.nan)
-    for k, a, matches in read_matches(score):
-        step = max(NUMBERS // (len(matches.image) + 1), 16)
-        for start in range(0, len(weights), step):
-            some = slice(start, start + step)
-            precision[k, a, :, some], recall[k, a, :, some] = _pool(matches, weights[some])
-    metrics = {
-        "AP": _defined_mean(precision[:, 0]),
-        "AP50": _defined_mean(precision[:, 0, IOU_50, None]),
-        "AP75": _defined_mean(precision[:, 0, IOU_75, None]),
-    }
-    for a, bin_ in enumerate(score.bins, start=1):
-        metrics |= {f"AP_{bin_.name}": _defined_mean(precision[:, a]), f"AR_{bin_.name}": _defined_mean(recall[:, a])}
-    return metrics
-
-
-def read_matches(score: CocoScore) -> Iterator[tuple[int, int, Matches]]:
-    """Matches of all images by class and area, which are indices into the engine's arrays."""
-    from hotcoco import COCOeval
-
-    params = score.evaluator.params
-    area_of = {tuple(limits): a for a, limits in enumerate(params.area_rng)}
-    class_of = {number: k for k, number in enumerate(params.cat_ids)}
-    cells: dict[tuple[int, int], list[Matches]] = {}
-    for start in range(0, score.images, IMAGES):
-        part = COCOeval(score.evaluator.coco_gt, score.evaluator.coco_dt, "bbox")
-        part.params = params
-        part.params.img_ids = list(range(start, min(start + IMAGES, score.images)))
-        part.evaluate()
-        for one in part.eval_imgs:  # a class, an area, an image
-            if one is None:
-                continue
-            matches = _of_one_image(one)
-            if len(matches.objects) or matches.wrong.any():  # most have nothing of that size
-                cell = class_of[one["category_id"]], area_of[tuple(one["aRng"])]
-                cells.setdefault(cell, []).append(matches)
-    for (k, a), ones in cells.items():
-        yield k, a, _together(ones)
-
-
-def _of_one_image(one: dict[str, Any]) -> Matches:
-    """An entry of the engine's ``eval_imgs``."""
-    number, objects = one["image_id"], len(one["gtIgnore"]) - sum(one["gtIgnore"])
-    matched, ignored = np.array(one["dtMatched"], dtype=bool), np.array(one["dtIgnore"], dtype=bool)
-    return Matches(
-        objects=np.full(objects, number),
-        image=np.full(len(one["dtScores"]), number),
-        score=np.array(one["dtScores"]),
-        found=matched & ~ignored,
-        wrong=~matched & ~ignored,
+def coco_curves(truth: GroundTruth, detections: Detections, bins: Sequence[Bin], max_det: int) -> CocoCurves:
+    """Match detections with objects by COCO's rules: see :func:`yolo_fine.evaluation.coco.score.evaluate_coco`."""
+    found = candidates(
+        truth, detections, overlapping_pairs(truth, detections, LEAST_OVERLAP), _among_best(detections, max_det)
     )
+    area = (detections.boxes[:, 2] * detections.boxes[:, 3])[found.row]
+    classes = sorted(truth.classes)
+    curves = []
+    for low, high in area_ranges(bins):
+        ignored = truth.crowd | (truth.area < low) | (truth.area > high)
+        hit, neutral = match(found, ignored, IOU_THRESHOLDS)
+        neutral |= ~hit & ((area < low) | (area > high))
+        curves.append(
+            [
+                class_curves(
+                    truth.image[(truth.category == number) & ~ignored],
+                    *(column[..., found.column == k] for column in (found.image, hit, neutral)),
+                )
+                for k, number in enumerate(classes)
+            ]
+        )
+    return CocoCurves(tuple(bins), curves)
 
 
-def _together(ones: list[Matches]) -> Matches:
-    """Matches of images in one, by falling score, and at equal scores by image, as pycocotools sorts."""
-    score = np.concatenate([one.score for one in ones])
-    order = np.argsort(-score, kind="stable")
-    return Matches(
-        objects=np.concatenate([one.objects for one in ones]),
-        image=np.concatenate([one.image for one in ones])[order],
-        score=score[order],
-        found=np.concatenate([one.found for one in ones], axis=1)[:, order],
-        wrong=np.concatenate([one.wrong for one in ones], axis=1)[:, order],
-    )
+def _among_best(detections: Detections, limit: int) -> Array:
+    """Which detections are among the ``limit`` best of their class in their image, shape (detections,), bool."""
+    order = np.lexsort((-detections.score, detections.category, detections.image))
+    image, category = detections.image[order], detections.category[order]
+    begins = np.append(True, (image[1:] != image[:-1]) | (category[1:] != category[:-1]))[: len(order)]
+    place = np.arange(len(order)) - np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
+    allowed = np.zeros(len(order), dtype=bool)
+    allowed[order] = place < limit
+    return allowed
 
 
-def _pool(matches: Matches, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean precision over 101 recalls, and recall with all detections: shapes (IoUs, rows), NaN where undefined."""
-    objects = weights[:, matches.objects].sum(axis=1)
-    finds_needed = _finds_needed(objects)
-    shape = (len(matches.found), len(weights))
-    precision, recall = np.zeros(shape), np.zeros(shape)
-    for t, (found, wrong) in enumerate(zip(matches.found, matches.wrong, strict=True)):
-        counted = np.flatnonzero(found | wrong)
-        finds = np.flatnonzero(found[counted])
-        if len(finds):
-            image = matches.image[counted[: finds[-1] + 1]]
-            best, hits = _envelope(image, finds, weights)
+def _pool(curves: ClassCurves, weights: Array) -> tuple[Array, Array]:
+    """Mean precision over 101 recalls, and recall with all detections: (thresholds, rows), NaN without objects."""
+    objects = count(weights, curves.objects)
+    needed = _hits_needed(objects)
+    precision, recall = (np.zeros((len(curves.curves), len(weights))) for _ in range(2))
+    for t, (_, hits, best) in enumerate(curves.under(weights)):
+        if hits.shape[1]:
             recall[t] = hits[:, -1] / np.maximum(objects, 1)
-            precision[t] = _at(finds_needed, hits, best).mean(axis=1)
-    undefined = objects == 0
-    precision[:, undefined], recall[:, undefined] = np.nan, np.nan
+            precision[t] = _at(needed, hits, best).mean(axis=1)
+    precision[:, objects == 0], recall[:, objects == 0] = np.nan, np.nan
     return precision, recall
 
 
-def _finds_needed(objects: np.ndarray) -> np.ndarray:
-    """Fewest finds that reach each recall, (rows,) -> (rows, recalls); finds / objects decides, as in pycocotools."""
-    objects = np.maximum(objects, 1)[:, None].astype(np.float64)
+def _hits_needed(objects: Array) -> Array:
+    """Fewest hits that reach each recall, (rows,) -> (rows, recalls); hits / objects decides, as in pycocotools."""
+    objects = np.maximum(objects, 1)[:, None]
     near = np.ceil(RECALLS * objects)
     needed = near + 1
     for candidate in (near, near - 1):  # rounding may put the product a hair beside the whole number
         needed = np.where(candidate / objects >= RECALLS, candidate, needed)
-    return needed
+    whole: Array = needed.astype(np.int64)
+    return whole
 
 
-def _envelope(image: np.ndarray, finds: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Best precision at each find or behind it, and finds so far: shapes (rows, finds).
-
-    Precision is highest at finds, so only they matter: each is summed up with the false alarms before it.
-
-    Args:
-        image: Image of each detection that counts, up to the last find.
-        finds: Which of them are finds.
-        weights: Shape (rows, images).
-    """
-    starts = np.concatenate([[0], finds[:-1] + 1])
-    hits = np.cumsum(np.take(weights, image[finds], axis=1), axis=1, dtype=np.float64)
-    alerts = np.cumsum(np.add.reduceat(np.take(weights, image, axis=1), starts, axis=1), axis=1)
-    precision = hits / np.maximum(alerts, 1)
-    return np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1], hits
-
-
-def _at(needed: np.ndarray, hits: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """Best precision with the finds that are needed, 0 where there never are as many: shape (rows, recalls)."""
-    rows, count = hits.shape
-    # All rows are searched at once: each is lifted above the one before. Whole numbers, so nothing is rounded.
+def _at(needed: Array, hits: Array, best: Array) -> Array:
+    """Best precision with the hits that are needed, 0 where there never are as many: shape (rows, recalls)."""
+    rows, length = hits.shape
+    # All rows are searched at once: each is lifted above the one before.
     lift = np.arange(rows)[:, None] * (max(hits[:, -1].max(), needed.max()) + 1)
     place = np.searchsorted((hits + lift).ravel(), (needed + lift).ravel()).reshape(needed.shape)
-    place -= np.arange(rows)[:, None] * count
-    return np.where(place < count, np.take_along_axis(best, np.minimum(place, count - 1), axis=1), 0)
+    place -= np.arange(rows)[:, None] * length
+    return np.where(place < length, np.take_along_axis(best, np.minimum(place, length - 1), axis=1), 0)
 
 
-def _defined_mean(values: np.ndarray) -> np.ndarray:
-    """Mean over classes and IoUs of what is defined, (classes, IoUs, rows) -> (rows,)."""
+def _defined_mean(values: Array) -> Array:
+    """Mean over classes and thresholds of what is defined, (classes, thresholds, rows) -> (rows,)."""
     defined = ~np.isnan(values)
-    count = defined.sum(axis=(0, 1))
-    return np.where(count > 0, np.where(defined, values, 0).sum(axis=(0, 1)) / np.maximum(count, 1), np.nan)
+    number = defined.sum(axis=(0, 1))
+    return np.where(number > 0, np.where(defined, values, 0).sum(axis=(0, 1)) / np.maximum(number, 1), np.nan)

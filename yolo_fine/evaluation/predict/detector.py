@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,28 @@ from yolo_fine.errors import ArgumentError, MissingFileError
 from yolo_fine.evaluation.predict.whole import TASKS
 from yolo_fine.integration.checkpoints import open_checkpoint
 from yolo_fine.utils.hints import did_you_mean
+from yolo_fine.utils.paths import ModelSource
 
 
-def open_detector(model: str) -> Any:
-    """The :class:`ultralytics.YOLO` of a checkpoint or an exported model.
+def open_detector(model: ModelSource) -> Any:
+    """The :class:`ultralytics.YOLO` of a checkpoint or an exported model; a loaded one is taken as it is.
 
     Raises:
         MissingFileError: There is no such file.
         CheckpointError: The file is damaged or no checkpoint.
-        ArgumentError: It is a YAML without weights, or a model for another task.
+        ArgumentError: It is a YAML without weights, a model for another task, or something else.
     """
-    file = Path(model)
-    if file.suffix in (".yaml", ".yml"):
-        raise ArgumentError(f"model={model} has no weights; train it first, or name a checkpoint such as best.pt")
-    detector = open_checkpoint(model, argument="model") if file.suffix == ".pt" else open_exported(file)
+    if not isinstance(model, (str, os.PathLike)):
+        if not (hasattr(model, "predict") and hasattr(model, "task")):
+            raise ArgumentError(f"model= takes a file, a name or a loaded YOLO, not {type(model).__name__}")
+        name, detector = f"{type(model).__name__} (loaded)", model
+    else:
+        name, file = os.fspath(model), Path(model)
+        if file.suffix in (".yaml", ".yml"):
+            raise ArgumentError(f"model={name} has no weights; train it first, or name a checkpoint such as best.pt")
+        detector = open_checkpoint(name, argument="model") if file.suffix == ".pt" else open_exported(file)
     if detector.task not in TASKS:
-        raise ArgumentError(f"model={model} is for the task '{detector.task}'; evaluated are {', '.join(TASKS)}")
+        raise ArgumentError(f"model={name} is for the task '{detector.task}'; evaluated are {', '.join(TASKS)}")
     return detector
 
 

@@ -35,6 +35,7 @@ from yolo_fine.evaluation.predict.whole import (
 )
 from yolo_fine.formats.objects import GroundTruth
 from yolo_fine.integration.prediction import forget_predictor
+from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.hints import did_you_mean
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def predict_sliced(
     return Predictions(collected.detections(), collected.speed(warm_up=1), notes)
 
 
-def cut(rows: np.ndarray, place: np.ndarray, width: int, height: int) -> np.ndarray:
+def cut(rows: Array, place: Array, width: int, height: int) -> Array:
     """Which boxes end at a border of their slice that is not a border of the image.
 
     Args:
@@ -165,7 +166,8 @@ def cut(rows: np.ndarray, place: np.ndarray, width: int, height: int) -> np.ndar
         Shape (n,), bool.
     """
     inner = np.array(place) != [0, 0, width, height]
-    return np.any(inner & (np.abs(rows[:, :4] - place) < CUT_MARGIN), axis=1)
+    is_cut: Array = np.any(inner & (np.abs(rows[:, :4] - place) < CUT_MARGIN), axis=1)
+    return is_cut
 
 
 def _add_times(times: dict[str, float], speed: dict[str, float]) -> None:

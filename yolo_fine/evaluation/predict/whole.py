@@ -23,6 +23,7 @@ from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.classes import left_out, match_classes
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.integration import prediction
+from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.images import read_pixels
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ class Collector:
     """Gathers the boxes and times of single images, in any order."""
 
     truth: GroundTruth
-    boxes: dict[int, np.ndarray] = field(default_factory=dict)
+    boxes: dict[int, Array] = field(default_factory=dict)
     times: list[dict[str, float]] = field(default_factory=list)
 
-    def add(self, image: int, rows: np.ndarray, times: dict[str, float]) -> None:
+    def add(self, image: int, rows: Array, times: dict[str, float]) -> None:
         """Take the boxes of one image: left, top, right, bottom, score, category; shape (n, 6), float64."""
         self.boxes[image] = rows[np.argsort(-rows[:, 4], kind="stable")]
         self.times.append(times)
@@ -196,7 +197,7 @@ def batches_of_one_size(truth: GroundTruth, batch: int) -> Iterator[list[int]]:
             yield same[start : start + batch]
 
 
-def read_image(truth: GroundTruth, image: int) -> np.ndarray:
+def read_image(truth: GroundTruth, image: int) -> Array:
     """One image as Ultralytics reads it: BGR, turned as EXIF says; shape (height, width, 3), uint8.
 
     Raises:
@@ -214,7 +215,7 @@ def read_image(truth: GroundTruth, image: int) -> np.ndarray:
     return pixels
 
 
-def rows_of(result: Any, categories: dict[int, int]) -> np.ndarray:
+def rows_of(result: Any, categories: dict[int, int]) -> Array:
     """Boxes of one Ultralytics result: left, top, right, bottom, score, category; shape (n, 6), float64."""
     data = prediction.rows_of(result)
     data[:, 5] = [categories.get(int(index), -1) for index in data[:, 5]]

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from yolo_fine.evaluation.metrics import ClassMetrics, DetectorMetrics, EvaluationData, SizeBin
 from yolo_fine.evaluation.report import svg
-from yolo_fine.evaluation.report.wording import ERROR_TYPES, count, interval, percent, pixels
-from yolo_fine.evaluation.result import ClassMetrics, DetectorMetrics, Evaluation, SizeBin
+from yolo_fine.evaluation.report.rows import Interval, interval
+from yolo_fine.evaluation.report.wording import ERROR_TYPES, count, percent, pixels
 
 MANY = 12  # from more curves on, they are drawn faint, and the mean and the one under the pointer stand out
 COLOURS, DASHES = 8, 4  # of style.css: c0 ... c7, d0 ... d3
@@ -45,7 +46,7 @@ def style(index: int) -> str:
     return f"c{index % COLOURS} d{index // COLOURS % DASHES}"
 
 
-def size_bars(evaluation: Evaluation) -> str:
+def size_bars(evaluation: EvaluationData) -> str:
     """AP and AR of every size bin, with intervals where there are any, and what whole images gave."""
     left, right, top, bottom = 44, 450, 12, 250
     end = _end_of_sizes(evaluation)
@@ -59,7 +60,7 @@ def size_bars(evaluation: Evaluation) -> str:
             value = getattr(size, kind)
             if value is None:
                 continue
-            limits = interval(evaluation, "coco", f"{kind}_{size.name}")
+            limits = limits_of(evaluation, kind, size)
             other = getattr(whole.get(size.name), kind, None)
             heights = [100 * value, *(limits or ()), *([] if other is None else [100 * other])]
             y, *marks = (bottom - height / end * (bottom - top) for height in heights)
@@ -80,14 +81,20 @@ def size_bars(evaluation: Evaluation) -> str:
     return svg.chart("AP and AR by object size", bottom + 58, parts)
 
 
-def _end_of_sizes(evaluation: Evaluation) -> float:
+def _end_of_sizes(evaluation: EvaluationData) -> float:
     """The end of the axis that holds every bar, interval and mark of :func:`size_bars`."""
     sizes = [*evaluation.sizes, *(evaluation.whole.sizes if evaluation.whole else [])]
     values = [value for size in sizes for value in (size.AP, size.AR)]
     for size in evaluation.sizes:
         for kind in ("AP", "AR"):
-            values += [limit / 100 for limit in interval(evaluation, "coco", f"{kind}_{size.name}") or ()]
+            values += [limit / 100 for limit in limits_of(evaluation, kind, size) or ()]
     return svg.ceiling(values)
+
+
+def limits_of(evaluation: EvaluationData, kind: str, size: SizeBin) -> tuple[float, float] | None:
+    """The interval of AP or AR of a size bin in percent; None if there is none."""
+    found = interval(evaluation, "coco", f"{kind}_{size.name}")
+    return found.limits if found else None
 
 
 def _size_in_words(kind: str, size: SizeBin, limits: tuple[float, float] | None, whole: float | None) -> str:
@@ -163,13 +170,17 @@ def whole_and_sliced(whole: DetectorMetrics, sliced: DetectorMetrics) -> str:
     return svg.chart("AP by object size, whole images and slices", bottom + 40, parts)
 
 
-def strip(value: float, limits: tuple[float, float] | None, low: float, high: float) -> str:
-    """A metric and its interval on a scale from ``low`` to ``high``, small enough for a table's cell."""
-    ends = [4 + 132 * (min(max(number, low), high) - low) / (high - low) for number in (value, *(limits or ()))]
+def strip(cell: Interval, scale: tuple[float, float]) -> str:
+    """A metric and its interval on a scale, small enough for a table's cell."""
+    if cell.value is None:
+        return ""
+    low, high = scale
+    inside = [min(max(number, low), high) for number in (cell.value, *(cell.limits or ()))]
+    ends = [4 + 132 * (number - low) / (high - low) for number in inside]
     parts = [svg.line("rule", "M4 8H136")]
     if low < 0 < high:
         parts.append(svg.line("zero", f"M{4 - 132 * low / (high - low):.1f} 0V16"))
-    if limits:
+    if cell.limits:
         parts.append(svg.line("reach", f"M{ends[1]:.1f} 8H{ends[2]:.1f}"))
     parts.append(svg.dot("dot", ends[0], 8, 3))
     return f'<svg class="strip" viewBox="0 0 140 16" width="140" height="16" aria-hidden="true">{"".join(parts)}</svg>'

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from yolo_fine.evaluation.report.misses import Miss
+from yolo_fine.utils.arrays import Array
 
 CONTEXT = 3.0  # a crop is this many times as large as what it shows
 SMALLEST = (96.0, 72.0)  # width and height in pixels of the image
@@ -29,7 +30,7 @@ class Crop:
     jpeg: str | None
 
 
-def cut(miss: Miss, image_size: Sequence[int], image: np.ndarray | None) -> Crop:
+def cut(miss: Miss, image_size: Sequence[int], image: Array | None) -> Crop:
     """What surrounds a miss, 4:3 where the image has room."""
     boxes = [box for box in (miss.box, miss.partner_box) if box is not None]
     low = np.min([box[:2] for box in boxes], axis=0)
@@ -45,7 +46,7 @@ def cut(miss: Miss, image_size: Sequence[int], image: np.ndarray | None) -> Crop
     return Crop(left, top, width, height, jpeg)
 
 
-def read_image(file: Path, size: Sequence[int]) -> np.ndarray | None:
+def read_image(file: Path, size: Sequence[int]) -> Array | None:
     """An image as BGR, turned to be of ``size`` (width, height) as the annotations are; None if it can't be had."""
     import cv2
 
@@ -60,7 +61,7 @@ def read_image(file: Path, size: Sequence[int]) -> np.ndarray | None:
     return None
 
 
-def _encode(part: np.ndarray) -> str:
+def _encode(part: Array) -> str:
     import cv2
 
     height, width = part.shape[:2]

@@ -8,11 +8,12 @@ from html import escape
 
 import numpy as np
 
+from yolo_fine.evaluation.metrics import SizeBin
 from yolo_fine.evaluation.report.crops import Crop, cut, read_image
 from yolo_fine.evaluation.report.matching import MATCH_IOU
 from yolo_fine.evaluation.report.misses import Miss, Misses
-from yolo_fine.evaluation.result import SizeBin
 from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.utils.arrays import Array
 
 NEIGHBOURS = 60  # boxes drawn around a miss, at most
 
@@ -32,7 +33,7 @@ class Gallery:
         self.size_index = {size.name: index for index, size in enumerate(bins)}
 
     def cards(self) -> str:
-        """One metric element a miss, worst first. Each image is read once."""
+        """One ``figure`` element a miss, worst first. Each image is read once."""
         made: dict[int, str] = {}
         by_image: dict[int, list[int]] = {}
         for rank, miss in enumerate(self.misses.worst):
@@ -114,15 +115,16 @@ class Gallery:
         return [_box(box, crop, f"near {kind}") for box, kind in others[:NEIGHBOURS]]
 
 
-def _inside(image: int, boxes: GroundTruth | Detections, crop: Crop) -> np.ndarray:
+def _inside(image: int, boxes: GroundTruth | Detections, crop: Crop) -> Array:
     """Rows of the boxes of an image that reach into the crop."""
     rows = np.arange(*np.searchsorted(boxes.image, [image, image + 1]))
     left, top, width, height = boxes.boxes[rows].T
     in_x = (left < crop.left + crop.width) & (left + width > crop.left)
-    return rows[in_x & (top < crop.top + crop.height) & (top + height > crop.top)]
+    inside: Array = rows[in_x & (top < crop.top + crop.height) & (top + height > crop.top)]
+    return inside
 
 
-def _box(box: np.ndarray, crop: Crop, kind: str) -> str:
+def _box(box: Array, crop: Crop, kind: str) -> str:
     x, y = box[0] - crop.left, box[1] - crop.top
     return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{box[2]:.1f}" height="{box[3]:.1f}"/>'
 

@@ -1,93 +1,69 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Which detection found which object, at IoU 0.50, to show examples from; no metric of an evaluation comes from here.
-
-As in COCO, detections take objects by falling confidence, each the free object of its class that it overlaps most.
-"""
+"""Which detection found which object at IoU 0.50, to show examples from. No metric of an evaluation comes from here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from yolo_fine.evaluation.matching import assign, candidates
+from yolo_fine.evaluation.pairs import Pairs, overlapping_pairs
 from yolo_fine.formats.objects import Detections, GroundTruth
-from yolo_fine.utils.boxes import covered, intersections, iou
+from yolo_fine.utils.arrays import Array
+from yolo_fine.utils.boxes import covered
 
 MATCH_IOU = 0.5  # from here on, a box is on the object
+NEAR_IOU = 0.1  # below, a box has nothing to do with the object
 COVERED = 0.5  # a box covered as far as this by objects of no evaluated class is not judged
 
 
 @dataclass(frozen=True)
-class JudgedImage:
-    """What is judged in one image: row numbers of objects and detections, and their overlaps.
+class Judged:
+    """What is judged.
 
     Attributes:
-        index: Index into the ground truth's names.
-        objects: Rows of the ground truth.
-        detections: Rows of the detections.
-        iou: Shape (detections, objects).
+        objects: Whether each row of the ground truth is, shape (objects,), bool.
+        detections: Whether each detection is, shape (detections,), bool.
+        pairs: Those that overlap by :data:`NEAR_IOU` or more.
+        match: Row of the object that each detection found, or -1; shape (detections,).
     """
 
-    index: int
-    objects: np.ndarray
-    detections: np.ndarray
-    iou: np.ndarray
+    objects: Array
+    detections: Array
+    pairs: Pairs
+    match: Array
 
 
-def judged_images(truth: GroundTruth, detections: Detections) -> list[JudgedImage]:
-    """What is judged: the evaluated classes, without crowds and without what lies in unjudged regions.
+def judge(truth: GroundTruth, detections: Detections) -> Judged:
+    """Match what is judged: the evaluated classes, without crowds and without what lies in unjudged regions.
 
     Unjudged regions are objects of no evaluated class: VisDrone's ignored regions and "others". A detection that lies
     half or more in a crowd of its own class isn't judged either.
-    """
-    known_object, known_detection = (np.isin(x.category, list(truth.classes)) for x in (truth, detections))
-    edges = np.arange(len(truth.names) + 1)
-    object_at, detection_at = np.searchsorted(truth.image, edges), np.searchsorted(detections.image, edges)
-    images = []
-    for index in range(len(truth.names)):
-        objects = np.arange(object_at[index], object_at[index + 1])
-        regions = truth.boxes[objects[~known_object[objects]]]
-        crowds = objects[truth.crowd[objects] & known_object[objects]]
-        objects = objects[known_object[objects] & ~truth.crowd[objects]]
-        objects = objects[covered(truth.boxes[objects], regions) < COVERED]
-        found = np.arange(detection_at[index], detection_at[index + 1])
-        found = found[known_detection[found]]
-        found = found[covered(detections.boxes[found], regions) < COVERED]
-        found = found[~_on_own_crowd(truth, detections, crowds, found)]
-        images.append(JudgedImage(index, objects, found, iou(detections.boxes[found], truth.boxes[objects])))
-    return images
-
-
-def _on_own_crowd(truth: GroundTruth, detections: Detections, crowds: np.ndarray, found: np.ndarray) -> np.ndarray:
-    shared = intersections(detections.boxes[found], truth.boxes[crowds])
-    area = np.maximum(detections.boxes[found, 2] * detections.boxes[found, 3], np.finfo(float).tiny)
-    same = detections.category[found][:, None] == truth.category[crowds][None, :]
-    inside: np.ndarray = ((shared / area[:, None] >= COVERED) & same).any(axis=1)
-    return inside
-
-
-def match_objects(images: Sequence[JudgedImage], truth: GroundTruth, detections: Detections) -> np.ndarray:
-    """The row of the object that each detection found, or -1; shape (detections,).
 
     A detection has no say in the matches of those with higher confidence, so a cut by confidence leaves the matches
     above it as they are.
     """
+    is_region = ~np.isin(truth.category, list(truth.classes))
+    objects, found = ~is_region & ~truth.crowd, np.isin(detections.category, list(truth.classes))
+    for image in np.unique(truth.image[is_region]):
+        here = slice(*np.searchsorted(truth.image, [image, image + 1]))
+        regions = truth.boxes[here][is_region[here]]
+        objects[here] &= covered(truth.boxes[here], regions) < COVERED
+        here = slice(*np.searchsorted(detections.image, [image, image + 1]))
+        found[here] &= covered(detections.boxes[here], regions) < COVERED
+    pairs = overlapping_pairs(truth, detections, NEAR_IOU)
+    same = detections.category[pairs.detection] == truth.category[pairs.target]
+    found[pairs.detection[same & truth.crowd[pairs.target] & (pairs.overlap >= COVERED)]] = False
+    pairs = pairs[objects[pairs.target] & found[pairs.detection]]
+
+    ranked = candidates(truth, detections, pairs[pairs.overlap >= MATCH_IOU], found)
     match = np.full(len(detections), -1)
-    for image in images:
-        same = detections.category[image.detections][:, None] == truth.category[image.objects][None, :]
-        row, column = np.nonzero(same & (image.iou >= MATCH_IOU))
-        score = detections.score[image.detections][row]
-        taken: set[int] = set()
-        for pair in np.lexsort((-image.iou[row, column], row, -score)):
-            detection, target = int(image.detections[row[pair]]), int(image.objects[column[pair]])
-            if match[detection] < 0 and target not in taken:
-                match[detection] = target
-                taken.add(target)
-    return match
+    match[ranked.row] = assign(ranked, np.ones(len(ranked.rank), dtype=bool))
+    return Judged(objects, found, pairs, match)
 
 
-def best_f1_confidence(score: np.ndarray, correct: np.ndarray, objects: int) -> float:
+def best_f1_confidence(score: Array, correct: Array, objects: int) -> float:
     """The confidence with the best F1 = 2 TP / (detections + objects); 0 without detections.
 
     Args:

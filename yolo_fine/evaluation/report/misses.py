@@ -1,36 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a detector got wrong at one confidence, object by object, and the worst of it to look at.
-
-The kinds follow TIDE (Bolya et al., ECCV 2020), named for a reader.
-"""
+"""What a detector got wrong at one confidence, counted, and the worst of it to look at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import product, zip_longest
 
 import numpy as np
 
-from yolo_fine.evaluation.report.matching import (
-    MATCH_IOU,
-    JudgedImage,
-    best_f1_confidence,
-    judged_images,
-    match_objects,
-)
-from yolo_fine.evaluation.result import SizeBin
+from yolo_fine.evaluation.metrics import SizeBin
+from yolo_fine.evaluation.report.matching import best_f1_confidence, judge
+from yolo_fine.evaluation.report.mistakes import KINDS, Mistakes, mistakes_by_kind
 from yolo_fine.formats.objects import Detections, GroundTruth
-
-NEAR_IOU = 0.1  # below, a box has nothing to do with the object
-
-KINDS = {
-    "missed": "no detection on an annotated object",
-    "false positive": "a detection where nothing of its class is left to find",
-    "wrong class": "a detection on an object of another class",
-    "badly located": "a detection that overlaps an object of its class too little to find it",
-    "duplicate": "one more detection on an object that is found already",
-}
+from yolo_fine.utils.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -56,11 +39,11 @@ class Miss:
     kind: str
     image: int
     category: int
-    box: np.ndarray
+    box: Array
     side: float
     size: str
     badness: float
-    partner_box: np.ndarray | None
+    partner_box: Array | None
     partner_category: int | None
     iou: float
     score: float | None
@@ -104,126 +87,55 @@ def find_misses(
         confidence: Detections below it are left aside; None takes the confidence of the best F1 over all classes.
         limit: How many to return in ``worst``.
     """
-    images = judged_images(truth, detections)
-    match = match_objects(images, truth, detections)
-    rows = np.concatenate([np.zeros(0, np.int64), *(image.detections for image in images)])
-    objects = sum(len(image.objects) for image in images)
+    judged = judge(truth, detections)
+    rows = np.flatnonzero(judged.detections)
+    objects = int(judged.objects.sum())
     if confidence is None:
-        confidence = best_f1_confidence(detections.score[rows], match[rows] >= 0, objects)
-    match[detections.score < confidence] = -1
+        confidence = best_f1_confidence(detections.score[rows], judged.match[rows] >= 0, objects)
     counted = rows[detections.score[rows] >= confidence]
-    result = Misses(confidence, objects, len(counted), int(np.sum(match[counted] >= 0)))
+    result = Misses(confidence, objects, len(counted), int(np.sum(judged.match[counted] >= 0)))
 
-    finder = _Finder(truth, detections, bins, match, confidence)
-    groups: dict[tuple[str, str], list[Miss]] = {}
-    for image in images:
-        for miss in finder.misses_of(image):
-            groups.setdefault((miss.size, miss.kind), []).append(miss)
+    ranked: dict[tuple[str, str], list[Miss]] = {}
     sizes = [*(size.name for size in bins), ""]
-    for kind in KINDS:
-        result.counts[kind] = {size: len(groups[size, kind]) for size in sizes if (size, kind) in groups}
-    ranked = [
-        sorted(groups[size, kind], key=lambda miss: -miss.badness)
-        for size in sizes
-        for kind in KINDS
-        if (size, kind) in groups
-    ]
-    in_turn = [miss for turn in zip_longest(*ranked) for miss in turn if miss is not None]
+    for kind, some in mistakes_by_kind(truth, detections, judged, counted).items():
+        of_size = size_indices(some.side, bins)
+        result.counts[kind] = {}
+        for index, size in enumerate(sizes):
+            at = np.flatnonzero(of_size == index)
+            if len(at):
+                result.counts[kind][size] = len(at)
+                worst = at[np.argsort(-some.badness[at], kind="stable")[:limit]].tolist()
+                ranked[size, kind] = [miss_at(place, kind, size, some, (truth, detections)) for place in worst]
+    groups = [ranked[key] for key in product(sizes, KINDS) if key in ranked]
+    in_turn = [miss for turn in zip_longest(*groups) for miss in turn if miss is not None]
     result.worst = in_turn[:limit]
     return result
 
 
-class _Finder:
-    """Goes through images, given which detection found which object."""
-
-    def __init__(
-        self,
-        truth: GroundTruth,
-        detections: Detections,
-        bins: Sequence[SizeBin],
-        match: np.ndarray,
-        confidence: float,
-    ) -> None:
-        self.truth, self.detections, self.bins = truth, detections, bins
-        self.match, self.confidence = match, confidence
-        self.areas = np.sort(truth.area[np.isin(truth.category, list(truth.classes)) & ~truth.crowd])
-
-    def misses_of(self, image: JudgedImage) -> Iterator[Miss]:
-        """Wrong detections, then the objects that neither a right nor one of those wrong detections tells of."""
-        told = set(self.match[image.detections].tolist())
-        scores, matches = self.detections.score[image.detections], self.match[image.detections]
-        is_found = np.isin(image.objects, matches)
-        for at in np.flatnonzero((scores >= self.confidence) & (matches < 0)).tolist():
-            row = int(image.detections[at])
-            same = self.truth.category[image.objects] == self.detections.category[row]
-            kind, nearest = kind_of(image.iou[at], same, is_found)
-            target = None if nearest is None else int(image.objects[nearest])
-            if kind in ("wrong class", "badly located"):
-                told.add(target)
-            yield self._wrong(kind, image, row, target, 0.0 if nearest is None else float(image.iou[at, nearest]))
-        for at, target in enumerate(image.objects.tolist()):
-            if target not in told:
-                yield self._missed(image, target, image.iou[:, at])
-
-    def _wrong(self, kind: str, image: JudgedImage, row: int, target: int | None, overlap: float) -> Miss:
-        box, score = self.detections.boxes[row], float(self.detections.score[row])
-        own_size = kind == "false positive" or target is None
-        side = float(np.sqrt(box[2] * box[3] if own_size else self.truth.area[target]))
-        return Miss(
-            kind=kind,
-            image=image.index,
-            category=int(self.detections.category[row]),
-            box=box,
-            side=side,
-            size=size_name(side, self.bins),
-            badness=score,
-            partner_box=None if target is None else self.truth.boxes[target],
-            partner_category=None if target is None else int(self.truth.category[target]),
-            iou=overlap,
-            score=score,
-        )
-
-    def _missed(self, image: JudgedImage, target: int, overlaps: np.ndarray) -> Miss:
-        nearest = int(np.argmax(overlaps)) if len(overlaps) and overlaps.max() >= NEAR_IOU else None
-        row = None if nearest is None else int(image.detections[nearest])
-        side = float(np.sqrt(self.truth.area[target]))
-        return Miss(
-            kind="missed",
-            image=image.index,
-            category=int(self.truth.category[target]),
-            box=self.truth.boxes[target],
-            side=side,
-            size=size_name(side, self.bins),
-            badness=float(np.searchsorted(self.areas, self.truth.area[target]) / len(self.areas)),
-            partner_box=None if row is None else self.detections.boxes[row],
-            partner_category=None if row is None else int(self.detections.category[row]),
-            iou=0.0 if nearest is None else float(overlaps[nearest]),
-            score=None if row is None else float(self.detections.score[row]),
-        )
+def size_indices(side: Array, bins: Sequence[SizeBin]) -> Array:
+    """Index of the first bin that holds each side (pixels), shape (n,); ``len(bins)`` if none does."""
+    index = np.full(len(side), len(bins))
+    for at, size in reversed(list(enumerate(bins))):
+        index[(side >= size.min_side) & (side < (np.inf if size.max_side is None else size.max_side))] = at
+    return index
 
 
-def kind_of(overlaps: np.ndarray, same: np.ndarray, is_found: np.ndarray) -> tuple[str, int | None]:
-    """The kind of a detection that found nothing, and the object that it has to do with.
-
-    Args:
-        overlaps: Its IoU with every object of the image.
-        same: Whether they are of its class.
-        is_found: Whether another detection found them.
-    """
-    if not len(overlaps):
-        return "false positive", None
-    nearest = int(np.argmax(overlaps))
-    if overlaps[nearest] >= MATCH_IOU:
-        return "duplicate" if same[nearest] else "wrong class", nearest
-    own = np.where(same & ~is_found, overlaps, 0.0)
-    if own.max() >= NEAR_IOU:
-        return "badly located", int(np.argmax(own))
-    return "false positive", nearest if overlaps[nearest] >= NEAR_IOU else None
-
-
-def size_name(side: float, bins: Sequence[SizeBin]) -> str:
-    """Name of the first bin that holds an object of that side (pixels), "" if none does."""
-    for size in bins:
-        if side >= size.min_side and (size.max_side is None or side < size.max_side):
-            return size.name
-    return ""
+def miss_at(at: int, kind: str, size: str, some: Mistakes, boxes: tuple[GroundTruth, Detections]) -> Miss:
+    """One of the mistakes of a kind, with its boxes."""
+    truth, detections = boxes
+    row, partner, is_missed = int(some.row[at]), int(some.partner[at]), kind == "missed"
+    own, other = (truth, detections) if is_missed else (detections, truth)
+    detection = partner if is_missed else row
+    return Miss(
+        kind=kind,
+        image=int(own.image[row]),
+        category=int(own.category[row]),
+        box=own.boxes[row],
+        side=float(some.side[at]),
+        size=size,
+        badness=float(some.badness[at]),
+        partner_box=None if partner < 0 else other.boxes[partner],
+        partner_category=None if partner < 0 else int(other.category[partner]),
+        iou=float(some.overlap[at]),
+        score=None if detection < 0 else float(detections.score[detection]),
+    )

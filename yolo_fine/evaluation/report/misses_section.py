@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from html import escape
 from string import Template
 
+from yolo_fine.evaluation.metrics import EvaluationData, SizeBin
 from yolo_fine.evaluation.report.gallery import Gallery
-from yolo_fine.evaluation.report.metric_tables import header, table
-from yolo_fine.evaluation.report.misses import KINDS, Misses, find_misses
+from yolo_fine.evaluation.report.html import table_html
+from yolo_fine.evaluation.report.misses import Misses, find_misses
+from yolo_fine.evaluation.report.mistakes import KINDS
+from yolo_fine.evaluation.report.rows import Number
 from yolo_fine.evaluation.report.sections import note_of
 from yolo_fine.evaluation.report.wording import count, percent
-from yolo_fine.evaluation.result import Evaluation, SizeBin
 from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.utils.tables import Table
 
 
 def misses_section(
-    template: Template, evaluation: Evaluation, truth: GroundTruth, detections: Detections, limit: int
+    template: Template, evaluation: EvaluationData, truth: GroundTruth, detections: Detections, limit: int
 ) -> str:
     """The section as HTML; empty without objects and detections.
 
@@ -56,10 +59,9 @@ def totals(misses: Misses, bins: Sequence[SizeBin]) -> str:
         sizes.append("")
     rows = []
     for kind, by_size in misses.counts.items():
-        cells = [f"<td>{count(by_size.get(size, 0))}</td>" for size in sizes]
-        total = f'<td class="figure">{count(sum(by_size.values()))}</td>'
-        rows.append(f'{header(kind)}<td class="words description">{escape(KINDS[kind])}</td>{"".join(cells)}{total}')
-    return table(["", "", *(size or "other" for size in sizes), "all"], rows)
+        numbers = {size or "other": Number(by_size.get(size, 0), 0) for size in sizes}
+        rows.append({"": kind, "what": KINDS[kind], **numbers, "all": Number(sum(by_size.values()), 0)})
+    return table_html(Table(rows))
 
 
 def choices(gallery: Gallery, bins: Sequence[SizeBin]) -> dict[str, str]:

@@ -9,16 +9,16 @@ from pathlib import Path
 from string import Template
 
 from yolo_fine._version import __version__
+from yolo_fine.evaluation.metrics import EvaluationData
 from yolo_fine.evaluation.report import sections
 from yolo_fine.evaluation.report.misses_section import misses_section
 from yolo_fine.evaluation.report.wording import count
-from yolo_fine.evaluation.result import Evaluation
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.utils.files import write_text
 
 
 def write_report(
-    file: Path, evaluation: Evaluation, truth: GroundTruth, detections: Detections, *, misses: int = 60
+    file: Path, evaluation: EvaluationData, truth: GroundTruth, detections: Detections, *, misses: int = 60
 ) -> None:
     """Write the report of an evaluation, whole or not at all.
 
@@ -66,13 +66,13 @@ def _resource(name: str) -> Template:
     return Template(files("yolo_fine.evaluation.report").joinpath(name).read_text(encoding="utf-8"))
 
 
-def _title(evaluation: Evaluation) -> str:
+def _title(evaluation: EvaluationData) -> str:
     evaluated = (evaluation.manifest.get("model") or {}).get("file")
     evaluated = evaluated or (evaluation.manifest.get("arguments") or {}).get("detections") or "detections"
     return f"Evaluation of {Path(evaluated).name}"
 
 
-def _facts(evaluation: Evaluation, truth: GroundTruth) -> str:
+def _facts(evaluation: EvaluationData, truth: GroundTruth) -> str:
     objects = sum(metrics.objects for metrics in evaluation.per_class.values())
     facts = [f"{count(len(truth.names))} images", f"{count(objects)} objects of {len(truth.classes)} classes"]
     if max_det := evaluation.manifest.get("max_det"):

@@ -6,52 +6,52 @@ from __future__ import annotations
 import json
 from html import escape
 
-from yolo_fine.evaluation.report import charts, metric_tables, tables
+from yolo_fine.evaluation.metrics import EvaluationData
+from yolo_fine.evaluation.report import charts, html, rows
+from yolo_fine.evaluation.report.html import scale_of, table_html
 from yolo_fine.evaluation.report.wording import intervals_text, notes_of, percent, speed_text
-from yolo_fine.evaluation.result import Evaluation
+
+PROTOCOL_NOTES = {
+    "COCO": "Mean over IoU 0.50 to 0.95, 101 recall points; every class counts once.",
+    "VisDrone": (
+        "Official: each class weighted by the number of images that contain it, as the official tool prints it. "
+        "Class mean: every class counts once. Objects and detections in ignored regions are left out."
+    ),
+}
 
 
-def metrics(evaluation: Evaluation) -> str:
+def metrics(evaluation: EvaluationData) -> str:
     """Both protocols."""
-    parts = []
-    if evaluation.coco:
-        note = "Mean over IoU 0.50 to 0.95, 101 recall points; every class counts once."
-        parts.append(f"<div><h3>COCO</h3>{metric_tables.protocol_table(evaluation, 'coco')}{note_of(note)}</div>")
-    if evaluation.visdrone:
-        note = (
-            "Official: each class weighted by the number of images that contain it, as the official tool prints it. "
-            "Class mean: every class counts once. Objects and detections in ignored regions are left out."
-        )
-        parts.append(
-            f"<div><h3>VisDrone-DET</h3>{metric_tables.protocol_table(evaluation, 'visdrone')}{note_of(note)}</div>"
-        )
+    tables = rows.protocol_tables(evaluation)
+    scale = scale_of(tables)
+    parts = [f"<div>{table_html(one, scale)}{note_of(PROTOCOL_NOTES[one.columns[0]])}</div>" for one in tables]
     notes = ["All metrics are percent.", intervals_text(evaluation), *(f"{note}." for note in notes_of(evaluation))]
     if speed := speed_text(evaluation.speed):
         notes.append(f"Speed: {speed}.")
     return f'<div class="pair">{"".join(parts)}</div>{note_of(" ".join(note for note in notes if note))}'
 
 
-def sizes(evaluation: Evaluation) -> str:
+def sizes(evaluation: EvaluationData) -> str:
     """AP and AR by size of the object."""
     if not evaluation.sizes:
         return ""
     keys = [("ap", "AP"), ("ar", "AR")] + ([("whole", "the same on whole images")] if evaluation.whole else [])
     note = "COCO protocol. The size of an object is the square root of its area."
     chart = f"<div>{charts.size_bars(evaluation)}{keys_of(keys)}</div>"
-    return f'<div class="pair">{chart}<div>{metric_tables.size_table(evaluation)}{note_of(note)}</div></div>'
+    return f'<div class="pair">{chart}<div>{table_html(rows.size_table(evaluation))}{note_of(note)}</div></div>'
 
 
-def sliced(evaluation: Evaluation) -> str:
+def sliced(evaluation: EvaluationData) -> str:
     """Whole images and slices side by side."""
     if evaluation.whole is None:
         return ""
     keys = keys_of([("ring", "whole images"), ("dot", "slices")])
     chart = charts.whole_and_sliced(evaluation.whole, evaluation)
-    table = metric_tables.whole_and_sliced(evaluation.whole, evaluation)
+    table = table_html(rows.whole_and_sliced(evaluation))
     return f'<div class="pair"><div>{chart}{keys}</div><div>{table}</div></div>'
 
 
-def comparison(evaluation: Evaluation) -> str:
+def comparison(evaluation: EvaluationData) -> str:
     """Differences from another evaluation, in metrics and in words."""
     if not evaluation.comparison:
         return ""
@@ -61,11 +61,12 @@ def comparison(evaluation: Evaluation) -> str:
         "what makes an image hard cancels out. Beyond noise: the interval leaves out zero. That is a statement about "
         "these two sets of detections, not about what another training run would give."
     )
-    table = metric_tables.comparison_table(evaluation.comparison)
+    content = rows.comparison_table(evaluation.comparison)
+    table = table_html(content, scale_of([content])) if content.rows else ""
     return f"{table}<details><summary>In words</summary><ul>{sentences}</ul></details>{note_of(note)}"
 
 
-def curves(evaluation: Evaluation) -> str:
+def curves(evaluation: EvaluationData) -> str:
     """Precision over recall, with a legend that shows and hides classes."""
     names = [name for name in evaluation.per_class if name in evaluation.curves]
     if not names:
@@ -93,17 +94,17 @@ def _toggle(index: int, style: str, name: str, value: str) -> str:
     )
 
 
-def classes(evaluation: Evaluation) -> str:
+def classes(evaluation: EvaluationData) -> str:
     """Bars and the sortable table of classes."""
     if not evaluation.per_class:
         return ""
-    note = "COCO protocol, but for columns that say VisDrone. Small metrics: annotated objects. A heading sorts."
+    note = "COCO protocol, but for columns that say VisDrone. Small numbers: annotated objects. A heading sorts."
     bars = f'<div class="measure tall">{charts.class_bars(evaluation.per_class)}</div>'
     keys = keys_of([("ap", "AP"), ("ap50", "AP50")])
-    return f"{bars}{keys}{tables.classes_by_size(evaluation)}{note_of(note)}"
+    return f"{bars}{keys}{table_html(rows.class_table(evaluation), sortable=True)}{note_of(note)}"
 
 
-def confusion(evaluation: Evaluation) -> str:
+def confusion(evaluation: EvaluationData) -> str:
     """The confusion matrix, as shares of the row or as counts."""
     content = evaluation.confusion
     if not content.get("matrix"):
@@ -113,16 +114,16 @@ def confusion(evaluation: Evaluation) -> str:
         '<button data-cells="share" aria-pressed="true">percent of row</button> '
         '<button data-cells="number" aria-pressed="false">counts</button></p>'
     )
-    if len(content["names"]) > tables.DENSE:
+    if len(content["names"]) > html.DENSE:
         switch = ""  # no room for either; the words under the pointer tell
     note = (
         f"Detections at confidence {content['score']:g} and above, matched to objects at IoU {content['iou']:g} "
         "whatever their class. The colour of a cell is its share of the row."
     )
-    return f"{switch}{tables.confusion(content['names'], content['matrix'])}{note_of(note)}"
+    return f"{switch}{html.confusion(content['names'], content['matrix'])}{note_of(note)}"
 
 
-def errors(evaluation: Evaluation) -> str:
+def errors(evaluation: EvaluationData) -> str:
     """Error types and what they cost."""
     if not evaluation.errors.get("delta_ap"):
         return ""
@@ -133,14 +134,14 @@ def errors(evaluation: Evaluation) -> str:
     return f'<div class="measure">{charts.error_bars(evaluation.errors)}</div>{note_of(note)}'
 
 
-def manifest(evaluation: Evaluation) -> str:
+def manifest(evaluation: EvaluationData) -> str:
     """What it takes to make the evaluation again."""
     if not evaluation.manifest:
         return ""
     raw = escape(json.dumps(evaluation.manifest, indent=2, default=str))
     return (
         "<details><summary>Versions, model, data and every argument</summary>"
-        f'<div class="tree">{tables.manifest(evaluation.manifest)}</div></details>'
+        f'<div class="tree">{html.manifest(evaluation.manifest)}</div></details>'
         f"<details><summary>The same as JSON</summary><pre>{raw}</pre></details>"
     )
 

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from yolo_fine.utils.arrays import Array
+from yolo_fine.utils.boxes import lengths
+
 LEAST_SHARE = 0.5  # covered by regions, from which a box is dropped
 
 
-def outside_ignored(boxes: np.ndarray, regions: np.ndarray, size: np.ndarray) -> np.ndarray:
+def outside_ignored(boxes: Array, regions: Array, size: Array) -> Array:
     """Which boxes of one image are kept.
 
     Args:
@@ -31,11 +34,11 @@ def outside_ignored(boxes: np.ndarray, regions: np.ndarray, size: np.ndarray) ->
     whole = np.maximum(1, np.floor(boxes + 0.5))
     start, extent = np.minimum(size, whole[:, :2]), whole[:, 2:]
     end = np.minimum(size, start + extent)  # only the covered pixels are cut at the image's border, not the area
-    kept: np.ndarray = _covered_pixels(start, end, regions, size) / extent.prod(axis=1) < LEAST_SHARE
+    kept: Array = _covered_pixels(start, end, regions, size) / extent.prod(axis=1) < LEAST_SHARE
     return kept
 
 
-def _covered_pixels(start: np.ndarray, end: np.ndarray, regions: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _covered_pixels(start: Array, end: Array, regions: Array, size: Array) -> Array:
     """Pixels of each box that the union of the regions covers, shape (n,).
 
     Args:
@@ -55,13 +58,7 @@ def _covered_pixels(start: np.ndarray, end: np.ndarray, regions: np.ndarray, siz
         rows, columns = np.searchsorted(row_edges, [top, bottom]), np.searchsorted(column_edges, [left, right])
         cells[slice(*rows), slice(*columns)] = 1
 
-    box_columns = _shared_length(start[:, 0], end[:, 0], column_edges)
-    box_rows = _shared_length(start[:, 1], end[:, 1], row_edges)
-    pixels: np.ndarray = ((box_rows @ cells) * box_columns).sum(axis=1)
+    box_columns = lengths(start[:, 0], end[:, 0], column_edges)
+    box_rows = lengths(start[:, 1], end[:, 1], row_edges)
+    pixels: Array = ((box_rows @ cells) * box_columns).sum(axis=1)
     return pixels
-
-
-def _shared_length(start: np.ndarray, end: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Length that each span shares with each interval between neighbouring edges, shape (spans, edges - 1)."""
-    shared: np.ndarray = np.minimum(end[:, None], edges[None, 1:]) - np.maximum(start[:, None], edges[None, :-1])
-    return np.maximum(0, shared)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The tables of an evaluation as data, for the terminal (:mod:`.text`) and for the page (:mod:`.html`).
+
+Cells keep their numbers, so that the page can sort by them and draw them. All metrics are percent here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from yolo_fine.evaluation.metrics import DetectorMetrics, EvaluationData
+from yolo_fine.evaluation.report.wording import NONE, pixels
+from yolo_fine.utils.tables import Row, Table
+
+PROTOCOLS = (("coco", "COCO", 100.0), ("visdrone", "VisDrone", 1.0))  # key, title, factor to percent
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a cell: a metric in percent, a ``signed`` difference of two, a count (without ``digits``).
+
+    ``objects`` is of how many objects a metric is.
+    """
+
+    value: float | None
+    digits: int = 2
+    signed: bool = False
+    objects: int | None = None
+
+    def __str__(self) -> str:
+        text = NONE if self.value is None else f"{self.value:{'+' if self.signed else ''},.{self.digits}f}"
+        return text if self.objects is None else f"{text} ({self.objects:,})"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The interval of a metric or of a ``signed`` difference, in percent; ``limits`` is None if it is not defined."""
+
+    value: float | None
+    limits: tuple[float, float] | None
+    signed: bool = False
+
+    def __str__(self) -> str:
+        if self.limits is None:
+            return "not defined"
+        return " to ".join(f"{limit:{'+.2f' if self.signed else '.1f'}}" for limit in self.limits)
+
+
+def metric(fraction: float | None, **how: Any) -> Number:
+    """A fraction as a number in percent."""
+    return Number(None if fraction is None else 100 * fraction, **how)
+
+
+def headline(evaluation: EvaluationData) -> list[tuple[str, str, Number, Interval | None]]:
+    """Every metric of the protocols that were evaluated: title of the protocol, name, value, interval."""
+    found = []
+    for key, title, factor in PROTOCOLS:
+        for name, value in (getattr(evaluation, key) or {}).items():
+            if not isinstance(value, dict):  # VisDrone's plain class mean
+                number = Number(None if value is None else factor * value)
+                found.append((title, name, number, interval(evaluation, key, name)))
+    return found
+
+
+def interval(evaluation: EvaluationData, protocol: str, name: str) -> Interval | None:
+    """The interval of a metric; None where none was asked for."""
+    intervals = evaluation.intervals.get(protocol) or {}
+    if name not in intervals:
+        return None
+    factor = 100.0 if protocol == "coco" else 1.0
+    value, limits = (getattr(evaluation, protocol) or {}).get(name), intervals[name]
+    return Interval(None if value is None else factor * value, limits and (factor * limits[0], factor * limits[1]))
+
+
+def protocol_tables(evaluation: EvaluationData) -> list[Table]:
+    """The metrics of each protocol, without those by size; VisDrone's with the plain class mean beside."""
+    by_size = {f"{kind}_{size.name}" for size in evaluation.sizes for kind in ("AP", "AP50", "AR")}
+    class_mean = (evaluation.visdrone or {}).get("class_mean") or {}
+    rows: dict[str, list[Row]] = {}
+    for title, name, number, limits in headline(evaluation):
+        if title == "VisDrone":
+            row = {title: name, "official": number, "interval": limits, "class mean": None}
+            row["class mean"] = Number(class_mean[name]) if name in class_mean else None
+        elif name not in by_size:
+            row = {title: name, "percent": number, "interval": limits}
+        else:
+            continue
+        rows.setdefault(title, []).append(row)
+    return [without_empty_columns(some) for some in rows.values()]
+
+
+def size_table(evaluation: EvaluationData) -> Table:
+    """Every size bin: its range, objects, AP, AP50, AR, intervals."""
+    rows = []
+    for size in evaluation.sizes:
+        ap, ar = (interval(evaluation, "coco", f"{kind}_{size.name}") for kind in ("AP", "AR"))
+        row = {"by size": size.name, "side": pixels(size), "objects": Number(size.objects, 0), "AP": metric(size.AP)}
+        row |= {"AP interval": ap, "AP50": metric(size.AP50), "AR": metric(size.AR), "AR interval": ar}
+        rows.append(row)
+    return without_empty_columns(rows)
+
+
+def class_table(evaluation: EvaluationData) -> Table:
+    """Every class: objects, AP, AP50, AP75, AR, VisDrone's AP and AP50, AP of every size bin with its objects."""
+    rows = []
+    for name, metrics in evaluation.per_class.items():
+        row: dict[str, Any] = {"by class": name, "objects": Number(metrics.objects, 0)}
+        row |= {key: metric(getattr(metrics, key)) for key in ("AP", "AP50", "AP75", "AR")}
+        for key in ("AP", "AP50"):
+            row[f"VisDrone {key}"] = Number(metrics.visdrone.get(key)) if metrics.visdrone else None
+        for size in evaluation.sizes:
+            cell = metrics.sizes.get(size.name)
+            row[f"AP {size.name}"] = metric(cell.AP, objects=cell.objects) if cell else None
+        rows.append(row)
+    return without_empty_columns(rows)
+
+
+def whole_and_sliced(evaluation: EvaluationData) -> Table:
+    """Metrics on whole images and in slices, and what they cost."""
+    if evaluation.whole is None:
+        return Table([])
+    whole, sliced = _all_numbers(evaluation.whole), _all_numbers(evaluation)
+    rows = []
+    for name, after in sliced.items():
+        before = whole.get(name)
+        difference = None if before is None or after is None else after - before
+        rows.append(
+            {
+                "": name,
+                "whole": Number(before),
+                "sliced": Number(after),
+                "difference": Number(difference, signed=True),
+            }
+        )
+    return Table(rows)
+
+
+def _all_numbers(metrics: DetectorMetrics) -> dict[str, float | None]:
+    """Both protocols' metrics in percent, and milliseconds."""
+    found: dict[str, float | None] = {}
+    for key, title, factor in PROTOCOLS:
+        for name, value in (getattr(metrics, key) or {}).items():
+            if not isinstance(value, dict):
+                found[f"{title} {name}"] = None if value is None else factor * value
+    return found | {f"{stage}, ms an image": value for stage, value in metrics.speed.items()}
+
+
+def comparison_table(comparison: Mapping[str, Any]) -> Table:
+    """Paired differences with their intervals."""
+    rows = []
+    for key, title, factor in PROTOCOLS:
+        for name, one in (comparison.get(key) or {}).items():
+            value, low, high = (
+                None if one[part] is None else factor * one[part] for part in ("difference", "low", "high")
+            )
+            better, verdict = one["probability_positive"], "beyond noise" if one["beyond_noise"] else "within noise"
+            rows.append(
+                {
+                    "": f"{title} {name}",
+                    "difference": Number(value, signed=True),
+                    "interval": Interval(value, None if low is None or high is None else (low, high), signed=True),
+                    "better in": NONE if better is None else f"{better:.1%}",
+                    "verdict": one["reason"] or verdict,
+                }
+            )
+    return Table(rows)
+
+
+def without_empty_columns(rows: Sequence[Row]) -> Table:
+    """A table of those columns that hold anything."""
+    kept = [key for key in (rows[0] if rows else ()) if any(row[key] is not None for row in rows)]
+    return Table([{key: row[key] for key in kept} for row in rows])
