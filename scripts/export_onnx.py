@@ -83,8 +83,8 @@ def export(
     """
     from yolo_fine.exporter.proof.terminal import format_proof
     from yolo_fine.exporter.prove import export_model
+    from yolo_fine.integration.datasets import read_pixels
     from yolo_fine.utils.files import write_json
-    from yolo_fine.utils.images import read_pixels
 
     options = {"imgsz": imgsz, "dynamic": dynamic, "half": half, "simplify": simplify, "opset": opset, "nms": nms}
     proof = export_model(str(weights), "onnx", **options)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from yolo_fine._version import __version__
@@ -122,6 +123,7 @@ def compose(words: Sequence[str]) -> int:
 def data(words: Sequence[str]) -> int:
     """``yolo-fine data visdrone|coco|check``: 1 if the check finds problems, else 0."""
     from yolo_fine.data.check.check import check_dataset
+    from yolo_fine.data.check.result import check_lines
     from yolo_fine.data.convert.coco import convert_coco
     from yolo_fine.data.convert.visdrone import convert_visdrone
 
@@ -133,7 +135,16 @@ def data(words: Sequence[str]) -> int:
     if not words or words[0] not in commands:
         found = f"'{words[0]}' is not understood{did_you_mean(words[0], commands)}" if words else "what?"
         raise ArgumentError(f"yolo-fine data: {found}; say yolo-fine data {'|'.join(commands)}")
-    return int(call(commands[words[0]], words[1:]) is False)
+    command, given = commands[words[0]], [*words[1:]]
+    if command is not check_dataset:
+        print(call(command, given).summary())
+        return 0
+    pairs = dict(word.split("=", 1) for word in given if "=" in word)
+    out = pairs.get("out") or f"runs/data/{Path(pairs.get('data', '')).stem}.png"
+    check = call(command, given if pairs.get("out") else [*given, f"out={out}"])
+    print("\n".join(check_lines(check)))
+    print(f"\n{'no problems found' if check.sound else 'problems found'}; image: {out}")
+    return 0 if check.sound else 1
 
 
 def evaluate(words: Sequence[str]) -> int:

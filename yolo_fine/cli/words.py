@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,8 +52,13 @@ def call(function: Callable[..., Any], words: Sequence[str]) -> Any:
     for key, value in pairs.items():
         if key not in known:
             raise ArgumentError(f"unknown argument '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}")
-        wants_path = Path in (known[key], *typing.get_args(known[key])) and value is not None
-        pairs[key] = Path(str(value)) if wants_path else convert(f"argument '{key}'", value, known[key])
+        kinds = (known[key], *typing.get_args(known[key]))
+        if Path in kinds and value is not None:
+            pairs[key] = Path(str(value))
+        elif os.PathLike[str] in kinds and value is not None:
+            pairs[key] = str(value)
+        else:
+            pairs[key] = convert(f"argument '{key}'", value, known[key])
     parameters = inspect.signature(function).parameters.values()
     missing = [p.name for p in parameters if p.default is p.empty and p.name not in pairs]
     if missing:

@@ -18,7 +18,7 @@ from yolo_fine.evaluation.predict.whole import Predictions, predict_whole
 from yolo_fine.evaluation.report.page import write_report
 from yolo_fine.evaluation.result import Evaluation
 from yolo_fine.evaluation.sizes import parse_sizes
-from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
+from yolo_fine.evaluation.sources import Source, check_boxes, from_results, notes_on, open_source
 from yolo_fine.formats.coco_files import write_results
 from yolo_fine.utils.progress import progress_line
 
@@ -117,7 +117,7 @@ def evaluate(
         score = measured.coco
         result = Evaluation(
             **vars(measured.metrics(found.speed)),
-            manifest={**manifest, "notes": list(found.notes)},
+            manifest={**manifest, "notes": [*found.notes, *notes_on(truth, found.detections)]},
             curves=score.curves,
             confusion=score.confusion,
             errors=score.errors,

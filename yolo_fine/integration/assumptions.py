@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from yolo_fine.integration.dataset_assumptions import DATASET_ASSUMPTIONS
 from yolo_fine.integration.multi_label import multi_label_predictor, non_max_suppression
 from yolo_fine.integration.parsing.probe import StockParser
 from yolo_fine.integration.versions import require
@@ -149,4 +150,5 @@ ASSUMPTIONS = (
     Assumption("pretrained tensors are loaded by BaseModel.load", _weights_load),
     Assumption("validators and trainers report through the methods that AP_small listens to", _training_reports),
     Assumption("non-maximum suppression can keep several classes of a box", _suppression),
+    *(Assumption(statement, check) for statement, check in DATASET_ASSUMPTIONS),
 )

@@ -22,8 +22,8 @@ import numpy as np
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.classes import left_out, match_classes
 from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.integration.datasets import read_pixels
 from yolo_fine.integration.multi_label import multi_label_predictor
-from yolo_fine.utils.images import read_pixels
 
 if TYPE_CHECKING:
     from ultralytics import YOLO

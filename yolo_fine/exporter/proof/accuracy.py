@@ -16,7 +16,7 @@ from yolo_fine.exporter.proof.boxes import final_boxes
 from yolo_fine.exporter.proof.images import letterbox
 from yolo_fine.exporter.reference import Reference
 from yolo_fine.formats.objects import Detections, GroundTruth
-from yolo_fine.utils.images import read_pixels
+from yolo_fine.integration.datasets import read_pixels
 
 Run = Callable[[np.ndarray], list[np.ndarray]]
 LEAST = 0.001  # confidence
