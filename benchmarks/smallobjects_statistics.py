@@ -12,9 +12,8 @@ import time
 from typing import Any
 
 import numpy as np
-from visdrone_summaries import summarize_split
+from visdrone_summaries import summarize_split, table_of
 
-from yolo_fine.data.convert.visdrone_labels import parse_rows
 from yolo_fine.smallobjects.dataset import make_image
 from yolo_fine.smallobjects.labels import visdrone_text
 from yolo_fine.smallobjects.objects import GROUP_CLASSES, NAMES, VISDRONE_GROUPS
@@ -28,7 +27,7 @@ def summarize_sample(images: int, size: int = 1024, scale: float = 1.0, seed: in
     tables = []
     for index in range(images):
         _, annotations, regions = make_image("val", index, size=size, scale=scale, seed=seed)
-        tables.append(parse_rows(visdrone_text(annotations, regions)))
+        tables.append(table_of(visdrone_text(annotations, regions)))
     return summarize_split(tables, np.full(images, float(size * size)), ("ignored", *NAMES))
 
 

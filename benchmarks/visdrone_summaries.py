@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from yolo_fine.data.convert.visdrone_labels import NAMES, parse_rows
 from yolo_fine.errors import DataError, YoloFineError
+from yolo_fine.formats.visdrone_rows import NAMES, parse_annotations
 
 SOURCE = "VisDrone2019-DET annotations, 'Vision Meets Drones: A Challenge', arXiv:1804.07437"
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -126,7 +126,7 @@ def summarize_annotations(source: str | Path) -> dict[str, Any]:
             sizes[path.parent.name] = {row["name"]: (int(row["width"]), int(row["height"])) for row in table}
         elif path.parent.name == "annotations" and path.suffix == ".txt":
             split = path.parent.parent.name
-            tables.setdefault(split, []).append(parse_rows(text, str(path)))
+            tables.setdefault(split, []).append(table_of(text, str(path)))
             names.setdefault(split, []).append(path.stem)
     if not tables:
         raise DataError(f"{source}: no annotations/*.txt inside; give the unpacked VisDrone folder or its tar archive")
@@ -136,6 +136,11 @@ def summarize_annotations(source: str | Path) -> dict[str, Any]:
         areas = [float(np.prod(known[name])) if name in known else float("nan") for name in names[split]]
         splits[split.rsplit("-", 1)[-1]] = summarize_split(rows, np.array(areas), NAMES)
     return {"source": SOURCE, "quantiles": list(QUANTILES), "splits": splits}
+
+
+def table_of(text: str, place: str = "annotation") -> np.ndarray:
+    """The rows of an annotation file, shape (rows, 8), int64."""
+    return parse_annotations([text.encode()], [place]).values.astype(np.int64)
 
 
 def _read_texts(source: Path) -> Iterator[tuple[Path, str]]:

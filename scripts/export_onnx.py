@@ -83,7 +83,7 @@ def export(
     """
     from yolo_fine.exporter.export import export as export_and_prove
     from yolo_fine.exporter.proof.terminal import format_proof
-    from yolo_fine.utils.images import read_pixels
+    from yolo_fine.integration.datasets import read_pixels
 
     options = {"imgsz": imgsz, "dynamic": dynamic, "half": half, "simplify": simplify, "opset": opset, "nms": nms}
     proof = export_and_prove(weights, "onnx", **options)

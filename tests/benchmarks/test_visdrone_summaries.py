@@ -6,9 +6,8 @@ import json
 import tarfile
 
 import pytest
-from visdrone_summaries import main, summarize_annotations
+from visdrone_summaries import main, summarize_annotations, table_of
 
-from yolo_fine.data.convert.visdrone_labels import parse_rows
 from yolo_fine.errors import DataError
 from yolo_fine.smallobjects.visdrone_statistics import load_statistics
 
@@ -61,7 +60,7 @@ def test_command_prints_json(folder, capsys):
 @pytest.mark.parametrize("line", ["1,2,3", "1,2,3,4,5,6,7,x", "1,2,3,4,1,1,0,0,0"])
 def test_malformed_line_is_named(line):
     with pytest.raises(DataError, match=r"a\.txt, line 2"):
-        parse_rows(f"0,0,1,1,1,1,0,0\n{line}\n", "a.txt")
+        table_of(f"0,0,1,1,1,1,0,0\n{line}\n", "a.txt")
 
 
 def test_nothing_to_summarise(tmp_path):

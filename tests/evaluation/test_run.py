@@ -58,8 +58,9 @@ def test_labels_alone_have_no_visdrone_score(dataset: Dataset) -> None:
     result = evaluate(data=dataset.yaml, detections=counted_from_1, resamples=0, first_category=1)
     assert result.coco is not None
     assert result.coco["AP"] == pytest.approx(1, abs=1e-12)
-    with pytest.raises(DataError, match="categories are 1, 2, 3, 4, which may be numbered from 0"):
-        evaluate(data=dataset.yaml, detections=counted_from_1, resamples=0)
+    by_evidence = evaluate(data=dataset.yaml, detections=counted_from_1, resamples=0)
+    assert by_evidence.coco == result.coco
+    assert "first_category=1" in by_evidence.manifest["notes"][0]
     with pytest.raises(ArgumentError, match=r"protocol=visdrone needs .*yolo-fine data visdrone"):
         evaluate(data=dataset.yaml, detections=found, protocol="visdrone")
 

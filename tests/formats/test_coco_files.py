@@ -203,7 +203,9 @@ def test_zero_or_one_based(write, numbers, extra, expected):
 
 def test_what_could_be_either_is_refused(write):
     file = write([result(category_id=1), result(category_id=2)])
-    with pytest.raises(DataError, match=r"category_id is 1, 2, which may be numbered from 0.*first_category=0"):
+    with pytest.raises(
+        DataError, match=r"numbered 1, 2, and in .* 0 car.*first_category=0 \(as they stand.* or first_category=1"
+    ):
         read_results(file, yolo_truth())
     assert read_results(file, yolo_truth(), first_category=0).category.tolist() == [1, 2]
     assert read_results(file, yolo_truth(), first_category=1).category.tolist() == [0, 1]
@@ -216,8 +218,10 @@ def test_unknown_category_names_the_known(write, numbers):
 
 
 def test_categories_of_instances_are_taken_as_they_stand(write, truth):
-    with pytest.raises(DataError, match=r"results\[0\]: unknown category_id 1; known are 2 car, 5 bus"):
-        read_results(write([{**RESULTS[0], "category_id": 1}]), truth)
+    with pytest.raises(DataError, match=r"results\[0\]: unknown category_id 90; known are 2 car, 5 bus"):
+        read_results(write([{**RESULTS[0], "category_id": 90}]), truth)
+    with pytest.raises(DataError, match=r"numbered 0, and in the annotations 2 car, 5 bus.*first_category=0"):
+        read_results(write([{**RESULTS[0], "category_id": 0}]), truth)
     shifted = read_results(write([{**RESULTS[0], "category_id": 1}]), truth, first_category=0)
     assert shifted.category.tolist() == [5]
 
@@ -281,7 +285,7 @@ def changed(content, path, value):
         (["images", 1], 3, r"images\[1\]: an object in braces is expected, not 3"),
         (["images", 1, "id"], ..., r"images\[1\]: no 'id'"),
         (["images", 1, "id"], 7, r"images\[1\]: 'id' 7 is taken by images\[0\]"),
-        (["images", 1, "id"], "x", r"images\[1\]: 'id' must be a whole number from 0 up, not \"x\""),
+        (["images", 1, "id"], "x", r"images\[1\]: 'id' is 'x', and that of images\[0\] 7; make all"),
         (["images", 1, "file_name"], "b/second.png", r"images\[1\]: 'file_name' 'b/second' is taken by images\[0\]"),
         (["images", 1, "file_name"], None, r"images\[1\]: 'file_name' must be a text, not null"),
         (["images", 1, "width"], ..., r"images\[1\]: no 'width'"),

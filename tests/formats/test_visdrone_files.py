@@ -223,7 +223,7 @@ def test_sizes_come_from_images(folder):
     with pytest.raises(DataError, match=r"'b' is listed with 90 x 120 pixels, but .*b\.PNG has 120 x 90; 1 of 2"):
         read_annotations(folder / "annotations", images=images, sizes_file=folder / "sizes.txt")
     (images / "b.PNG").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"b\.PNG can't be read as an image"):
+    with pytest.raises(DataError, match=r"b\.PNG is no readable image"):
         read_annotations(folder / "annotations", images=images)
     (images / "b.PNG").rename(images / "a.png")
     with pytest.raises(DataError, match=r"two images 'a': a\.jpg and a\.png"):
@@ -290,7 +290,7 @@ def test_detections_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     truth, detections = draw_scene(8)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    with pytest.raises(ArgumentError, match="full exists already; name a new or an empty folder"):
+    with pytest.raises(ArgumentError, match="full exists and is not empty; name a new or an empty folder"):
         write_detections(tmp_path / "full", truth, detections)
     assert [file.name for file in (tmp_path / "full").iterdir()] == ["mine.txt"]
 
@@ -302,6 +302,6 @@ def test_detections_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(Path, "write_text", full_disk)
-    with pytest.raises(ArgumentError, match="out can't be written: No space left on device"):
+    with pytest.raises(ArgumentError, match="out can't be written: the disk is full"):
         write_detections(tmp_path / "out", truth, detections)
     assert [file.name for file in tmp_path.iterdir()] == ["full"]

@@ -148,9 +148,9 @@ def test_several_folders_and_splits(dataset):
         ("3 0.5 0.5 0.1 0.1", "line 1: class 3 is not in the dataset's names, which are 0 to 2"),
         ("-1 0.5 0.5 0.1 0.1", "line 1: class -1"),
         ("0.5 0.5 0.5 0.1 0.1", "line 1: class 0.5"),
-        ("0 320 240 10 10", "line 1: 320 for centre is not a fraction"),
-        ("0 0.5 0.5 -0.005 0.1", "line 1: -0.005 for width and height"),
-        ("0 0.5 -0.02 0.1 0.1", "line 1: -0.02 for centre"),
+        ("0 320 240 10 10", "line 1: 320 for the centre is not a share"),
+        ("0 0.5 0.5 -0.005 0.1", "line 1: -0.005 for width or height"),
+        ("0 0.5 -0.02 0.1 0.1", "line 1: -0.02 for the centre"),
     ],
 )
 def test_wrong_labels(dataset, labels, message):
@@ -178,7 +178,7 @@ def test_wrong_images_and_yaml(dataset):
         dataset.read()
     dataset.write_yaml(train="images", val="images", names=["car"])
     image.write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"a\.jpg is not a readable image"):
+    with pytest.raises(DataError, match=r"a\.jpg is no readable image"):
         dataset.read()
     (dataset.root / "labels" / "a.txt").write_bytes(b"\xff\xfe0")
     Image.new("RGB", (10, 10)).save(image)
@@ -189,7 +189,7 @@ def test_wrong_images_and_yaml(dataset):
 def test_two_images_of_one_name(dataset):
     dataset.add("a.jpg", "0 0.5 0.5 0.1 0.1")
     dataset.add("a.png")
-    with pytest.raises(DataError, match="two images are named 'a'"):
+    with pytest.raises(DataError, match=r"a\.jpg and .*a\.png differ in nothing but their suffixes"):
         dataset.read()
 
 

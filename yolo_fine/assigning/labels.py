@@ -15,9 +15,9 @@ from yolo_fine.assigning.rules import Rule
 from yolo_fine.errors import DataError
 from yolo_fine.formats.objects import GroundTruth
 from yolo_fine.integration.assign_settings import AssignSettings
+from yolo_fine.integration.datasets import read_pixels
 from yolo_fine.integration.stock_assigner import assigned_labels
 from yolo_fine.utils.arrays import Array
-from yolo_fine.utils.images import read_pixels
 
 GREY = 114  # Ultralytics' padding
 VANISHING = 0.01

@@ -51,7 +51,7 @@ VERBS = {
         bare="source",
     ),
     "data check": Verb(
-        "yolo_fine.data.check.check:check_dataset",
+        "yolo_fine.cli.check:check_and_draw",
         "object sizes, classes, broken labels, duplicates",
         ("yolo-fine data check data=VisDrone.yaml", "yolo-fine data check data=mine.yaml json=check.json"),
         bare="data",

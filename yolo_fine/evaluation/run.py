@@ -19,7 +19,7 @@ from yolo_fine.evaluation.predict.whole import Predictions, predict_whole
 from yolo_fine.evaluation.report.page import write_report
 from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, REPORT, Evaluation
 from yolo_fine.evaluation.sizes import Bin, parse_sizes
-from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
+from yolo_fine.evaluation.sources import Source, check_boxes, from_results, notes_on, open_source
 from yolo_fine.formats.coco_files import write_results
 from yolo_fine.formats.objects import Detections
 from yolo_fine.integration.prediction import forget_predictor, trained_size
@@ -149,7 +149,7 @@ def _evaluate(
     measured = measure(truth, found.detections, **how)
     result = Evaluation(
         **vars(measured.metrics(found.speed)),
-        manifest={**manifest, "notes": list(found.notes)},
+        manifest={**manifest, "notes": [*found.notes, *notes_on(truth, found.detections)]},
         curves=measured.coco.curves,
         confusion=measured.coco.confusion,
         errors=measured.coco.errors,

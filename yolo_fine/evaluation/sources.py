@@ -11,9 +11,11 @@ import numpy as np
 
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError
 from yolo_fine.formats.coco_files import read_instances, read_results
+from yolo_fine.formats.numbering import counted_from, decide_reading, lie_on_objects
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.formats.visdrone_files import read_annotations, read_detections
 from yolo_fine.formats.yolo_labels import read_split
+from yolo_fine.utils.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -120,21 +122,53 @@ def from_results(detections: Path, truth: GroundTruth, first_category: int | Non
 
 
 def _numbered(found: Detections, truth: GroundTruth, folder: Path, first_category: int | None) -> Detections:
-    """VisDrone rows on other annotations: their numbers are moved to those of the classes, and never by guess.
+    """VisDrone rows with the numbers of the annotated classes. Numbers of no class stay what they are, or become -1.
 
     Raises:
-        DataError: Classes are 0 to n - 1, and nothing tells whether the rows count from 0 or from 1.
+        DataError: Nothing tells whether they count from 0 or from 1, or the evidence is against them.
     """
-    first, last, n = min(truth.classes, default=1), max(truth.classes, default=1), len(truth.classes)
-    if first_category is None and (first, last) == (0, n - 1):
-        written = np.unique(found.category).tolist()
-        if 0 not in written and n not in written and written:
-            raise DataError(
-                f"{folder}: categories are {', '.join(map(str, written[:8]))}, which may be numbered from 0, as the "
-                f"{n} annotated classes are, or from 1, as VisDrone does; say first_category=0 or first_category=1"
-            )
-        first_category = 0 if 0 in written else 1
-    return found if first_category is None else replace(found, category=found.category + (first - first_category))
+    notes: tuple[str, ...] = ()
+    if first_category is not None:
+        reading = counted_from(truth, first_category)
+    else:
+        columns = (found.image, found.boxes, found.category)
+        reading, notes = decide_reading(truth, *columns, str(folder), from_one=False, strict=False)
+    if all(number == category for number, category in reading.items()):
+        return replace(found, notes=notes)
+    numbers, inverse = np.unique(found.category, return_inverse=True)
+    categories = np.array([reading.get(number, -1) for number in numbers.tolist()], dtype=np.int64)
+    return replace(found, category=categories[inverse], notes=notes)
+
+
+def notes_on(truth: GroundTruth, detections: Detections) -> list[str]:
+    """What a reader of the metrics should know about objects and boxes, in sentences."""
+    notes = [*truth.notes, *detections.notes]
+    for what, image, boxes in (
+        ("annotated", truth.image, truth.boxes),
+        ("detected", detections.image, detections.boxes),
+    ):
+        form = _other_form(boxes, truth.sizes[image])
+        if form:
+            notes.append(f"the {what} boxes look like {form}, and were read as left, top, width, height in pixels")
+    if len(detections) and len(truth) and not lie_on_objects(truth, detections):
+        notes.append(
+            "no detected box overlaps an object of its class by half (IoU 0.5): images, classes or the form of boxes"
+            " may not be those of the annotations"
+        )
+    return notes
+
+
+def _other_form(boxes: Array, sizes: Array) -> str | None:
+    """What boxes look like if not left, top, width, height in pixels; both of shape (boxes, 4) and (boxes, 2)."""
+    if len(boxes) < 2:
+        return None
+    ends = boxes[:, :2] + boxes[:, 2:]
+    if boxes.max() <= 1.5 and sizes.min() > 2:
+        return "shares of the image"
+    leave = (ends > sizes + 1).any(axis=1).mean()
+    if leave > 0.1 and (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() > 0.99:
+        return f"corners x1, y1, x2, y2 ({leave:.0%} would leave the image)"
+    return None
 
 
 def check_boxes(model: str | None, detections: Path | None) -> None:
@@ -180,12 +214,19 @@ def only_images(truth: GroundTruth, wanted: GroundTruth, place: str) -> GroundTr
     """
     by_stem = {name.rsplit("/", 1)[-1]: index for index, name in enumerate(truth.names)}
     files = {file.stem: file for file in wanted.files or ()}
+    size_of = {file.stem: size for file, size in zip(wanted.files or (), wanted.sizes, strict=True)}
     if len(files) < len(wanted.names):
         raise DataError(f"{place}: two images in different folders have one name, and annotations know only names")
     missing = sorted(files.keys() - by_stem.keys())
     if missing:
         raise DataError(f"{place} has no annotations of {len(missing)} images, the first is {missing[0]}")
     kept = np.array(sorted(by_stem[stem] for stem in files), dtype=np.int64)
+    if wrong := [stem for stem in files if not np.array_equal(size_of[stem], truth.sizes[by_stem[stem]])]:
+        real, stated = (" x ".join(map(str, size)) for size in (size_of[wrong[0]], truth.sizes[by_stem[wrong[0]]]))
+        raise DataError(
+            f"{place}: {len(wrong)} images have another size than the annotations are for: {files[wrong[0]]} has "
+            f"{real} pixels (turned as its EXIF entry asks), not {stated}"
+        )
     new_index = np.full(len(truth.names), -1, dtype=np.int64)
     new_index[kept] = np.arange(len(kept))
     rows = new_index[truth.image] >= 0
@@ -199,4 +240,5 @@ def only_images(truth: GroundTruth, wanted: GroundTruth, place: str) -> GroundTr
         area=truth.area[rows],
         crowd=truth.crowd[rows],
         files=tuple(files[truth.names[index].rsplit("/", 1)[-1]] for index in kept),
+        notes=(*wanted.notes, *truth.notes),
     )

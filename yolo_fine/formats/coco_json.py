@@ -1,61 +1,65 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""COCO's JSON files as columns: every value is checked, and an error names the file, the entry and the value."""
+"""COCO's JSON files as columns: every value is checked, and an error names the file, the entry and the value.
+
+Lists are read some thousand entries at a time, so that the memory holds columns and never all entries.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.hints import did_you_mean
 
 GREATEST_COORDINATE = 1e9  # pixels; areas stay finite
 GREATEST_NUMBER = 2**31 - 1  # of categories: the engine holds them in floats, and nobody needs more
+TEXT, ENTRIES = 1_000_000, 4096  # characters, and at least so many entries, that are read at a time
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
+_BETWEEN_OBJECTS = re.compile(r"\}[ \t\r\n]*,[ \t\r\n]*\{")
+_DECODER = json.JSONDecoder()
+T = TypeVar("T")
 
 
-def load_json(file: Path) -> Any:
-    """The content of a JSON file.
+def read_file(file: Path) -> bytes:
+    """The content of a file.
 
     Raises:
         MissingFileError: There is no such file.
-        DataError: It can't be read, or is not JSON.
+        DataError: It can't be read.
     """
     if not file.is_file():
         near = [other.name for other in file.parent.glob("*.json")] if file.parent.is_dir() else []
         raise MissingFileError(f"{file} does not exist{did_you_mean(file.name, near)}")
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return file.read_bytes()
+    except OSError as error:
         raise DataError(f"{file} can't be read: {error}") from error
-    if not text.strip():
-        raise DataError(f"{file} is empty; a detector that found nothing writes []")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: not JSON, or an integer of thousands of digits
-        raise DataError(f"{file} is not JSON: {error}") from error
 
 
 class Table:
-    """A list of JSON objects, read column by column.
+    """A part of a list of JSON objects, read column by column.
 
     Args:
-        file: The file that it comes from.
-        name: What the list is called there, for messages: ``annotations``.
-        rows: The list.
+        place: What messages call the file.
+        name: What the list is called there: ``annotations``.
+        rows: Some of its entries.
+        first: Index of the first of them.
 
     Raises:
-        DataError: It is not a list of objects.
+        DataError: An entry is no object.
     """
 
-    def __init__(self, file: Path, name: str, rows: Any) -> None:
-        if not isinstance(rows, list):
-            raise DataError(f"{file}: {name} must be a list, not {_short(rows)}")
-        self.file, self.name, self.rows = file, name, rows
+    def __init__(self, place: str, name: str, rows: list[Any], first: int) -> None:
+        self.place, self.name, self.rows, self.first = place, name, rows, first
         for i, row in enumerate(rows):
             if not isinstance(row, dict):
                 raise self.error(i, f"an object in braces is expected, not {_short(row)}")
@@ -64,8 +68,8 @@ class Table:
         return len(self.rows)
 
     def error(self, i: int, message: str) -> DataError:
-        """An error about entry ``i``."""
-        return DataError(f"{self.file}: {self.name}[{i}]: {message}")
+        """An error about entry ``i`` of this part."""
+        return DataError(f"{self.place}: {self.name}[{self.first + i}]: {message}")
 
     def values(self, key: str) -> list[Any]:
         """One value of each entry, as it stands.
@@ -73,37 +77,52 @@ class Table:
         Raises:
             DataError: An entry lacks it.
         """
-        for i, row in enumerate(self.rows):
-            if key not in row:
-                raise self.error(
-                    i, f"no '{key}'{did_you_mean(key, row)}; it has {', '.join(map(str, row)) or 'nothing'}"
-                )
-        return [row[key] for row in self.rows]
+        try:
+            return [row[key] for row in self.rows]
+        except KeyError:
+            i, row = next((i, row) for i, row in enumerate(self.rows) if key not in row)
+            has = ", ".join(map(str, row)) or "nothing"
+            raise self.error(i, f"no '{key}'{did_you_mean(key, row)}; it has {has}") from None
 
-    def numbers(self, key: str, values: Sequence[Any] | None = None) -> np.ndarray:
+    def numbers(self, key: str, values: Sequence[Any] | None = None) -> Array:
         """One finite number of each entry, shape (entries,), float64.
 
         Raises:
             DataError: An entry has none.
         """
         values = self.values(key) if values is None else values
-        for i, value in enumerate(values):
-            if type(value) not in (int, float):
-                raise self.error(i, f"'{key}' must be a number, not {_short(value)}")
+        if not set(map(type, values)) <= {int, float}:
+            i = next(i for i, value in enumerate(values) if type(value) not in (int, float))
+            raise self.error(i, f"'{key}' must be a number, not {_short(values[i])}")
         return self._finite(key, values, values)
 
-    def whole_numbers(self, key: str) -> list[int]:
-        """One whole number from 0 up of each entry; 3.0 is 3.
+    def whole_numbers(self, key: str) -> Array:
+        """One whole number from 0 up of each entry, shape (entries,), int64; 3.0 is 3.
+
+        Raises:
+            DataError: An entry has none.
+        """
+        values = self.values(key)
+        if not set(map(type, values)) <= {int}:
+            values = [int(value) if type(value) is float and value.is_integer() else value for value in values]
+        for i, value in enumerate(values):
+            if type(value) is not int or not 0 <= value <= GREATEST_NUMBER:
+                raise self.error(i, f"'{key}' must be a whole number from 0 up, not {_short(self.rows[i][key])}")
+        return np.array(values, dtype=np.int64)
+
+    def ids(self, key: str) -> list[int | str]:
+        """One number or text of each entry, by which others refer to it; 3.0 is 3.
 
         Raises:
             DataError: An entry has none.
         """
         values = self.values(key)
         for i, value in enumerate(values):
-            whole = type(value) is int or (type(value) is float and value.is_integer())
-            if not whole or not 0 <= value <= GREATEST_NUMBER:
-                raise self.error(i, f"'{key}' must be a whole number from 0 up, not {_short(value)}")
-        return [int(value) for value in values]
+            if type(value) is float and value.is_integer():
+                values[i] = int(value)
+            elif type(value) not in (int, str):
+                raise self.error(i, f"'{key}' must be a whole number or a text, not {_short(value)}")
+        return values
 
     def texts(self, key: str) -> list[str]:
         """One text of each entry, not empty.
@@ -117,28 +136,29 @@ class Table:
                 raise self.error(i, f"'{key}' must be a text, not {_short(value)}")
         return values
 
-    def boxes(self, key: str = "bbox") -> np.ndarray:
+    def boxes(self, key: str = "bbox") -> Array:
         """One box of each entry: left, top, width, height; shape (entries, 4), float64.
 
         Raises:
             DataError: An entry has none, or a side below 0.
         """
         values = self.values(key)
-        for i, value in enumerate(values):
-            if type(value) is not list or len(value) != 4 or any(type(side) not in (int, float) for side in value):
-                raise self.error(i, f"'{key}' must be four numbers [left, top, width, height], not {_short(value)}")
-        boxes = self._finite(key, list(chain.from_iterable(values)), values).reshape(-1, 4)
-        beyond = np.flatnonzero((np.abs(boxes) > GREATEST_COORDINATE).any(axis=1))
-        if len(beyond):
-            i = int(beyond[0])
-            raise self.error(i, f"'{key}' is beyond any image: {_short(values[i])}")
-        negative = np.flatnonzero((boxes[:, 2:] < 0).any(axis=1))
-        if len(negative):
-            i = int(negative[0])
-            raise self.error(i, f"'{key}' has a negative width or height: {_short(values[i])}")
+        plain = set(map(type, values)) <= {list} and set(map(len, values)) <= {4}
+        numbers = list(chain.from_iterable(values)) if plain else []
+        if not plain or not set(map(type, numbers)) <= {int, float}:
+            i = next(i for i, value in enumerate(values) if not _is_box(value))
+            raise self.error(i, f"'{key}' must be four numbers [left, top, width, height], not {_short(values[i])}")
+        boxes = self._finite(key, numbers, values).reshape(-1, 4)
+        for wrong, what in (
+            (np.abs(boxes) > GREATEST_COORDINATE, "is beyond any image"),
+            (boxes[:, 2:] < 0, "has a negative width or height"),
+        ):
+            if wrong.any():
+                i = int(np.argmax(wrong.any(axis=1)))
+                raise self.error(i, f"'{key}' {what}: {_short(values[i])}")
         return boxes
 
-    def _finite(self, key: str, numbers: Sequence[float], values: Sequence[Any]) -> np.ndarray:
+    def _finite(self, key: str, numbers: Sequence[float], values: Sequence[Any]) -> Array:
         """Numbers as float64. ``values`` are the entries' own, for the message; each has as many numbers."""
         try:
             column = np.array(numbers, dtype=np.float64)
@@ -149,6 +169,164 @@ class Table:
             i = int(wrong[0]) * len(values) // len(numbers)
             raise self.error(i, f"'{key}' must be finite, not {_short(values[i])}")
         return column
+
+
+def read_list(content: bytes, place: str, name: str, read: Callable[[Table], T]) -> list[T]:
+    """Read a file that is one list.
+
+    Args:
+        content: The file.
+        place: What messages call it.
+        name: What they call the list.
+        read: Called with each part of the list; takes its columns.
+
+    Returns:
+        What ``read`` returned.
+
+    Raises:
+        DataError: The file is no JSON, or no list.
+    """
+    scanner = _Scanner(content, place)
+    if scanner.peek() != "[":
+        raise scanner.error(f"{name} are a list, which is [] if nothing was found")
+    found = [read(table) for table in scanner.tables(name)]
+    scanner.end()
+    return found
+
+
+def read_lists(content: bytes, place: str, read: Mapping[str, Callable[[Table], Any]]) -> dict[str, list[Any]]:
+    """Read a file that is an object with several lists; other keys are passed over.
+
+    Args:
+        content: The file.
+        place: What messages call it.
+        read: List -> what is called with each part of it.
+
+    Returns:
+        List -> what the function returned. Lists that the file doesn't have are missing.
+
+    Raises:
+        DataError: The file is no JSON or no object, or one of the lists is none.
+    """
+    scanner = _Scanner(content, place)
+    if scanner.peek() != "{":
+        raise scanner.error(f"annotations are an object with the lists {', '.join(read)}")
+    found: dict[str, list[Any]] = {}
+    for key in scanner.members():
+        if key in read:
+            found[key] = [read[key](table) for table in scanner.tables(key)]
+        else:
+            found.setdefault(key, [])
+            scanner.value(key)
+    scanner.end()
+    return found
+
+
+class _Scanner:
+    """Goes through a JSON text from value to value.
+
+    Raises:
+        DataError: It is no JSON.
+    """
+
+    def __init__(self, content: bytes, place: str) -> None:
+        self.place, self.at = place, 0
+        try:
+            self.text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{place} can't be read: {error}") from error
+        if not self.peek():
+            raise DataError(f"{place} is empty; a detector that found nothing writes []")
+
+    def peek(self) -> str:
+        """The next character that is no blank; empty at the end."""
+        self.at = _BLANKS.match(self.text, self.at).end()  # type: ignore[union-attr]  # it matches nothing too
+        return self.text[self.at : self.at + 1]
+
+    def value(self, where: str) -> Any:
+        """The next value. ``where`` names it in messages."""
+        self.peek()
+        try:
+            value, self.at = _DECODER.raw_decode(self.text, self.at)
+        except (ValueError, RecursionError) as error:  # ValueError: no JSON, or an integer of thousands of digits
+            line = self.text.count("\n", 0, self.at) + 1
+            raise DataError(f"{self.place} is not JSON: line {line}, {where}: {error}") from error
+        return value
+
+    def take(self, expected: str, where: str) -> str:
+        """The next character, which must be among ``expected``."""
+        found = self.peek()
+        if not found or found not in expected:
+            line = self.text.count("\n", 0, self.at) + 1
+            what = f"'{found}'" if found else "its end"
+            raise DataError(
+                f"{self.place} is not JSON: line {line}, {where}: {' or '.join(expected)} expected, and there is {what}"
+            )
+        self.at += 1
+        return found
+
+    def members(self) -> Iterator[str]:
+        """Keys of the object that begins here; after each, its value has to be read."""
+        self.take("{", "the file")
+        if self.peek() == "}":
+            self.at += 1
+            return
+        while True:
+            key = self.value("a key")
+            if not isinstance(key, str):
+                raise DataError(f"{self.place} is not JSON: {_short(key)} is the key of an object")
+            self.take(":", key)
+            yield key
+            if self.take(",}", key) == "}":
+                return
+
+    def tables(self, name: str) -> Iterator[Table]:
+        """The list of objects that begins here, in parts; one of no rows if it is empty."""
+        if self.peek() != "[":
+            raise DataError(f"{self.place}: {name} must be a list, not {_short(self.value(name))}")
+        self.at += 1
+        first, rows = 0, self._many()
+        going_on = self.peek() != "]"
+        self.at += not going_on
+        while going_on:
+            rows.append(self.value(f"{name}[{first + len(rows)}]"))
+            going_on = self.take(",]", f"{name}[{first + len(rows) - 1}]") == ","
+            if len(rows) >= ENTRIES and going_on:
+                yield Table(self.place, name, rows, first)
+                first, rows = first + len(rows), self._many()
+        yield Table(self.place, name, rows, first)
+
+    def _many(self) -> list[Any]:
+        """The next entries of a list of objects up to a comma, in one go; none if their ends are not clear.
+
+        What stands before a comma between braces is read as a list. If it is one, the comma was one of this list.
+        """
+        between = _BETWEEN_OBJECTS.search(self.text, self.at + TEXT)
+        if between is None:
+            return []
+        try:
+            rows: list[Any] = json.loads(f"[{self.text[self.at : between.start() + 1]}]")
+        except (ValueError, RecursionError):
+            return []
+        self.at = between.end() - 1
+        return rows
+
+    def end(self) -> None:
+        """Check that nothing follows."""
+        if self.peek():
+            line = self.text.count("\n", 0, self.at) + 1
+            raise DataError(f"{self.place} is not JSON: line {line}: nothing may follow its one value")
+
+    def error(self, expected: str) -> DataError:
+        """The error about a file that begins with a value of another kind, unless it is no JSON at all."""
+        kind = {"[": "a list, as of results", "{": "one object"}.get(self.peek(), "no list and no object")
+        self.value("the file")
+        self.end()
+        return DataError(f"{self.place} holds {kind}; {expected}")
+
+
+def _is_box(value: Any) -> bool:
+    return type(value) is list and len(value) == 4 and all(type(side) in (int, float) for side in value)
 
 
 def _short(value: Any) -> str:

@@ -11,26 +11,26 @@ import numpy as np
 
 from yolo_fine.errors import DataError
 from yolo_fine.formats.coco_instances import CocoGroundTruth, image_name
-from yolo_fine.formats.coco_json import Table, load_json
+from yolo_fine.formats.coco_json import Table, read_file, read_list
+from yolo_fine.formats.numbering import counted_from, decide_reading
 from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.files import finished_file
 from yolo_fine.utils.hints import did_you_mean
 
-ROWS = 100_000  # written at a time
+WRITTEN = 10_000  # boxes that are written at a time
 
 
 def read_results(file: Path | str, truth: GroundTruth, *, first_category: int | None = None) -> Detections:
     """Read a list of results, ``{"image_id": ..., "category_id": ..., "bbox": [...], "score": ...}`` each.
 
-    **Images.** Where an entry has a ``file_name`` (Ultralytics' ``predictions.json``), that names the image. Else a
-    numeric ``image_id`` is an id of ``instances.json`` if the objects come from one; if they don't, it is the image's
-    name read as a number, as Ultralytics writes it. An ``image_id`` that is a text is the image's name. Names go
-    without suffix, and without folders if that is clear.
+    **Images.** Where an entry has a ``file_name`` (Ultralytics' ``predictions.json``), that names the image. Else an
+    ``image_id`` is an id of ``instances.json`` if the objects come from one. If they don't, a number is the image's
+    name read as a number, as Ultralytics writes it. A text that is no id is the image's name. Names go without suffix,
+    and without folders if that is clear.
 
     **Categories.** Where an entry has a ``category_name`` (SAHI's lists and ours), that names the class. Else
-    ``category_id`` is a number of ``truth.classes``; but Ultralytics numbers from 1 what its labels number from 0, so
-    if ``truth.classes`` are 0 to n - 1 the list may be of either kind: from 0 if it has a 0, from 1 if it has an n or
-    ``file_name`` entries. If nothing tells, that is an error; ``first_category`` settles it.
+    :mod:`yolo_fine.formats.numbering` decides what ``category_id`` counts from, or asks for ``first_category``.
 
     Args:
         file: The JSON file.
@@ -44,16 +44,28 @@ def read_results(file: Path | str, truth: GroundTruth, *, first_category: int | 
         MissingFileError: There is no such file.
         DataError: It is malformed, or has images or categories that the objects don't have.
     """
-    file = Path(file)
-    content = load_json(file)
-    if isinstance(content, dict):
-        raise DataError(f"{file} holds one object; results are a list, which is [] if nothing was found")
-    table = Table(file, "results", content)
-    boxes, score = table.boxes(), table.numbers("score")
-    category = _categories(table, truth, first_category)
-    image = _images(table, truth)
+    reader = _Reader(truth)
+    parts = read_list(read_file(Path(file)), str(file), "results", reader.read)
+    image, boxes, score, category, is_named = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(image, kind="stable")
-    return Detections(image[order], boxes[order], category[order], score[order])
+    image, boxes, score, category, is_named = (column[order] for column in (image, boxes, score, category, is_named))
+    notes: tuple[str, ...] = ()
+    unnamed = np.flatnonzero(~is_named)
+    if len(unnamed):
+        number = category[unnamed]
+        if first_category is None:
+            reading, notes = decide_reading(
+                truth, image[unnamed], boxes[unnamed], number, str(file), from_one=reader.has_file_names, strict=True
+            )
+        else:
+            reading = counted_from(truth, first_category)
+        unknown = np.flatnonzero(~np.isin(number, list(reading)))
+        if len(unknown):
+            known = ", ".join(f"{key} {truth.classes.get(value, '')}".strip() for key, value in reading.items())
+            entry, wrong = order[unnamed[unknown]].min(), number[unknown[order[unnamed[unknown]].argmin()]]
+            raise DataError(f"{file}: results[{entry}]: unknown category_id {wrong}; known are {known}")
+        category[unnamed] = [reading[one] for one in number.tolist()]
+    return Detections(image, boxes, category, score, notes)
 
 
 def write_results(file: Path | str, truth: GroundTruth, detections: Detections) -> None:
@@ -65,106 +77,103 @@ def write_results(file: Path | str, truth: GroundTruth, detections: Detections) 
     Raises:
         ArgumentError: The file can't be written there.
     """
-    ids: dict[str, int] = truth.ids if isinstance(truth, CocoGroundTruth) else {}
-    images = [json.dumps(ids.get(name, name)) for name in truth.names]
+    ids: dict[str, int | str] = truth.ids if isinstance(truth, CocoGroundTruth) else {}
+    images = [f'{{"image_id": {json.dumps(ids.get(name, name))}, ' for name in truth.names]
+    categories = {
+        number: f'"category_id": {number}, "category_name": {json.dumps(truth.classes.get(number))}, "bbox": '
+        for number in np.unique(detections.category).tolist()
+    }
     columns = (detections.image, detections.category, detections.boxes, detections.score)
-    with finished_file(Path(file)) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
-        end = "[\n"
-        for start in range(0, len(detections), ROWS):  # a million rows as Python objects would need gigabytes
-            some = (column[start : start + ROWS].tolist() for column in columns)
-            for image, category, box, score in zip(*some, strict=True):
-                name = json.dumps(truth.classes.get(category))
-                stream.write(
-                    f'{end}{{"image_id": {images[image]}, "category_id": {category}, "category_name": {name}, '
-                )
-                stream.write(f'"bbox": {box}, "score": {score}}}')
-                end = ",\n"
-        stream.write("[\n\n]\n" if not len(detections) else "\n]\n")
+    with finished_file(Path(file)) as part, part.open("w", encoding="ascii", newline="\n") as stream:
+        stream.write("[\n")
+        for start in range(0, len(detections), WRITTEN):
+            rows = zip(*(column[start : start + WRITTEN].tolist() for column in columns), strict=True)
+            # a list of floats prints as JSON has it
+            lines = [f'{images[i]}{categories[c]}{box}, "score": {score}}}' for i, c, box, score in rows]
+            stream.write(",\n" * (start > 0) + ",\n".join(lines))
+        stream.write("\n]\n")
 
 
-def _images(table: Table, truth: GroundTruth) -> np.ndarray:
-    """Index of each entry's image, shape (entries,)."""
-    by_name = {name: [i] for i, name in enumerate(truth.names)}
-    by_stem: dict[str, list[int]] = {}
-    by_number: dict[float, list[int]] = {}
-    for i, name in enumerate(truth.names):
-        stem = name.rsplit("/", 1)[-1]
-        by_stem.setdefault(stem, []).append(i)
-        if isinstance(truth, CocoGroundTruth):
-            by_number[truth.ids[name]] = [i]
-        elif stem.isascii() and stem.isdigit() and len(stem) < 300:
-            by_number.setdefault(int(stem), []).append(i)
+class _Reader:
+    """Reads parts of a list, and finds the images and the classes that they name.
 
-    known: dict[tuple[bool, Any], int] = {}  # a list has hundreds of entries an image
-    image = np.zeros(len(table), dtype=np.int64)
-    for i, row in enumerate(table.rows):
-        key = row.get("file_name", row.get("image_id"))
-        if type(key) not in (int, float, str):
-            raise table.error(i, f"no 'image_id' that is a number or a name: {key!r:.60}")
-        if ("file_name" in row, key) not in known:
-            if "file_name" in row:
-                name = image_name(str(key))
-                matches = by_name.get(name, []) if "/" in name else by_stem.get(name, [])
-            elif isinstance(key, str):
-                matches = by_name.get(key) or by_stem.get(key, [])
-            else:
-                matches = by_number.get(key, [])
-            if len(matches) != 1:
-                raise table.error(i, _which_image(key, matches, truth))
-            known["file_name" in row, key] = matches[0]
-        image[i] = known["file_name" in row, key]
-    return image
+    Attributes:
+        has_file_names: Whether an entry has a ``file_name``.
+    """
 
+    def __init__(self, truth: GroundTruth) -> None:
+        self.truth, self.has_file_names = truth, False
+        self.numbers = {name: number for number, name in truth.classes.items()}
+        self.by_name = {name: [i] for i, name in enumerate(truth.names)}
+        self.by_stem: dict[str, list[int]] = {}
+        self.by_id: dict[float | str, list[int]] = {}
+        for i, name in enumerate(truth.names):
+            stem = name.rsplit("/", 1)[-1]
+            self.by_stem.setdefault(stem, []).append(i)
+            if isinstance(truth, CocoGroundTruth):
+                self.by_id[truth.ids[name]] = [i]
+            elif stem.isascii() and stem.isdigit() and len(stem) < 300:
+                self.by_id.setdefault(int(stem), []).append(i)
+        self.known: dict[Any, int] = {}  # a list has hundreds of entries an image
 
-def _which_image(key: str | float, matches: list[int], truth: GroundTruth) -> str:
-    if matches:
-        return f"image {key!r:.80} may be {' or '.join(truth.names[i] for i in matches[:3])}"
-    examples = list(truth.ids.values()) if isinstance(truth, CocoGroundTruth) else list(truth.names)
-    near = did_you_mean(key, truth.names) if isinstance(key, str) else ""
-    return f"image {key!r:.80} is not among the {len(truth.names)} annotated ones{near} (the first is {examples[:1]})"
+    def read(self, table: Table) -> tuple[Array, Array, Array, Array, Array]:
+        """Images, boxes, scores, categories, and whether the category comes from a name."""
+        category = table.whole_numbers("category_id")
+        is_named = np.array(["category_name" in row for row in table.rows], dtype=bool)
+        for i in np.flatnonzero(is_named).tolist():
+            name = table.rows[i]["category_name"]
+            if name is None:  # not evaluated; only protocols that give such numbers a meaning look at it
+                continue
+            if not isinstance(name, str) or name not in self.numbers:
+                near, known = did_you_mean(str(name), self.numbers), ", ".join(self.numbers)
+                raise table.error(i, f"unknown category_name {name!r:.60}{near}; known are {known}")
+            category[i] = self.numbers[name]
+        return self._images(table), table.boxes(), table.numbers("score"), category, is_named
 
+    def _images(self, table: Table) -> Array:
+        """Index of each entry's image, shape (entries,), int64."""
+        keys = [("file_name", row["file_name"]) if "file_name" in row else row.get("image_id") for row in table.rows]
+        if bool in map(type, keys):  # which a dictionary takes for 0 or 1
+            i = list(map(type, keys)).index(bool)
+            raise table.error(i, f"no 'image_id' that is a number or a name: {keys[i]!r}")
+        found = []
+        for i, key in enumerate(keys):
+            try:
+                found.append(self.known[key])
+            except (KeyError, TypeError):  # TypeError: a list or an object is no name
+                found.append(self._find(table, i, key))
+        return np.array(found, dtype=np.int64)
 
-def _categories(table: Table, truth: GroundTruth, first_category: int | None) -> np.ndarray:
-    """Category number of each entry as in ``truth.classes``, shape (entries,)."""
-    category = np.array(table.whole_numbers("category_id"), dtype=np.int64)
-    named = np.array(["category_name" in row for row in table.rows], dtype=bool)
-    numbers = {name: number for number, name in truth.classes.items()}
-    for i in np.flatnonzero(named):
-        name = table.rows[i]["category_name"]
-        if name is None:  # not evaluated; only protocols that give such numbers a meaning look at it
-            continue
-        if not isinstance(name, str) or name not in numbers:
-            near = did_you_mean(str(name), numbers)
-            raise table.error(int(i), f"unknown category_name {name!r:.60}{near}; known are {', '.join(numbers)}")
-        category[i] = numbers[name]
-    if named.all():
-        return category
+    def _find(self, table: Table, i: int, key: Any) -> int:
+        """Index of the image that an entry is the first to name so.
 
-    if first_category is None:
-        first_category = _first_category(table, set(category[~named].tolist()), truth.classes)
-    if first_category is None:  # VisDrone's 0 and 11 are no classes, but its protocol gives them a meaning
-        number_of = {number: number for number in [*np.unique(truth.category).tolist(), *truth.classes]}
-    else:
-        number_of = dict(enumerate(sorted(truth.classes), start=first_category))
-    for i in np.flatnonzero(~named).tolist():
-        number = number_of.get(int(category[i]))
-        if number is None:
-            known = ", ".join(f"{key} {truth.classes.get(value, '')}".strip() for key, value in number_of.items())
-            raise table.error(i, f"unknown category_id {category[i]}; known are {known}")
-        category[i] = number
-    return category
+        Raises:
+            DataError: It names none, or one that is not clear.
+        """
+        is_file_name = isinstance(key, tuple)
+        name = key[1] if is_file_name else key
+        if type(name) not in (int, float, str):
+            raise table.error(i, f"no 'image_id' that is a number or a name: {name!r:.60}")
+        matches = self._matches(name, is_file_name)
+        if len(matches) != 1:
+            raise table.error(i, self._which_image(name, matches))
+        self.has_file_names |= is_file_name
+        self.known[key] = matches[0]
+        return matches[0]
 
+    def _matches(self, key: str | float, is_file_name: bool) -> list[int]:
+        """Images that a name or an id may mean."""
+        if is_file_name:
+            name = image_name(str(key))
+            return self.by_name.get(name, []) if "/" in name else self.by_stem.get(name, [])
+        if isinstance(key, str):
+            return self.by_id.get(key) or self.by_name.get(key) or self.by_stem.get(key, [])
+        return self.by_id.get(key, [])
 
-def _first_category(table: Table, written: set[int], classes: dict[int, str]) -> int | None:
-    """Whether a list for classes 0 to n - 1 is numbered from 0 or 1; None for other classes, taken as they stand."""
-    n = len(classes)
-    if sorted(classes) != list(range(n)):
-        return None
-    if 0 in written:
-        return 0
-    if n in written or any("file_name" in row for row in table.rows):
-        return 1
-    raise DataError(
-        f"{table.file}: category_id is {', '.join(map(str, sorted(written)[:8]))}, which may be numbered from 0, as "
-        f"the {n} annotated classes are, or from 1, as Ultralytics writes; say first_category=0 or first_category=1"
-    )
+    def _which_image(self, key: str | float, matches: list[int]) -> str:
+        names = self.truth.names
+        if matches:
+            return f"image {key!r:.80} may be {' or '.join(names[i] for i in matches[:3])}"
+        first = list(self.truth.ids.values() if isinstance(self.truth, CocoGroundTruth) else names)[:1]
+        near = did_you_mean(key, names) if isinstance(key, str) else ""
+        return f"image {key!r:.80} is not among the {len(names)} annotated ones{near} (the first is {first})"

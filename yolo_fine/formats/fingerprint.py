@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.utils.arrays import Array
 
 if TYPE_CHECKING:
     from yolo_fine.formats.objects import GroundTruth
 
 
-def fingerprint(names: Sequence[str], columns: Sequence[np.ndarray]) -> str:
+def fingerprint(names: Sequence[str], columns: Sequence[Array]) -> str:
     """Hash names and numbers, in the order given.
 
     Args:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from yolo_fine.errors import DataError
+from yolo_fine.utils.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,19 @@ class GroundTruth:
         crowd: Whether the object can take any number of detections and counts for none, shape (objects,), bool (COCO's
             ``iscrowd``, VisDrone's score 0).
         files: The images themselves, where they are at hand; in the order of ``names``.
+        notes: What a reader of the metrics should know about how the objects were read, in sentences.
     """
 
     names: tuple[str, ...]
-    sizes: np.ndarray
+    sizes: Array
     classes: dict[int, str]
-    image: np.ndarray
-    boxes: np.ndarray
-    category: np.ndarray
-    area: np.ndarray
-    crowd: np.ndarray
+    image: Array
+    boxes: Array
+    category: Array
+    area: Array
+    crowd: Array
     files: tuple[Path, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the columns belong together.
@@ -72,12 +75,14 @@ class Detections:
         boxes: Left, top, width, height in pixels, shape (detections, 4), float64.
         category: Category number as in the ground truth's ``classes``, shape (detections,), int64. Others may occur.
         score: Confidence, shape (detections,), float64, finite.
+        notes: What a reader of the metrics should know about how they were read, in sentences.
     """
 
-    image: np.ndarray
-    boxes: np.ndarray
-    category: np.ndarray
-    score: np.ndarray
+    image: Array
+    boxes: Array
+    category: Array
+    score: Array
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the columns belong together.
@@ -91,7 +96,7 @@ class Detections:
         return len(self.image)
 
 
-def check_columns(what: str, image: np.ndarray, boxes: np.ndarray, *others: np.ndarray) -> None:
+def check_columns(what: str, image: Array, boxes: Array, *others: Array) -> None:
     """Check lengths, the shape of the boxes, and the order of images.
 
     Raises:

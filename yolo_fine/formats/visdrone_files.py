@@ -4,20 +4,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 
-from yolo_fine.errors import ArgumentError, DataError, MissingFileError
+from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.formats import visdrone_rows
 from yolo_fine.formats.objects import Detections, GroundTruth
-from yolo_fine.formats.visdrone_rows import IGNORED_REGION, OTHERS, read_rows
+from yolo_fine.formats.visdrone_rows import is_evaluated, parse_annotations, parse_rows, read_files, row_text
 from yolo_fine.formats.visdrone_sizes import check_sizes, find_images, image_sizes, listed_sizes
+from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.hints import did_you_mean
 
-NAMES = ("pedestrian", "people", "bicycle", "car", "van", "truck", "tricycle", "awning-tricycle", "bus", "motor")
+NAMES = visdrone_rows.NAMES[1:11]
 CLASSES = dict(enumerate(NAMES, 1))
-NO_DETECTION = "0,0,1,1,0,0,-1,-1\n"  # the official tool can't read an empty file; category 0 is not evaluated
+NO_DETECTION = [(0, 0, 1, 1, 0, 0, -1, -1)]  # the official tool can't read an empty file; category 0 is not evaluated
 
 
 def read_annotations(folder: Path, *, sizes_file: Path | None = None, images: Path | None = None) -> GroundTruth:
@@ -40,16 +41,8 @@ def read_annotations(folder: Path, *, sizes_file: Path | None = None, images: Pa
     listed = _text_files(folder, "annotations")
     if not listed:
         raise DataError(f"{folder} has no annotation files (NAME.txt)")
-    rows = read_rows(list(listed.values()))
-    category, score = rows.column("category"), rows.column("score")
-    rows.refuse((category < IGNORED_REGION) | (category > OTHERS), "category", "VisDrone has the categories 0 to 11")
-    evaluated = (category != IGNORED_REGION) & (category != OTHERS)
-    rows.refuse(evaluated & (score != 0) & (score != 1), "score", "an annotation has 1, or 0 for one that is ignored")
-    for name in ("left", "top", "width", "height"):
-        value = rows.column(name)
-        broken = (category == IGNORED_REGION) & (value != np.floor(value))
-        rows.refuse(broken, name, "an ignored region has whole numbers")
-
+    rows = parse_annotations(read_files(listed.values()), list(listed.values()))
+    category, boxes = rows.category, rows.boxes
     names = tuple(listed)
     files = find_images(images, names) if images is not None else None
     if sizes_file is not None:
@@ -65,10 +58,10 @@ def read_annotations(folder: Path, *, sizes_file: Path | None = None, images: Pa
         sizes=sizes,
         classes=dict(CLASSES),
         image=rows.image,
-        boxes=rows.boxes,
-        category=category.astype(np.int64),
-        area=rows.boxes[:, 2] * rows.boxes[:, 3],
-        crowd=evaluated & (score == 0),
+        boxes=boxes,
+        category=category,
+        area=boxes[:, 2] * boxes[:, 3],
+        crowd=is_evaluated(category) & (rows.column("score") == 0),
         files=files,
     )
 
@@ -98,13 +91,9 @@ def read_detections(folder: Path, truth: GroundTruth) -> Detections:
             f"{folder}: {len(extra)} result files belong to no image, the first is {extra[0]}.txt"
             f"{did_you_mean(extra[0], truth.names)}"
         )
-    rows = read_rows([found[name] for name in truth.names])
-    return Detections(
-        image=rows.image,
-        boxes=rows.boxes,
-        category=rows.column("category").astype(np.int64),
-        score=rows.column("score"),
-    )
+    files = [found[name] for name in truth.names]
+    rows = parse_rows(read_files(files), files)
+    return Detections(rows.image, rows.boxes, rows.category, rows.column("score").copy())
 
 
 def write_detections(folder: Path, truth: GroundTruth, detections: Detections) -> None:
@@ -117,37 +106,23 @@ def write_detections(folder: Path, truth: GroundTruth, detections: Detections) -
     Raises:
         ArgumentError: The folder exists and is not empty, or can't be written.
     """
-    temporary = folder.absolute().with_name(f".{folder.name}.{os.getpid()}")
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ArgumentError(f"{folder} exists already; name a new or an empty folder for the detections")
-        temporary.mkdir(parents=True)
-        for index, name in enumerate(truth.names):
-            text = _result_text(detections, *np.searchsorted(detections.image, [index, index + 1]))
-            (temporary / f"{name}.txt").write_text(text, encoding="ascii")
-        temporary.replace(folder)
-    except OSError as error:
-        raise ArgumentError(f"{folder} can't be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _result_text(detections: Detections, start: int, end: int) -> str:
-    """The result file of the detections from ``start`` to ``end``."""
-    order = start + np.argsort(-detections.score[start:end], kind="stable")
+    order = np.lexsort((-detections.score, detections.image))
     columns = (detections.boxes[order], detections.score[order], detections.category[order])
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    text = "".join(f"{x},{y},{w},{h},{score},{category},-1,-1\n" for (x, y, w, h), score, category in rows)
-    return text or NO_DETECTION
+    with finished_folder(folder) as part:
+        for index, name in enumerate(truth.names):
+            rows = slice(*np.searchsorted(detections.image, [index, index + 1]))
+            boxes, score, category = (column[rows].tolist() for column in columns)
+            found = [(*box, s, c, -1, -1) for box, s, c in zip(boxes, score, category, strict=True)]
+            (part.path / f"{name}.txt").write_text(row_text(found or NO_DETECTION), encoding="ascii", newline="\n")
 
 
 def _text_files(folder: Path, what: str) -> dict[str, Path]:
-    """The text files of a folder by name without suffix, in the order of their file names.
+    """The text files of a folder by name without suffix, in the order of their names; hidden ones are left out.
 
     Raises:
         MissingFileError: There is no such folder.
     """
     if not folder.is_dir():
         raise MissingFileError(f"{what}: {folder} is no folder")
-    files = sorted((file for file in folder.iterdir() if file.suffix == ".txt"), key=lambda file: file.name)
-    return {file.stem: file for file in files}
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".txt") and not name.startswith("."))
+    return {name[:-4]: folder / name for name in names}

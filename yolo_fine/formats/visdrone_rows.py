@@ -1,22 +1,30 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The rows of VisDrone's text files: eight numbers a line, and one message that names file, line and value.
 
-What is accepted beyond plain rows: CRLF line ends, a comma at the end (an empty ninth field, as in the distributed
-files), blanks around numbers, blank lines. Anything else that is not a plain decimal number is refused, also what
-Python's ``float`` would read (``nan``, ``1_0``).
+What is accepted beyond plain rows: a byte-order mark, line ends of any kind, a comma at the end (an empty ninth field,
+as in the distributed files), blanks around numbers, blank lines. Anything else that is not a plain decimal number is
+refused, also what Python's ``float`` would read (``nan``, ``1_0``).
 """
 
 from __future__ import annotations
 
+import codecs
+import json
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from yolo_fine.errors import DataError
+from yolo_fine.utils.arrays import Array
 
+NAMES = (
+    *("ignored", "pedestrian", "people", "bicycle", "car", "van"),
+    *("truck", "tricycle", "awning-tricycle", "bus", "motor", "others"),
+)
 IGNORED_REGION, OTHERS = 0, 11  # categories that are no classes
 COLUMNS = ("left", "top", "width", "height", "score", "category", "truncation", "occlusion")
 LARGEST = 1e9  # pixels; beyond it areas lose their precision, and no image is that large
@@ -30,48 +38,80 @@ class Rows:
     """The rows of several files.
 
     Attributes:
-        files: The files; ``image`` is the index into them.
+        places: What messages call the files; ``image`` is the index into them.
         image: Shape (rows,), int64, ascending.
-        line: Line number in the file, from 1, shape (rows,), int64.
+        line: Line number in the file, from 1, shape (rows,), int32.
         values: One column for each of :data:`COLUMNS`, shape (rows, 8), float64, finite.
     """
 
-    files: Sequence[Path]
-    image: np.ndarray
-    line: np.ndarray
-    values: np.ndarray
+    places: Sequence[Path | str]
+    image: Array
+    line: Array
+    values: Array
 
-    def column(self, name: str) -> np.ndarray:
+    def column(self, name: str) -> Array:
         """One column, shape (rows,)."""
-        return self.values[:, COLUMNS.index(name)]
+        column: Array = self.values[:, COLUMNS.index(name)]
+        return column
 
     @property
-    def boxes(self) -> np.ndarray:
+    def boxes(self) -> Array:
         """Left, top, width, height, shape (rows, 4)."""
-        return self.values[:, :4]
+        boxes: Array = self.values[:, :4].copy()  # so that the other columns can be freed
+        return boxes
 
-    def refuse(self, wrong: np.ndarray, name: str, rule: str) -> None:
+    @property
+    def category(self) -> Array:
+        """Category, shape (rows,), int64."""
+        return self.column("category").astype(np.int64)
+
+    def refuse(self, wrong: Array, name: str, rule: str) -> None:
         """Raise :class:`DataError` for the first row in which column ``name`` is ``wrong`` (shape (rows,), bool)."""
         if wrong.any():
             row = int(np.argmax(wrong))
-            where = f"{self.files[self.image[row]]}, line {self.line[row]}"
+            where = f"{self.places[self.image[row]]}, line {self.line[row]}"
             raise DataError(f"{where}: {name} is {self.column(name)[row]:.15g}; {rule}")
 
 
-def read_rows(files: Sequence[Path]) -> Rows:
-    """Read the files, with the checks that annotations and detections have in common.
+def read_files(files: Iterable[Path]) -> Iterable[bytes]:
+    """The contents of files, one after the other.
 
     Raises:
-        DataError: A file can't be read, a row has not eight numbers, a number is not finite, a size is negative, a
-            coordinate is beyond any image, or a category is not a whole number.
+        DataError: One can't be read.
     """
-    lines, values = [np.zeros(0, np.int64)], [np.zeros((0, len(COLUMNS)))]
     for file in files:
-        numbers, table = _parse(file)
-        lines.append(numbers)
-        values.append(table)
-    image = np.repeat(np.arange(len(files)), [len(table) for table in values[1:]])
-    rows = Rows(files, image, np.concatenate(lines), np.concatenate(values))
+        try:
+            yield file.read_bytes()
+        except OSError as error:
+            raise DataError(f"{file} can't be read: {error.strerror or error}") from error
+
+
+def parse_rows(contents: Iterable[bytes], places: Sequence[Path | str]) -> Rows:
+    """Read rows, with the checks that annotations and detections have in common.
+
+    Args:
+        contents: The content of each file.
+        places: What messages call each file.
+
+    Raises:
+        DataError: A row has not eight numbers, a number is not finite, a size is negative, a coordinate is beyond any
+            image, or a category is not a whole number.
+    """
+    lines, values, counts = array("i"), array("d"), []
+    for content, place in zip(contents, places, strict=True):
+        text = content.removeprefix(codecs.BOM_UTF8)
+        numbers = _parse_plain(text)
+        file_lines: Sequence[int]
+        if numbers is None:
+            file_lines, numbers = _parse_by_line(text, place)
+        else:
+            file_lines = range(1, len(numbers) // len(COLUMNS) + 1)
+        lines.extend(file_lines)
+        values.extend(numbers)
+        counts.append(len(file_lines))
+    table = np.frombuffer(values, dtype=np.float64).reshape(-1, len(COLUMNS))
+    image = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    rows = Rows(places, image, np.frombuffer(lines, dtype=np.intc), table)
     for name in COLUMNS:
         rows.refuse(~np.isfinite(rows.column(name)), name, "it must be finite")
     for name in ("left", "top", "width", "height"):
@@ -85,43 +125,86 @@ def read_rows(files: Sequence[Path]) -> Rows:
     return rows
 
 
-def _parse(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Line numbers, shape (rows,), and values, shape (rows, 8)."""
+def parse_annotations(contents: Iterable[bytes], places: Sequence[Path | str]) -> Rows:
+    """Read rows of annotations: :func:`parse_rows`, and what the official protocol gives no meaning to is refused.
+
+    Raises:
+        DataError: As there; or a category is not 0 to 11, a class has a score other than 0 and 1, or an ignored region
+            has no whole numbers.
+    """
+    rows = parse_rows(contents, places)
+    category, score = rows.column("category"), rows.column("score")
+    rows.refuse((category < IGNORED_REGION) | (category > OTHERS), "category", "VisDrone has the categories 0 to 11")
+    wrong = is_evaluated(category) & (score != 0) & (score != 1)
+    rows.refuse(wrong, "score", "an annotation has 1, or 0 for one that is ignored")
+    for name in ("left", "top", "width", "height"):
+        value = rows.column(name)
+        broken = (category == IGNORED_REGION) & (value != np.floor(value))
+        rows.refuse(broken, name, "an ignored region has whole numbers")
+    return rows
+
+
+def is_evaluated(category: Array) -> Array:
+    """Which categories are classes."""
+    classes: Array = (category != IGNORED_REGION) & (category != OTHERS)
+    return classes
+
+
+def row_text(rows: Iterable[Sequence[float]]) -> str:
+    """Rows as the text of a file; numbers are written so that reading gives them back exactly."""
+    return "".join(f"{','.join(map(str, row))}\n" for row in rows)
+
+
+def _parse_plain(content: bytes) -> array[float] | None:
+    """The numbers of a file that has nothing unusual, in one go; None for any other, to be read line by line."""
+    rows = content.split()
+    plain = not content.translate(None, _NUMBER_BYTES) and all(row.count(b",") == len(COLUMNS) - 1 for row in rows)
+    if not plain or len(rows) < len(content.splitlines()):  # there are blank lines
+        return None
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file} can't be read: {error.strerror or error}") from error
-    numbers: list[int] = []
-    fields: list[bytes] = []
+        return array("d", json.loads(b"[%b]" % b",".join(rows)))  # faster than float() for each
+    except (ValueError, OverflowError):
+        return None
+
+
+def _parse_by_line(content: bytes, place: Path | str) -> tuple[list[int], array[float]]:
+    """Line numbers of the rows, and eight numbers for each.
+
+    Raises:
+        DataError: A line is no row.
+    """
+    lines: list[int] = []
+    numbers = array("d")
     for number, line in enumerate(content.splitlines(), 1):
-        row = line.split(b",")
-        if len(row) != len(COLUMNS):
-            if not line.strip(b" \t"):
-                continue
-            if len(row) != len(COLUMNS) + 1 or row.pop().strip(b" \t"):
-                raise DataError(
-                    f"{file}, line {number}: '{shown_text(line)}' has {line.count(b',') + 1} fields; "
-                    f"expected {len(COLUMNS)} numbers separated by commas: {','.join(COLUMNS)}"
-                )
-        numbers.append(number)
-        fields += row
-    values = _floats(fields, plain=not content.translate(None, _NUMBER_BYTES))
-    if values is None:
-        wrong = next(index for index, field in enumerate(fields) if not _NUMBER.fullmatch(field))
-        at, column = divmod(wrong, len(COLUMNS))
-        value = shown_text(fields[wrong])
-        raise DataError(f"{file}, line {numbers[at]}: {COLUMNS[column]} is '{value}'; it must be a number")
-    return np.array(numbers, dtype=np.int64), np.array(values).reshape(len(numbers), len(COLUMNS))
+        if not line.strip(b" \t"):
+            continue
+        fields = line.split(b",")
+        if len(fields) == len(COLUMNS) + 1 and not fields[-1].strip(b" \t"):
+            fields.pop()
+        if len(fields) != len(COLUMNS):
+            raise DataError(
+                f"{place}, line {number}: '{shown_text(line)}' has {len(fields)} fields; "
+                f"expected {len(COLUMNS)} numbers separated by commas: {','.join(COLUMNS)}{_what_it_looks_like(line)}"
+            )
+        for name, field in zip(COLUMNS, fields, strict=True):
+            if not _NUMBER.fullmatch(field):
+                raise DataError(f"{place}, line {number}: {name} is '{shown_text(field)}'; it must be a number")
+        lines.append(number)
+        numbers.extend(map(float, fields))
+    return lines, numbers
 
 
-def _floats(fields: list[bytes], plain: bool) -> list[float] | None:
-    """The numbers, or None if a field is none; in ``plain`` content, whatever ``float`` reads is a plain number."""
-    if not plain and not all(_NUMBER.fullmatch(field) for field in fields):
-        return None
-    try:
-        return list(map(float, fields))
-    except ValueError:
-        return None
+def _what_it_looks_like(line: bytes) -> str:
+    """What to do about a file of another format, in words; empty for a line of none."""
+    words = line.split()
+    if len(words) not in (5, 6) or not all(_NUMBER.fullmatch(word) for word in words):
+        return ""
+    if len(words) == 5:
+        return ". These are YOLO labels: name their dataset with data=FILE.yaml"
+    return (
+        ". These are boxes that Ultralytics' save_txt=True writes, as shares of the image: let it write them with "
+        "`yolo val ... save_json=True`, and give detections=.../predictions.json"
+    )
 
 
 def shown_text(content: bytes) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 
 from yolo_fine.errors import DataError, MissingFileError
 from yolo_fine.formats.visdrone_rows import shown_text
+from yolo_fine.integration.datasets import is_image
+from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.hints import did_you_mean
 from yolo_fine.utils.images import image_size
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def find_images(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
@@ -27,7 +27,7 @@ def find_images(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
     found: dict[str, Path] = {}
     wanted = set(names)
     for file in sorted(folder.iterdir()):
-        if file.suffix.lower() not in IMAGE_SUFFIXES:
+        if file.name.startswith(".") or not is_image(file.name):
             continue
         if file.stem in found and file.stem in wanted:
             raise DataError(f"{folder} has two images '{file.stem}': {found[file.stem].name} and {file.name}")
@@ -41,22 +41,16 @@ def find_images(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(found[name] for name in names)
 
 
-def image_sizes(files: tuple[Path, ...]) -> np.ndarray:
+def image_sizes(files: tuple[Path, ...]) -> Array:
     """Width and height of each image from its header, shape (images, 2), int64.
 
     Raises:
         DataError: A file is no image.
     """
-    sizes = np.empty((len(files), 2), dtype=np.int64)
-    for index, file in enumerate(files):
-        try:
-            sizes[index] = image_size(file)
-        except DataError as error:
-            raise DataError(f"{file} can't be read as an image") from error
-    return sizes
+    return np.array([image_size(file) for file in files], dtype=np.int64).reshape(-1, 2)
 
 
-def check_sizes(sizes: np.ndarray, files: tuple[Path, ...], sizes_file: Path) -> None:
+def check_sizes(sizes: Array, files: tuple[Path, ...], sizes_file: Path) -> None:
     """Raise :class:`DataError` if a listed size is not that of the image."""
     wrong = np.flatnonzero((sizes != image_sizes(files)).any(axis=1))
     if len(wrong):
@@ -68,7 +62,7 @@ def check_sizes(sizes: np.ndarray, files: tuple[Path, ...], sizes_file: Path) ->
         )
 
 
-def listed_sizes(file: Path, names: tuple[str, ...]) -> np.ndarray:
+def listed_sizes(file: Path, names: tuple[str, ...]) -> Array:
     """Width and height of each name from lines ``name width height``, shape (images, 2), int64.
 
     Raises:

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Annotated objects of a dataset in YOLO's layout, read as Ultralytics reads them for detection."""
+"""YOLO label files, read as Ultralytics reads them for detection: a line for each object.
+
+A line is ``class cx cy w h``, or ``class x1 y1 x2 y2 x3 y3 ...``, of which the enclosing box is taken, or in a pose
+dataset a box and its keypoints. All coordinates are shares of the image.
+"""
 
 from __future__ import annotations
 
-import glob
 import math
 import os
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,20 +19,167 @@ import numpy as np
 
 from yolo_fine.errors import DataError
 from yolo_fine.formats.objects import GroundTruth
-from yolo_fine.formats.yolo_layout import label_file
-from yolo_fine.utils.hints import did_you_mean
+from yolo_fine.formats.yolo_layout import label_file, open_dataset, read_text
+from yolo_fine.integration.datasets import SMALLEST_IMAGE, upright_size
+from yolo_fine.utils.arrays import Array
+from yolo_fine.utils.paths import StrPath
 
-GREATEST_COORDINATE, LEAST_COORDINATE = 1.01, -0.01  # Ultralytics' tolerance for rounded labels
+TOLERANCE = 0.01  # Ultralytics takes coordinates from -0.01 to 1.01, for rounded labels
+BOX = 5  # numbers of a line that is a box
 
 
-def read_split(data: str, split: str = "val") -> GroundTruth:
+@dataclass(frozen=True)
+class Labels:
+    """What a label file holds.
+
+    Attributes:
+        rows: Class, centre x, centre y, width, height; shares of the image, shape (objects, 5), float64. Of equal
+            lines the first is kept.
+        lines: The line of each, from 1, shape (objects,), int64.
+        repeated: Lines that repeat another.
+        faults: Why Ultralytics leaves out the image; each with file and line.
+    """
+
+    rows: Array
+    lines: Array
+    repeated: int
+    faults: tuple[str, ...]
+
+
+NO_LABELS = Labels(np.zeros((0, BOX)), np.zeros(0, dtype=np.int64), 0, ())
+
+
+def read_labels(file: Path, classes: int, keypoints: int = 0) -> Labels:
+    """Read a label file.
+
+    Args:
+        file: It is read as UTF-8, with or without a byte-order mark.
+        classes: Number of classes.
+        keypoints: Numbers that a line may have after its box.
+    """
+    try:
+        lines = [(number, line.split()) for number, line in enumerate(read_text(file).splitlines(), 1) if line.strip()]
+    except DataError as error:
+        return replace(NO_LABELS, faults=(str(error),))
+    rows: list[list[float]] = []
+    numbers: list[int] = []
+    faults: list[tuple[int, str]] = []
+    kept: set[bytes] = set()
+    repeated = 0
+    first_of: dict[bool, int] = {}  # box or polygon -> its first line
+    for number, words in lines:
+        box = words[:BOX] if len(words) == BOX + keypoints else words
+        is_box = len(box) == BOX
+        try:
+            values = _parse(box)
+        except ValueError as error:
+            faults.append((number, str(error)))
+            continue
+        if first_of.setdefault(is_box, number) == number and len(first_of) == 2:
+            faults.append(
+                (number, f"boxes and polygons in one file (the other kind is in line {first_of[not is_box]})")
+            )
+        key = array("f", values).tobytes()  # Ultralytics compares in float32
+        if key in kept:
+            repeated += 1
+            continue
+        kept.add(key)
+        rows.append(values if is_box else [values[0], *_box_around(values[1:])])
+        numbers.append(number)
+    table = np.array(rows, dtype=np.float64).reshape(-1, BOX)
+    unknown = (table[:, 0] % 1 != 0) | (table[:, 0] < 0) | (table[:, 0] >= classes)
+    outside = _is_outside(table[:, 1:])
+    wrong = unknown | outside.any(axis=1)
+    for i in np.flatnonzero(wrong):
+        if unknown[i]:
+            fault = f"class {table[i, 0]:g} is not in the dataset's names, which are 0 to {classes - 1}"
+        else:
+            column = int(np.argmax(outside[i]))
+            what = "the centre" if column < 2 else "width or height"
+            fault = f"{table[i, 1 + column]:g} for {what} is not a share of the image, 0 to 1"
+        faults.append((numbers[i], fault))
+    named = tuple(f"{file}, line {number}: {fault}" for number, fault in sorted(faults))
+    return Labels(table[~wrong], np.array(numbers, dtype=np.int64)[~wrong], repeated, named)
+
+
+def _parse(words: Sequence[str]) -> list[float]:
+    """The numbers of a line.
+
+    Raises:
+        ValueError: It is no box and no polygon. The message says why.
+    """
+    count = len(words)
+    if count != BOX and (count < 7 or count % 2 == 0):
+        hint = "; a sixth number is a detector's confidence, no label has one" if count == BOX + 1 else ""
+        raise ValueError(
+            f"{count} numbers; a box has 5, class cx cy w h, a polygon its class and 3 or more points{hint}"
+        )
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        values = [math.nan]
+    if not all(map(math.isfinite, values)):
+        wrong = next(word for word in words if not _is_number(word))
+        raise ValueError(f"'{wrong:.40}' is not a number")
+    return values
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
+
+
+def _box_around(points: Sequence[float]) -> list[float]:
+    """Centre and sides of the box around a polygon x1 y1 x2 y2 ..."""
+    left, right, top, bottom = min(points[::2]), max(points[::2]), min(points[1::2]), max(points[1::2])
+    return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
+
+
+def _is_outside(shares: Array) -> Array:
+    """Which of centre x, centre y, width and height Ultralytics refuses; shapes (boxes, 4)."""
+    single = shares.astype(np.float32)
+    low = np.array([-TOLERANCE, -TOLERANCE, 0, 0], dtype=np.float32)
+    outside: Array = (single < low) | (single > np.float32(1 + TOLERANCE))
+    return outside
+
+
+def label_text(category: Iterable[int], shares: Array, form: str = ".6f") -> str:
+    """The content of a label file.
+
+    Args:
+        category: Class numbers, from 0.
+        shares: Centre x, centre y, width, height, as shares of the image, shape (objects, 4).
+        form: How to format them.
+    """
+    lines = zip(category, shares.tolist(), strict=True)
+    return "".join(f"{number} {x:{form}} {y:{form}} {w:{form}} {h:{form}}\n" for number, (x, y, w, h) in lines)
+
+
+def clip_far_boxes(shares: Array) -> tuple[Array, Array]:
+    """Cut boxes to the image where Ultralytics would leave out the whole image because of them.
+
+    It does so when the centre of a box lies beyond the edge, or a side is longer than the image's, by more than 0.01.
+
+    Args:
+        shares: Centre x, centre y, width, height, as shares of the image, shape (boxes, 4).
+
+    Returns:
+        The boxes, and which of them were cut, shape (boxes,). Of one that lies wholly beyond the edge no area is left.
+    """
+    far = np.asarray(_is_outside(shares).any(axis=1))
+    low = np.clip(shares[:, :2] - shares[:, 2:] / 2, 0, 1)
+    high = np.clip(shares[:, :2] + shares[:, 2:] / 2, 0, 1)
+    return np.where(far[:, None], np.concatenate([(low + high) / 2, high - low], axis=1), shares), far
+
+
+def read_split(data: StrPath, split: str = "val") -> GroundTruth:
     """Read the images and labels of one split.
 
-    Images come in Ultralytics' order (sorted by path). A label file has a line for each object: ``class cx cy w h``,
-    or ``class x1 y1 x2 y2 x3 y3 ...``, of which the enclosing box is taken; all coordinates are fractions of the
-    image, whose size is that after EXIF rotation. An image without label file has no objects. Of equal lines one is
-    kept. No object is a crowd, and its area is the box's. Unlike Ultralytics, which leaves out an image with a broken
-    label file and goes on, this is an error: metrics on fewer images would look like any others.
+    An image without label file has no objects. No object is a crowd, and its area is the box's. Sizes of images are
+    those after EXIF rotation. Unlike Ultralytics, which leaves out an image with a broken label file and goes on, this
+    is an error: metrics on fewer images would look like any others.
 
     Args:
         data: Dataset YAML, as Ultralytics takes it (a path or a bare name). Its ``download:`` step may run.
@@ -39,140 +191,63 @@ def read_split(data: str, split: str = "val") -> GroundTruth:
     Raises:
         DataError: The YAML, an image or a label is wrong. The message names file, line and value.
     """
-    from ultralytics.data.utils import check_det_dataset
-
-    try:
-        dataset = check_det_dataset(data)
-    except Exception as error:  # stock raises several kinds for one condition: this dataset can't be used
-        raise DataError(f"data={data}: {error}") from error
-    if not dataset.get(split):
-        raise DataError(f"data={data}: the YAML names no '{split}' images{did_you_mean(split, dataset)}")
-    classes = {int(number): str(name) for number, name in dataset["names"].items()}
-    if len(set(classes.values())) != len(classes):
-        twice = next(name for name in classes.values() if list(classes.values()).count(name) > 1)
-        raise DataError(f"data={data}: two classes are named '{twice}'")
-    files = _list_images(data, split, dataset[split])
-
-    sizes = np.array([_image_size(file) for file in files], dtype=np.int64)
-    labels = [_read_labels(label_file(file), classes) for file in files]
-    image = np.repeat(np.arange(len(files)), [len(rows) for rows in labels])
+    dataset = open_dataset(data, download=True)
+    listed = dataset.split(split)
+    if listed.absent:
+        raise DataError(f"data={dataset.data}: {listed.absent[0]} for '{split}' does not exist")
+    files = listed.images
+    if not files:
+        places, note = ", ".join(dataset.places[split]), f": {listed.note}" if listed.note else ""
+        raise DataError(f"data={dataset.data}: no images found for '{split}' in {places}{note}")
+    names = _names(dataset.data, split, files)
+    sizes = np.array([upright_size(file) for file in files], dtype=np.int64)
+    labels = []
+    for file in map(label_file, files):
+        found = read_labels(file, len(dataset.classes), dataset.keypoints) if file.is_file() else NO_LABELS
+        if found.faults:
+            raise DataError(found.faults[0])
+        labels.append(found.rows)
     rows = np.concatenate(labels)
+    image = np.repeat(np.arange(len(files)), [len(table) for table in labels])
     centre, side = rows[:, 1:3] * sizes[image], rows[:, 3:5] * sizes[image]
     return GroundTruth(
-        names=_names(files),
+        names=names,
         sizes=sizes,
-        classes=classes,
+        classes=dataset.classes,
         image=image,
         boxes=np.concatenate([centre - side / 2, side], axis=1),
         category=rows[:, 0].astype(np.int64),
         area=side[:, 0] * side[:, 1],
         crowd=np.zeros(len(rows), dtype=bool),
         files=files,
+        notes=_notes(listed.note, sizes),
     )
 
 
-def _list_images(data: str, split: str, entries: str | Sequence[str]) -> tuple[Path, ...]:
-    """Images of folders and of text files that list them."""
-    from ultralytics.data.utils import IMG_FORMATS
+def _names(data: str, split: str, files: Sequence[Path]) -> tuple[str, ...]:
+    """Names without suffix, relative to the folder that holds all images.
 
-    found: list[str] = []
-    for entry in [entries] if isinstance(entries, str) else entries:
-        path = Path(entry)
-        if path.is_dir():
-            found += [str(path / file) for file in glob.glob("**/*.*", root_dir=path, recursive=True)]
-        elif path.is_file():
-            folder = f"{path.parent}{os.sep}"
-            lines = [line.strip() for line in _read_text(path).splitlines()]
-            found += [line.replace("./", folder, 1) if line.startswith("./") else line for line in lines]
-        else:
-            raise DataError(f"data={data}: {entry} for '{split}' does not exist")
-    images = tuple(Path(file) for file in sorted(found) if file.rpartition(".")[-1].lower() in IMG_FORMATS)
-    if not images:
-        raise DataError(f"data={data}: no images found for '{split}' in {entries}")
-    if len(set(images)) != len(images):
-        twice = next(one for one, other in pairwise(images) if one == other)
-        raise DataError(f"data={data}: '{split}' lists {twice} twice")
-    return images
-
-
-def _names(files: Sequence[Path]) -> tuple[str, ...]:
-    """Names without suffix, relative to the folder that holds all images."""
+    Raises:
+        DataError: Two images have one name.
+    """
+    for one, other in pairwise(files):
+        if one == other:
+            raise DataError(f"data={data}: '{split}' lists {one} twice")
     paths = [file.absolute() for file in files]
     folder = os.path.commonpath([path.parent for path in paths])
-    return tuple(path.relative_to(folder).with_suffix("").as_posix() for path in paths)
-
-
-def _image_size(file: Path) -> tuple[int, int]:
-    """Width and height as the detector sees the image; only the header is read."""
-    from PIL import Image
-    from ultralytics.data.utils import exif_size
-
-    try:
-        with Image.open(file) as image:
-            width, height = exif_size(image)
-    except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
-        # ImportError: Ultralytics' patch of PIL takes what it does not know for HEIF, and imports a reader for it
-        raise DataError(f"{file} is not a readable image: {error}") from error
-    return width, height
-
-
-def _read_labels(file: Path, classes: dict[int, str]) -> np.ndarray:
-    """Rows of class, centre and sides, shape (objects, 5), float64; fractions of the image."""
-    if not file.is_file():
-        return np.zeros((0, 5))
-    rows: list[list[float]] = []
-    kept: dict[bytes, int] = {}  # Ultralytics compares in float32
-    kinds: dict[bool, int] = {}
-    for line, text in enumerate(_read_text(file).splitlines(), start=1):
-        words = text.split()
-        if not words:
-            continue
-        where = f"{file}, line {line}"
-        values = [_number(where, word) for word in words]
-        is_box = len(values) == 5
-        if not is_box and (len(values) < 7 or len(values) % 2 == 0):
-            hint = "; a sixth number is a detector's confidence, no label has one" if len(values) == 6 else ""
+    names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
+    by_name: dict[str, Path] = {}
+    for name, file in zip(names, files, strict=True):
+        if by_name.setdefault(name, file) != file:
             raise DataError(
-                f"{where}: {len(values)} numbers; 'class cx cy w h' or 'class x1 y1 x2 y2 x3 y3' expected{hint}"
+                f"data={data}: {by_name[name]} and {file} differ in nothing but their suffixes, so they share a label "
+                "file, and detections that name one may mean the other; rename one of them"
             )
-        if kinds.setdefault(is_box, line) == line and len(kinds) == 2:
-            raise DataError(f"{where}: boxes and polygons in one file (the other kind is in line {kinds[not is_box]})")
-        row = values if is_box else [values[0], *_box_around(values[1:])]
-        _check_row(where, row, classes)
-        if kept.setdefault(np.array(values, dtype=np.float32).tobytes(), line) == line:
-            rows.append(row)
-    return np.array(rows, dtype=np.float64).reshape(-1, 5)
+    return tuple(names)
 
 
-def _check_row(where: str, row: list[float], classes: dict[int, str]) -> None:
-    """Refuse what Ultralytics refuses: class, centre and sides out of range."""
-    if row[0] not in classes:
-        known = f"0 to {len(classes) - 1}" if classes else "none"
-        raise DataError(f"{where}: class {row[0]:g} is not in the dataset's names, which are {known}")
-    for i, value in enumerate(row[1:]):
-        if not (LEAST_COORDINATE if i < 2 else 0) <= value <= GREATEST_COORDINATE:
-            what = "centre" if i < 2 else "width and height"
-            raise DataError(f"{where}: {value:g} for {what} is not a fraction of the image, 0 to 1")
-
-
-def _box_around(points: list[float]) -> list[float]:
-    """Centre and sides of the box around a polygon x1 y1 x2 y2 ..."""
-    left, right, top, bottom = min(points[::2]), max(points[::2]), min(points[1::2]), max(points[1::2])
-    return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
-
-
-def _number(where: str, word: str) -> float:
-    try:
-        number = float(word)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"{where}: '{word:.40}' is not a number")
-    return number
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} can't be read: {error}") from error
+def _notes(dropped: str | None, sizes: Array) -> tuple[str, ...]:
+    """What Ultralytics would read otherwise."""
+    small = int((sizes.min(axis=1) < SMALLEST_IMAGE).sum())
+    left_out = f"{small} of {len(sizes)} images have a side below {SMALLEST_IMAGE} pixels; Ultralytics leaves them out"
+    return tuple(note for note in (dropped, left_out if small else None) if note)

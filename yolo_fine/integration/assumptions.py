@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from yolo_fine.integration.building_assumptions import BUILDING
+from yolo_fine.integration.dataset_assumptions import DATASET_ASSUMPTIONS
 from yolo_fine.integration.running_assumptions import RUNNING
 from yolo_fine.integration.versions import Assumption
 
-ASSUMPTIONS = (*BUILDING, *RUNNING)
+ASSUMPTIONS = (*BUILDING, *RUNNING, *(Assumption(statement, check) for statement, check in DATASET_ASSUMPTIONS))
 
 
 def check_assumptions() -> list[tuple[Assumption, str | None]]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from yolo_fine.utils.arrays import Array
+
 FOCAL_OF_SIZE = 1.1  # focal length over image side: a field of view of about 49 degrees
 NEAREST = 0.3  # depth below which a point counts as behind the camera, as a share of the flight height
 
@@ -38,7 +40,7 @@ class Camera:
         """Focal length in pixels."""
         return FOCAL_OF_SIZE * self.size
 
-    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def project(self, points: Array) -> tuple[Array, Array]:
         """Project (..., 3) points in metres to (..., 2) pixels; also returns their depths (...), in metres.
 
         Pixels of points behind the camera (depth <= 0) have no meaning.
@@ -51,11 +53,11 @@ class Camera:
         pixels = np.stack([x, down], axis=-1) * (self.focal / safe)[..., None] + self.size / 2
         return pixels, depth
 
-    def in_front(self, depth: np.ndarray) -> np.ndarray:
+    def in_front(self, depth: Array) -> Array:
         """Whether points of these depths are safely in front of the camera."""
         return depth > NEAREST * self.height
 
-    def ground(self, pixels: np.ndarray) -> np.ndarray:
+    def ground(self, pixels: Array) -> Array:
         """Return the (..., 2) ground points, in metres, seen at (..., 2) pixels."""
         sine, cosine = math.sin(self.pitch), math.cos(self.pitch)
         right = (pixels[..., 0] - self.size / 2) / self.focal
@@ -64,7 +66,7 @@ class Camera:
         reach = self.height / fall
         return np.stack([right * reach, (cosine - down * sine) * reach], axis=-1)
 
-    def footprint(self, margin: float = 0.08) -> np.ndarray:
+    def footprint(self, margin: float = 0.08) -> Array:
         """The (4, 2) ground corners of the image, widened by ``margin`` of its side."""
         low, high = -margin * self.size, (1 + margin) * self.size
         return self.ground(np.array([[low, low], [high, low], [high, high], [low, high]]))

@@ -9,9 +9,6 @@ Every image depends on its seed, split and number alone, so a set of 20 images i
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from yolo_fine.errors import ArgumentError
+from yolo_fine.formats.dataset_yaml import dataset_yaml
 from yolo_fine.smallobjects.labels import visdrone_text, yolo_text
 from yolo_fine.smallobjects.objects import NAMES
 from yolo_fine.smallobjects.placement import plan_image
@@ -32,14 +31,19 @@ from yolo_fine.smallobjects.sample_set import (
     describe,
     find_existing,
 )
+from yolo_fine.utils.arrays import Array
+from yolo_fine.utils.files import write_json
+from yolo_fine.utils.folders import finished_folder
+from yolo_fine.utils.paths import StrPath
 
 EDITION = 1  # raised whenever the same settings give other images
 JPEG_QUALITY = 92
+COMMENT = "Aerial scenes with small objects, drawn by yolo_fine"
 
 
 def make_image(
     split: str, index: int, *, size: int = 1024, scale: float = 1.0, density: float = 1.0, seed: int = 0
-) -> tuple[np.ndarray, list[Annotation], np.ndarray]:
+) -> tuple[Array, list[Annotation], Array]:
     """Draw one image of the set, without writing it.
 
     Args:
@@ -61,7 +65,7 @@ def make_image(
 
 
 def make_dataset(
-    root: str | Path,
+    root: StrPath,
     *,
     train: int = 200,
     val: int = 50,
@@ -87,7 +91,7 @@ def make_dataset(
         progress: Called with (done, total) after each image.
 
     Raises:
-        ArgumentError: A number is out of range.
+        ArgumentError: A number is out of range, or ``root`` can't be written.
         DataError: ``root`` holds something else, another set or a damaged one.
     """
     settings: dict[str, Any] = {"edition": EDITION, "train": train, "val": val, "size": size}
@@ -97,21 +101,14 @@ def make_dataset(
     found = find_existing(root, settings)
     if found is not None:
         return found
-    root.parent.mkdir(parents=True, exist_ok=True)
-    part = root.parent / f".{root.name}.part-{os.getpid()}"
-    shutil.rmtree(part, ignore_errors=True)
     try:
-        _write_set(part, settings, progress)
-        if root.is_dir():
-            root.rmdir()  # find_existing has seen that it is empty
-        part.rename(root)
-    except OSError:
+        with finished_folder(root) as folder:
+            _write_set(folder.path, settings, progress)
+    except ArgumentError:
         found = find_existing(root, settings)  # another process may have finished the same set meanwhile
         if found is None:
             raise
         return found
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return describe(root, created=True)
 
 
@@ -127,19 +124,17 @@ def _write_set(folder: Path, settings: dict[str, Any], progress: Callable[[int, 
             name = f"{split}_{index:05d}"
             encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
             (folder / "images" / split / f"{name}.jpg").write_bytes(encoded.tobytes())
-            _write_text(folder / "labels" / split / f"{name}.txt", yolo_text(annotations, settings["size"]))
-            _write_text(folder / "annotations" / split / f"{name}.txt", visdrone_text(annotations, regions))
+            texts = {
+                "labels": yolo_text(annotations, settings["size"]),
+                "annotations": visdrone_text(annotations, regions),
+            }
+            for kind, text in texts.items():
+                (folder / kind / split / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
             boxes[split] += len(annotations)
             ignored[split] += len(regions)
             done += 1
             if progress is not None:
                 progress(done, settings["train"] + settings["val"])
-    names = "".join(f"  {index}: {name}\n" for index, name in enumerate(NAMES))
-    _write_text(folder / YAML_FILE, f"train: images/train\nval: images/val\nnames:\n{names}")
-    record = {"settings": settings, "boxes": boxes, "ignored": ignored}
-    _write_text(folder / RECORD_FILE, json.dumps(record, indent=1) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write a text file with the same bytes on every system."""
-    path.write_bytes(text.encode("utf-8"))
+    yaml = dataset_yaml({split: f"images/{split}" for split in SPLITS}, NAMES, COMMENT)
+    (folder / YAML_FILE).write_text(yaml, encoding="utf-8", newline="\n")
+    write_json(folder / RECORD_FILE, {"settings": settings, "boxes": boxes, "ignored": ignored})

@@ -9,6 +9,7 @@ import numpy as np
 
 from yolo_fine.smallobjects.objects import Block, Colour, Thing
 from yolo_fine.smallobjects.scenes import Scene, Strip
+from yolo_fine.utils.arrays import Array
 
 ROOFS: tuple[Colour, ...] = (
     (95, 110, 165),
@@ -78,12 +79,12 @@ def _avenue(rng: np.random.Generator, scene: Scene, strip: Strip) -> list[Thing]
     return [_tree(rng, u, v, 0.7) for u, v in _in_view(scene, places) if _free(scene, u, 2.5)]
 
 
-def _in_view(scene: Scene, places: np.ndarray) -> np.ndarray:
+def _in_view(scene: Scene, places: Array) -> Array:
     """Those of (n, 2) places in u and v that the image, widened by a fifth, shows."""
     ground = scene.to_ground(places)
     pixels, depth = scene.camera.project(np.column_stack([ground, np.zeros(len(ground))]))
     inside = (np.abs(pixels / scene.camera.size - 0.5) < 0.7).all(axis=1)
-    seen: np.ndarray = places[inside & scene.camera.in_front(depth)]
+    seen: Array = places[inside & scene.camera.in_front(depth)]
     return seen
 
 

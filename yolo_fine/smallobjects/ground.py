@@ -9,6 +9,7 @@ import numpy as np
 from yolo_fine.smallobjects.objects import Colour
 from yolo_fine.smallobjects.scenes import BAY, BAY_DEPTH, LANE, Scene, Strip
 from yolo_fine.smallobjects.slots import bay_rows
+from yolo_fine.utils.arrays import Array
 
 SURFACES: dict[str, Colour] = {
     "road": (92, 90, 88),
@@ -25,7 +26,7 @@ SHIFT = 4  # binary digits after the point of the coordinates given to OpenCV
 FINEST = 0.35  # marks thinner than this many pixels are not drawn
 
 
-def draw_ground(rng: np.random.Generator, scene: Scene) -> np.ndarray:
+def draw_ground(rng: np.random.Generator, scene: Scene) -> Array:
     """Return the bare ground as a (size, size, 3) uint8 image, blue-green-red."""
     size = scene.camera.size
     image = np.full((size, size, 3), SURFACES["park"], dtype=np.uint8)
@@ -53,7 +54,7 @@ def draw_ground(rng: np.random.Generator, scene: Scene) -> np.ndarray:
     return image
 
 
-def fill_strip(image: np.ndarray, scene: Scene, strip: Strip, colour: Colour, across: bool = False) -> None:
+def fill_strip(image: Array, scene: Scene, strip: Strip, colour: Colour, across: bool = False) -> None:
     """Fill a strip, cut to the visible ground; ``across`` says that its low and high are u."""
     view = scene.to_strips(scene.camera.footprint()).astype(np.float32)
     if across:
@@ -70,14 +71,14 @@ def fill_strip(image: np.ndarray, scene: Scene, strip: Strip, colour: Colour, ac
     fill(image, [pixels], colour)
 
 
-def fill(image: np.ndarray, polygons: list[np.ndarray], colour: Colour | int) -> None:
+def fill(image: Array, polygons: list[Array], colour: Colour | int) -> None:
     """Fill polygons, each (n, 2) in pixels, with soft edges."""
     whole = [np.round(polygon * (1 << SHIFT)).astype(np.int32) for polygon in polygons]
     if whole:
         cv2.fillPoly(image, whole, colour, lineType=cv2.LINE_AA, shift=SHIFT)
 
 
-def _paint(image: np.ndarray, scene: Scene, quads: np.ndarray, colour: Colour) -> None:
+def _paint(image: Array, scene: Scene, quads: Array, colour: Colour) -> None:
     """Fill small quads, (n, 4, 2) in u and v, that lie in view and are not too thin to see."""
     if not len(quads):
         return
@@ -90,19 +91,20 @@ def _paint(image: np.ndarray, scene: Scene, quads: np.ndarray, colour: Colour) -
     fill(image, list(pixels[near & inside & (short > FINEST)]), colour)
 
 
-def _heights(pixels: np.ndarray) -> np.ndarray:
+def _heights(pixels: Array) -> Array:
     """Lengths of the second side of (n, 4, 2) quads."""
-    lengths: np.ndarray = np.linalg.norm(pixels[:, 2] - pixels[:, 1], axis=1)
+    lengths: Array = np.linalg.norm(pixels[:, 2] - pixels[:, 1], axis=1)
     return lengths
 
 
-def _quads(u: np.ndarray, v: np.ndarray, length: float, width: float) -> np.ndarray:
+def _quads(u: Array, v: Array, length: float, width: float) -> Array:
     """Rectangles (n, 4, 2) centred at u, v, ``length`` along u and ``width`` along v, in metres."""
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.array([length, width]) / 2
-    return np.stack([u, v], axis=-1)[:, None, :] + corners
+    quads: Array = np.stack([u, v], axis=-1)[:, None, :] + corners
+    return quads
 
 
-def _lane_marks(strip: Strip, start: float, end: float, blocked: list[tuple[float, float]]) -> np.ndarray:
+def _lane_marks(strip: Strip, start: float, end: float, blocked: list[tuple[float, float]]) -> Array:
     """Dashes between lanes, whole lines at the edges and in the middle, as short quads; none where ``blocked``."""
     first = strip.low + strip.kerb + 0.4
     parts = []
@@ -117,7 +119,7 @@ def _lane_marks(strip: Strip, start: float, end: float, blocked: list[tuple[floa
     return np.concatenate(parts)
 
 
-def _bay_lines(scene: Scene, strip: Strip) -> np.ndarray:
+def _bay_lines(scene: Scene, strip: Strip) -> Array:
     """The lines between the bays of a lot."""
     u = np.arange(scene.reach[0], scene.reach[1], BAY)
     if scene.cross is not None:
@@ -126,7 +128,7 @@ def _bay_lines(scene: Scene, strip: Strip) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def _zebra(scene: Scene, strip: Strip) -> np.ndarray:
+def _zebra(scene: Scene, strip: Strip) -> Array:
     """Zebra crossings over a road on both sides of the crossing street."""
     if scene.cross is None:
         return np.zeros((0, 4, 2))
@@ -135,7 +137,7 @@ def _zebra(scene: Scene, strip: Strip) -> np.ndarray:
     return np.concatenate([_quads(np.full(len(v), u), v, 2.6, 0.5) for u in sides])
 
 
-def _paving(scene: Scene, strip: Strip) -> tuple[np.ndarray, np.ndarray]:
+def _paving(scene: Scene, strip: Strip) -> tuple[Array, Array]:
     """Joints of a plaza's slabs, every four metres: across the strip, and along it."""
     u = np.arange(scene.reach[0], scene.reach[1], 4.0)
     v = np.arange(strip.low, strip.high, 4.0)

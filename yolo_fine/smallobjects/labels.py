@@ -10,25 +10,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from yolo_fine.formats.visdrone_rows import row_text
+from yolo_fine.formats.yolo_labels import label_text
 from yolo_fine.smallobjects.rendering import Annotation
+from yolo_fine.utils.arrays import Array
 
 
 def yolo_text(annotations: list[Annotation], size: int) -> str:
     """The YOLO label file of a ``size`` x ``size`` image."""
-    lines = []
-    for annotation in annotations:
-        x1, y1, x2, y2 = (value / size for value in annotation.box)
-        lines.append(f"{annotation.label} {(x1 + x2) / 2:.6f} {(y1 + y2) / 2:.6f} {x2 - x1:.6f} {y2 - y1:.6f}\n")
-    return "".join(lines)
+    corners = np.array([annotation.box for annotation in annotations], dtype=np.float64).reshape(-1, 4) / size
+    low, high = corners[:, :2], corners[:, 2:]
+    shares = np.concatenate([(low + high) / 2, high - low], axis=1)
+    return label_text([annotation.label for annotation in annotations], shares)
 
 
-def visdrone_text(annotations: list[Annotation], regions: np.ndarray) -> str:
+def visdrone_text(annotations: list[Annotation], regions: Array) -> str:
     """The VisDrone annotation file; ``regions`` are (n, 4) ignored regions, x1, y1, x2, y2 in pixels."""
-    lines = []
-    for x1, y1, x2, y2 in regions:
-        lines.append(f"{x1},{y1},{x2 - x1},{y2 - y1},0,0,0,0\n")
+    rows = [(x1, y1, x2 - x1, y2 - y1, 0, 0, 0, 0) for x1, y1, x2, y2 in regions]
     for annotation in annotations:
         x1, y1, x2, y2 = annotation.box
-        flags = f"{annotation.label + 1},{annotation.truncation},{annotation.occlusion}"
-        lines.append(f"{x1},{y1},{x2 - x1},{y2 - y1},1,{flags}\n")
-    return "".join(lines)
+        flags = (annotation.label + 1, annotation.truncation, annotation.occlusion)
+        rows.append((x1, y1, x2 - x1, y2 - y1, 1, *flags))
+    return row_text(rows)

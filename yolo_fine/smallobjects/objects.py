@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from yolo_fine.utils.arrays import Array
+
 NAMES = ("person", "bather", "cyclist", "car", "parked-car", "truck")
 PERSON, BATHER, CYCLIST, CAR, PARKED_CAR, TRUCK = range(6)
 # The VisDrone classes whose sizes and shares each pair of look-alikes follows.
@@ -79,7 +81,7 @@ class Thing:
         return length, width
 
 
-def make_object(rng: np.random.Generator, label: int, slot: np.ndarray, growth: float = 1.0) -> Thing:
+def make_object(rng: np.random.Generator, label: int, slot: Array, growth: float = 1.0) -> Thing:
     """Build an object of class ``label`` at ``slot`` = (u, v, heading), ``growth`` times its natural size."""
     shapes = {PERSON: _person, BATHER: _person, CYCLIST: _cyclist, CAR: _car, PARKED_CAR: _car, TRUCK: _truck}
     blocks = shapes[label](rng)

@@ -21,6 +21,7 @@ from yolo_fine.smallobjects.regions import crowd_things, plan_regions
 from yolo_fine.smallobjects.scenes import Scene, plan_scene
 from yolo_fine.smallobjects.slots import bay_slots, lane_slots, walk_slots, water_slots
 from yolo_fine.smallobjects.visdrone_statistics import load_statistics
+from yolo_fine.utils.arrays import Array
 
 # Calibrated so that the sizes of the drawn boxes follow the summary; docs/smallobjects.md has the comparison.
 LOG_PIXELS_PER_METRE = 2.56  # mean over images of log(pixels per metre at the image's centre)
@@ -45,7 +46,7 @@ class Plan:
 
     scene: Scene
     things: list[Thing]
-    regions: np.ndarray
+    regions: Array
     image_scale: float
 
 
@@ -94,7 +95,7 @@ def _whole(rng: np.random.Generator, value: float) -> int:
     return int(value + rng.random())
 
 
-def _class_counts(rng: np.random.Generator, boxes: int, flight: float) -> np.ndarray:
+def _class_counts(rng: np.random.Generator, boxes: int, flight: float) -> Array:
     """How many objects of each class to place, at a flight height given as log scale against the mean."""
     shares = statistics()["classes"]
     weights = np.zeros(len(objects.NAMES))
@@ -108,7 +109,7 @@ def _class_counts(rng: np.random.Generator, boxes: int, flight: float) -> np.nda
 
 
 def _place(
-    rng: np.random.Generator, scene: Scene, counts: np.ndarray, regions: np.ndarray, furniture: list[Thing]
+    rng: np.random.Generator, scene: Scene, counts: Array, regions: Array, furniture: list[Thing]
 ) -> list[Thing]:
     """Put objects on free places of the right kind; what finds none becomes its look-alike or is left out."""
     lanes, bays = (_visible(rng, scene, slots, regions) for slots in (lane_slots(rng, scene), bay_slots(rng, scene)))
@@ -120,7 +121,7 @@ def _place(
         taken.add(thing, -0.3)
     placed: list[Thing] = []
 
-    def put(label: int, slots: np.ndarray, wanted: int, gap: float) -> int:
+    def put(label: int, slots: Array, wanted: int, gap: float) -> int:
         """Place up to ``wanted`` objects of a class; returns how many found no place."""
         for slot in slots:
             if wanted == 0:
@@ -145,7 +146,7 @@ def _place(
     return placed
 
 
-def _visible(rng: np.random.Generator, scene: Scene, slots: np.ndarray, regions: np.ndarray) -> np.ndarray:
+def _visible(rng: np.random.Generator, scene: Scene, slots: Array, regions: Array) -> Array:
     """The slots that the camera sees outside ignored regions, shuffled; near and busy ones tend to come first."""
     ground = scene.to_ground(slots[:, :2])
     pixels, depth = scene.camera.project(np.column_stack([ground, np.full(len(slots), 0.8)]))
@@ -154,25 +155,26 @@ def _visible(rng: np.random.Generator, scene: Scene, slots: np.ndarray, regions:
         x, y = pixels[:, 0], pixels[:, 1]
         seen &= ~((x > x1 - 3) & (x < x2 + 3) & (y > y1 - 3) & (y < y2 + 3))
     weight = depth[seen] ** -NEARNESS * _busyness(rng, slots[seen])
-    found: np.ndarray = slots[seen][np.argsort(rng.exponential(size=len(weight)) / weight)]
+    found: Array = slots[seen][np.argsort(rng.exponential(size=len(weight)) / weight)]
     return found
 
 
-def _busyness(rng: np.random.Generator, slots: np.ndarray) -> np.ndarray:
+def _busyness(rng: np.random.Generator, slots: Array) -> Array:
     """How busy the places around each slot are: objects come in clusters, so this differs from block to block."""
     levels = np.exp(rng.normal(0, CLUSTERING, (64, 64)))
     cells = np.floor(slots[:, :2] / CLUSTER_METRES).astype(int) % 64
-    chosen: np.ndarray = levels[cells[:, 0], cells[:, 1]]
+    chosen: Array = levels[cells[:, 0], cells[:, 1]]
     return chosen
 
 
-def _beside(rng: np.random.Generator, lanes: np.ndarray) -> np.ndarray:
+def _beside(rng: np.random.Generator, lanes: Array) -> Array:
     """Places for two-wheelers among the traffic: beside and between the places of cars."""
     shifted = lanes[np.tile(np.arange(len(lanes)), 3)]
     along, across = rng.uniform(-3.5, 3.5, len(shifted)), rng.uniform(-1.4, 1.4, len(shifted))
     cosine, sine = np.cos(shifted[:, 2]), np.sin(shifted[:, 2])
     moves = np.stack([along * cosine - across * sine, along * sine + across * cosine, np.zeros(len(shifted))], axis=1)
-    return shifted + moves
+    places: Array = shifted + moves
+    return places
 
 
 class _Taken:

@@ -10,6 +10,7 @@ import numpy as np
 from yolo_fine.smallobjects.objects import BATHER, CYCLIST, PERSON, Thing, make_object
 from yolo_fine.smallobjects.scenes import Scene
 from yolo_fine.smallobjects.slots import lane_slots, walk_slots
+from yolo_fine.utils.arrays import Array
 
 LARGEST = 0.3  # sides of a region against the image's side, at most
 LEAST = 6  # pixels
@@ -18,9 +19,7 @@ ROOM = 2.2  # metres of height and width that one of a crowd needs, so that it s
 TRIES = 8
 
 
-def plan_regions(
-    rng: np.random.Generator, scene: Scene, wanted: int, sizes: dict[str, Any], scale: float
-) -> np.ndarray:
+def plan_regions(rng: np.random.Generator, scene: Scene, wanted: int, sizes: dict[str, Any], scale: float) -> Array:
     """Choose up to ``wanted`` ignored regions, on ground where people walk or drive.
 
     Args:
@@ -54,7 +53,7 @@ def plan_regions(
     return np.array(found, dtype=int).reshape(-1, 4)
 
 
-def crowd_things(rng: np.random.Generator, scene: Scene, regions: np.ndarray, growth: float) -> list[Thing]:
+def crowd_things(rng: np.random.Generator, scene: Scene, regions: Array, growth: float) -> list[Thing]:
     """Fill ignored regions with people (two-wheelers on roads) that carry no label.
 
     Args:

@@ -14,6 +14,7 @@ from yolo_fine.smallobjects.objects import Colour, Thing
 from yolo_fine.smallobjects.placement import Plan
 from yolo_fine.smallobjects.solids import Solids, project_things, side_faces, silhouette
 from yolo_fine.smallobjects.weather import blur_region, develop, multiply, texture
+from yolo_fine.utils.arrays import Array
 
 LEAST_SIDE = 3  # boxes narrower or lower than this many pixels are not annotated
 LEAST_VISIBLE = 0.25  # objects of which less is seen are not annotated
@@ -34,7 +35,7 @@ class Annotation:
     occlusion: int
 
 
-def render(rng: np.random.Generator, plan: Plan) -> tuple[np.ndarray, list[Annotation]]:
+def render(rng: np.random.Generator, plan: Plan) -> tuple[Array, list[Annotation]]:
     """Draw a plan; returns the (size, size, 3) uint8 image (blue-green-red) and the annotations."""
     scene, things = plan.scene, plan.things
     size = scene.camera.size
@@ -42,7 +43,7 @@ def render(rng: np.random.Generator, plan: Plan) -> tuple[np.ndarray, list[Annot
     image = multiply(draw_ground(rng, scene), texture(rng, size))
     image = _cast_shadows(rng, image, plan, solids)
     marks = np.zeros((size, size), dtype=np.uint16)  # which thing is seen where, counted from 1
-    hulls: dict[int, np.ndarray] = {}
+    hulls: dict[int, Array] = {}
     starts = np.searchsorted(solids.owner, np.arange(len(things) + 1))
     for index in np.argsort(-solids.depth, kind="stable"):
         own = slice(starts[index], starts[index + 1])
@@ -58,7 +59,7 @@ def render(rng: np.random.Generator, plan: Plan) -> tuple[np.ndarray, list[Annot
     return develop(rng, image), _annotate(things, hulls, marks)
 
 
-def _draw_thing(image: np.ndarray, thing: Thing, pixels: np.ndarray) -> None:
+def _draw_thing(image: Array, thing: Thing, pixels: Array) -> None:
     """Draw one thing whose (b, 8, 2) block corners are given: a tree's crowns, or its blocks in their order."""
     if thing.crowns:
         _draw_crowns(image, thing, pixels[0])
@@ -73,7 +74,7 @@ def _draw_thing(image: np.ndarray, thing: Thing, pixels: np.ndarray) -> None:
         fill(image, [corners[4:]], block.lid or block.colour)
 
 
-def _draw_crowns(image: np.ndarray, thing: Thing, trunk: np.ndarray) -> None:
+def _draw_crowns(image: Array, thing: Thing, trunk: Array) -> None:
     """Draw a tree's crowns as discs around its trunk's projected axis, from low and dark to high and light."""
     foot, top = trunk[:4].mean(axis=0), trunk[4:].mean(axis=0)
     block = thing.blocks[0]
@@ -88,7 +89,7 @@ def _draw_crowns(image: np.ndarray, thing: Thing, trunk: np.ndarray) -> None:
         cv2.circle(image, (int(centre[0]), int(centre[1])), reach, _lit(thing.colour, light), -1, cv2.LINE_AA, SHIFT)
 
 
-def _cast_shadows(rng: np.random.Generator, image: np.ndarray, plan: Plan, solids: Solids) -> np.ndarray:
+def _cast_shadows(rng: np.random.Generator, image: Array, plan: Plan, solids: Solids) -> Array:
     """Darken the ground where things keep the sun off; some images are overcast."""
     strength = rng.uniform(0.25, 0.55) if rng.random() < 0.75 else rng.uniform(0.0, 0.15)
     azimuth, reach = rng.uniform(0, 2 * math.pi), rng.uniform(0.3, 1.1)
@@ -109,20 +110,21 @@ def _cast_shadows(rng: np.random.Generator, image: np.ndarray, plan: Plan, solid
     return multiply(image, factor)
 
 
-def _disc(square: np.ndarray) -> np.ndarray:
+def _disc(square: Array) -> Array:
     """A twelve-sided (12, 2) figure about a projected square (4, 2), one and a half times as wide."""
     turns = np.linspace(0, 2 * math.pi, 12, endpoint=False)
     middle = square.mean(axis=0)
     first, second = (square[1] - square[0]) / 2, (square[2] - square[1]) / 2
-    return middle + 1.5 * (np.cos(turns)[:, None] * first + np.sin(turns)[:, None] * second)
+    disc: Array = middle + 1.5 * (np.cos(turns)[:, None] * first + np.sin(turns)[:, None] * second)
+    return disc
 
 
-def _mark(marks: np.ndarray, hull: np.ndarray, value: int) -> None:
+def _mark(marks: Array, hull: Array, value: int) -> None:
     """Write ``value`` where the silhouette covers the image."""
     cv2.fillConvexPoly(marks, np.round(hull * (1 << SHIFT)).astype(np.int32), value, cv2.LINE_8, SHIFT)
 
 
-def _annotate(things: list[Thing], hulls: dict[int, np.ndarray], marks: np.ndarray) -> list[Annotation]:
+def _annotate(things: list[Thing], hulls: dict[int, Array], marks: Array) -> list[Annotation]:
     """Annotations of the labelled things that are large enough and seen well enough, in order of the list."""
     size = marks.shape[0]
     found = []

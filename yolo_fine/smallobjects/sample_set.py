@@ -69,7 +69,7 @@ def find_existing(root: Path, settings: dict[str, Any]) -> SampleSet | None:
     record = root / RECORD_FILE
     if not record.is_file():
         raise DataError(f"{root} exists and is no sample set (it has no {RECORD_FILE}); give another folder")
-    stored = json.loads(record.read_text(encoding="utf-8"))["settings"]
+    stored = _read_record(root)["settings"]
     if stored != settings:
         differing = [name for name in settings if stored.get(name) != settings[name]]
         listed = ", ".join(f"{name} is {stored.get(name)}, not {settings[name]}" for name in differing)
@@ -87,6 +87,23 @@ def find_existing(root: Path, settings: dict[str, Any]) -> SampleSet | None:
 
 def describe(root: Path, created: bool) -> SampleSet:
     """Read a finished set's record."""
-    record = json.loads((root / RECORD_FILE).read_text(encoding="utf-8"))
+    record = _read_record(root)
     images = {split: record["settings"][split] for split in SPLITS}
     return SampleSet(root, root / YAML_FILE, images, record["boxes"], record["ignored"], created)
+
+
+def _read_record(root: Path) -> dict[str, Any]:
+    """The record of a set.
+
+    Raises:
+        DataError: It is damaged.
+    """
+    file = root / RECORD_FILE
+    try:
+        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if all(isinstance(record[key], dict) for key in ("settings", "boxes", "ignored")):
+            return record
+        reason = "its keys have other values"
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = str(error)
+    raise DataError(f"{file} is damaged ({reason}); delete {root} and draw it again")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from yolo_fine.smallobjects.camera import Camera
+from yolo_fine.utils.arrays import Array
 
 LANE = 3.4  # metres
 KERB = 2.4  # metres of kerbside parking
@@ -59,25 +60,26 @@ class Scene:
     """
 
     camera: Camera
-    centre: np.ndarray
+    centre: Array
     angle: float
     strips: list[Strip] = field(default_factory=list)
     reach: tuple[float, float] = (0.0, 0.0)
     cross: Strip | None = None
 
-    def to_ground(self, uv: np.ndarray) -> np.ndarray:
+    def to_ground(self, uv: Array) -> Array:
         """Turn (..., 2) strip coordinates into (..., 2) ground coordinates."""
         cosine, sine = math.cos(self.angle), math.sin(self.angle)
         u, v = uv[..., 0], uv[..., 1]
-        return np.stack([u * cosine - v * sine, u * sine + v * cosine], axis=-1) + self.centre
+        ground: Array = np.stack([u * cosine - v * sine, u * sine + v * cosine], axis=-1) + self.centre
+        return ground
 
-    def to_strips(self, ground: np.ndarray) -> np.ndarray:
+    def to_strips(self, ground: Array) -> Array:
         """Turn (..., 2) ground coordinates into (..., 2) strip coordinates."""
         cosine, sine = math.cos(self.angle), math.sin(self.angle)
         x, y = np.moveaxis(ground - self.centre, -1, 0)
         return np.stack([x * cosine + y * sine, y * cosine - x * sine], axis=-1)
 
-    def kind_at(self, uv: np.ndarray) -> list[str]:
+    def kind_at(self, uv: Array) -> list[str]:
         """The kind of ground at each of (n, 2) strip coordinates; the crossing street counts as road."""
         kinds = []
         for u, v in uv:

@@ -11,12 +11,13 @@ import math
 import numpy as np
 
 from yolo_fine.smallobjects.scenes import BAY, BAY_DEPTH, KERB, LANE, WALKABLE, Scene, Strip
+from yolo_fine.utils.arrays import Array
 
 LANE_STEP = 7.5  # metres between the middles of two driving vehicles
 NO_SLOTS = np.zeros((0, 3))
 
 
-def lane_slots(rng: np.random.Generator, scene: Scene) -> np.ndarray:
+def lane_slots(rng: np.random.Generator, scene: Scene) -> Array:
     """Places in the driving lanes, heading with the traffic (which keeps right)."""
     found = []
     for strip in scene.strips:
@@ -33,7 +34,7 @@ def lane_slots(rng: np.random.Generator, scene: Scene) -> np.ndarray:
     return _joined(found)
 
 
-def _lanes(rng: np.random.Generator, strip: Strip, start: float, end: float) -> np.ndarray:
+def _lanes(rng: np.random.Generator, strip: Strip, start: float, end: float) -> Array:
     """Places along every lane of a road between two ends; places stand apart by ``LANE_STEP`` or more."""
     rows = []
     first = strip.low + strip.kerb + 0.4 + LANE / 2
@@ -46,7 +47,7 @@ def _lanes(rng: np.random.Generator, strip: Strip, start: float, end: float) -> 
     return _joined(rows)
 
 
-def bay_slots(rng: np.random.Generator, scene: Scene) -> np.ndarray:
+def bay_slots(rng: np.random.Generator, scene: Scene) -> Array:
     """Parking bays of the lots (crosswise) and along the kerbs (lengthwise)."""
     found = []
     start, end = scene.reach
@@ -75,14 +76,14 @@ def bay_rows(strip: Strip) -> list[tuple[float, float]]:
     return rows
 
 
-def walk_slots(rng: np.random.Generator, scene: Scene, wanted: int) -> np.ndarray:
+def walk_slots(rng: np.random.Generator, scene: Scene, wanted: int) -> Array:
     """Places for people on foot, half of them in groups; pavements and plazas are the busiest."""
     weights = {"pavement": 3.0, "plaza": 2.0, "beach": 1.5, "park": 0.6}
     strips = [strip for strip in scene.strips if strip.kind in WALKABLE]
     return _outside_cross(scene, _scatter(rng, scene, strips, [weights[s.kind] for s in strips], wanted), 0.5)
 
 
-def water_slots(rng: np.random.Generator, scene: Scene, wanted: int) -> np.ndarray:
+def water_slots(rng: np.random.Generator, scene: Scene, wanted: int) -> Array:
     """Places in the shallow water along the beaches."""
     shores = []
     for strip in scene.strips:
@@ -93,9 +94,7 @@ def water_slots(rng: np.random.Generator, scene: Scene, wanted: int) -> np.ndarr
     return _outside_cross(scene, _scatter(rng, scene, shores, [1.0] * len(shores), wanted), 0.5)
 
 
-def _scatter(
-    rng: np.random.Generator, scene: Scene, strips: list[Strip], weights: list[float], wanted: int
-) -> np.ndarray:
+def _scatter(rng: np.random.Generator, scene: Scene, strips: list[Strip], weights: list[float], wanted: int) -> Array:
     """Spread ``wanted`` places over strips by weight times width; every second one stands next to another."""
     if not strips or wanted < 1:
         return NO_SLOTS
@@ -112,7 +111,7 @@ def _scatter(
     return np.stack([u, v, rng.uniform(0, 2 * math.pi, wanted)], axis=1)
 
 
-def _outside_cross(scene: Scene, slots: np.ndarray, clearance: float) -> np.ndarray:
+def _outside_cross(scene: Scene, slots: Array, clearance: float) -> Array:
     """Drop the places on the crossing street or within ``clearance`` metres of it."""
     if scene.cross is None:
         return slots
@@ -120,6 +119,6 @@ def _outside_cross(scene: Scene, slots: np.ndarray, clearance: float) -> np.ndar
     return slots[(u < scene.cross.low - clearance) | (u > scene.cross.high + clearance)]
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
+def _joined(parts: list[Array]) -> Array:
     """Concatenate slot arrays, also when there are none."""
     return np.concatenate([NO_SLOTS, *parts])

@@ -10,6 +10,7 @@ import numpy as np
 
 from yolo_fine.smallobjects.objects import Thing
 from yolo_fine.smallobjects.scenes import Scene
+from yolo_fine.utils.arrays import Array
 
 # Corners of a block in units of half length, half width and bottom / top.
 CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=float)
@@ -27,11 +28,11 @@ class Solids:
         visible: (t,) whether the whole thing lies in front of the camera.
     """
 
-    owner: np.ndarray
-    pixels: np.ndarray
-    ground: np.ndarray
-    depth: np.ndarray
-    visible: np.ndarray
+    owner: Array
+    pixels: Array
+    ground: Array
+    depth: Array
+    visible: Array
 
 
 def project_things(scene: Scene, things: list[Thing]) -> Solids:
@@ -58,13 +59,13 @@ def project_things(scene: Scene, things: list[Thing]) -> Solids:
     return Solids(owner, pixels, corners, nearest, scene.camera.in_front(nearest))
 
 
-def silhouette(points: np.ndarray) -> np.ndarray:
+def silhouette(points: Array) -> Array:
     """The convex hull, (m, 2) in pixels, of a thing's projected corners (n, 2)."""
-    hull: np.ndarray = cv2.convexHull(points.astype(np.float32)).reshape(-1, 2)
+    hull: Array = cv2.convexHull(points.astype(np.float32)).reshape(-1, 2)
     return hull
 
 
-def side_faces(pixels: np.ndarray) -> np.ndarray:
+def side_faces(pixels: Array) -> Array:
     """Which of a block's four sides face the camera: (4,) booleans for (8, 2) corners."""
     faces = []
     for side in range(4):

@@ -6,8 +6,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from yolo_fine.utils.arrays import Array
 
-def texture(rng: np.random.Generator, size: int) -> np.ndarray:
+
+def texture(rng: np.random.Generator, size: int) -> Array:
     """Patchy brightness of the ground, (size, size) float32 about 1: noise of four grain sizes."""
     total = np.ones((size, size), dtype=np.float32)
     for cells, strength in ((5, 0.08), (18, 0.06), (60, 0.05), (max(8, size // 3), 0.07)):
@@ -16,13 +18,13 @@ def texture(rng: np.random.Generator, size: int) -> np.ndarray:
     return total
 
 
-def multiply(image: np.ndarray, factor: np.ndarray) -> np.ndarray:
+def multiply(image: Array, factor: Array) -> Array:
     """A (h, w, 3) uint8 image times a (h, w) float32 factor."""
-    product: np.ndarray = cv2.multiply(image, cv2.merge([factor, factor, factor]), dtype=cv2.CV_8U)
+    product: Array = cv2.multiply(image, cv2.merge([factor, factor, factor]), dtype=cv2.CV_8U)
     return product
 
 
-def develop(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+def develop(rng: np.random.Generator, image: Array) -> Array:
     """Haze in the distance, blur, exposure, colour cast and sensor noise."""
     size = image.shape[0]
     haze = rng.uniform(0.0, 0.22) * np.linspace(1, 0, size)[:, None, None] ** 1.5
@@ -33,11 +35,11 @@ def develop(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     levels = image * (gain * (1 - haze)).astype(np.float32) + (gain * haze * 205).astype(np.float32)
     strength = rng.uniform(1.0, 6.0) / 74  # 74 is the standard deviation of a random byte
     noise = rng.integers(-128, 128, (size, size), dtype=np.int8).astype(np.float32) * np.float32(strength)
-    finished: np.ndarray = cv2.add(levels, cv2.merge([noise, noise, noise]), dtype=cv2.CV_8U)
+    finished: Array = cv2.add(levels, cv2.merge([noise, noise, noise]), dtype=cv2.CV_8U)
     return finished
 
 
-def blur_region(image: np.ndarray, box: np.ndarray, sigma: float) -> None:
+def blur_region(image: Array, box: Array, sigma: float) -> None:
     """Blur the inside of ``box`` (x1, y1, x2, y2) in place, fading out towards its edges."""
     x1, y1, x2, y2 = (int(value) for value in box)
     part = image[y1:y2, x1:x2]

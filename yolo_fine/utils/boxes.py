@@ -18,6 +18,14 @@ def intersections(a: Array, b: Array) -> Array:
     return shared
 
 
+def iou(a: Array, b: Array) -> Array:
+    """Intersection over union of every pair, shape (len(a), len(b)); 0 where both boxes are empty."""
+    shared = intersections(a, b)
+    union = (a[:, 2] * a[:, 3])[:, None] + (b[:, 2] * b[:, 3])[None, :] - shared
+    overlap: Array = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return overlap
+
+
 def covered(boxes: Array, regions: Array) -> Array:
     """Share of every box that the union of the regions covers, shape (len(boxes),), 0 to 1.
 

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Opens images: their header, their width and height, their pixels."""
+"""Opens images: their header, their width and height."""
 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from yolo_fine.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+BY_PLUGIN = {".avif", ".heic", ".heif"}  # suffixes that Pillow may know and OpenCV not
 
 
 @contextmanager
@@ -33,13 +34,20 @@ def open_image(file: Path, content: bytes | None = None, name: str | None = None
     from PIL import Image
 
     try:
+        if not file.exists():
+            raise OSError(missing(file))
         # Ultralytics replaces Image.open by one that installs a package when the format is unknown: don't get there.
-        if not cv2.haveImageReader(str(file)):
-            raise OSError("unknown format" if file.exists() else "no such file")
+        if not cv2.haveImageReader(str(file)) and file.suffix.lower() not in BY_PLUGIN:
+            raise OSError("unknown format")
         with Image.open(file if content is None else io.BytesIO(content)) as image:
             yield image
     except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
         raise DataError(f"{name or file} is no readable image: {str(error).split(' <_io')[0]}") from error
+
+
+def missing(file: Path) -> str:
+    """Why a file is not there: there is none of that name, or a link that leads nowhere."""
+    return f"it is a link to {os.readlink(file)}, which does not exist" if file.is_symlink() else "no such file"
 
 
 def image_size(file: Path, name: str | None = None) -> tuple[int, int]:
@@ -55,20 +63,3 @@ def image_size(file: Path, name: str | None = None) -> tuple[int, int]:
     with open_image(file, name=name) as image:
         width, height = image.size
     return width, height
-
-
-def read_pixels(file: Path) -> np.ndarray:
-    """One image as Ultralytics reads it: BGR, turned as EXIF says; shape (height, width, 3), uint8.
-
-    Raises:
-        DataError: It is missing, or OpenCV can't read it.
-    """
-    import cv2
-
-    try:
-        pixels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)  # imread can't read every path on Windows
-    except (OSError, cv2.error) as error:
-        raise DataError(f"{file}: the image can't be read ({error})") from error
-    if pixels is None:
-        raise DataError(f"{file}: not an image that OpenCV can read")
-    return pixels

@@ -12,8 +12,8 @@ import yaml
 
 from tests.data.convert.downloads import draw
 from yolo_fine.cli import main
-from yolo_fine.data.check.check import check_dataset, inspect_dataset
-from yolo_fine.data.check.splits import open_dataset
+from yolo_fine.data.check.check import check_dataset
+from yolo_fine.data.check.result import check_lines
 from yolo_fine.errors import ArgumentError, DataError
 
 NAMES = ["car", "bus", "crate"]
@@ -37,7 +37,7 @@ def write_yaml(root, **changed):
 
 
 def inspect(root):
-    return inspect_dataset("data.yaml", open_dataset(str(root / "data.yaml")))
+    return check_dataset(root / "data.yaml")
 
 
 def told(check, problem=True):
@@ -46,7 +46,11 @@ def told(check, problem=True):
 
 def test_a_sound_dataset(root, capsys):
     file, image = root / "check.json", root / "check.png"
-    assert check_dataset(str(root / "data.yaml"), file, image)
+    check = check_dataset(str(root / "data.yaml"), file, image)
+    assert check.sound
+    assert "no problems found" in repr(check)
+    assert [row["objects"] for row in check.table()] == [6, 4]
+    assert capsys.readouterr().out == ""
     result = json.loads(file.read_text())
     assert result["sound"] is True
     train = result["splits"]["train"]
@@ -56,7 +60,7 @@ def test_a_sound_dataset(root, capsys):
     assert sum(train["histogram"]) == train["objects"] == 6
     bar = train["histogram"].index(3)
     assert result["edges"][bar] <= 80**0.5 < result["edges"][bar + 1]
-    shown = capsys.readouterr().out
+    shown = "\n".join(check_lines(check))
     assert "problems: none" in shown
     assert "1 of the 3 classes occur nowhere" in shown
     assert cv2.imread(str(image)).shape[1] == 1560
@@ -64,13 +68,13 @@ def test_a_sound_dataset(root, capsys):
 
 BROKEN = {
     "5 numbers": ("0 0.5 0.5 0.1", "4 numbers; a box has 5"),
-    "text": ("car 0.5 0.5 0.1 0.1", "no numbers: 'car 0.5"),
-    "nan": ("0 nan 0.5 0.1 0.1", "not finite"),
-    "class": ("3 0.5 0.5 0.1 0.1", "class 3; the YAML has 3 classes, 0 to 2"),
+    "text": ("car 0.5 0.5 0.1 0.1", "'car' is not a number"),
+    "nan": ("0 nan 0.5 0.1 0.1", "'nan' is not a number"),
+    "class": ("3 0.5 0.5 0.1 0.1", "class 3 is not in the dataset's names, which are 0 to 2"),
     "negative class": ("-1 0.5 0.5 0.1 0.1", "class -1"),
     "half a class": ("0.5 0.5 0.5 0.1 0.1", "class 0.5"),
-    "pixels": ("0 50 40 10 8", "50 is outside of 0 to 1"),
-    "negative": ("0 -0.5 0.5 0.1 0.1", "-0.5 is outside of 0 to 1"),
+    "pixels": ("0 50 40 10 8", "50 for the centre is not a share of the image"),
+    "negative": ("0 -0.5 0.5 0.1 0.1", "-0.5 for the centre is not a share of the image"),
     "no area": ("0 0.5 0.5 0 0.1", "a box without area"),
     "pair missing": ("0 0.1 0.1 0.2 0.2 0.3", "6 numbers"),
 }
@@ -117,7 +121,7 @@ def test_a_polygon_counts_as_its_box(root):
 def test_boxes_and_polygons_do_not_mix(root):
     (root / "labels" / "val" / "1.txt").write_text("2 0.1 0.1 0.3 0.1 0.3 0.4\n0 0.5 0.5 0.1 0.1\n")
     (finding,) = [finding for finding in inspect(root).findings if finding.problem]
-    assert "mixes boxes" in finding.examples[0]
+    assert "boxes and polygons in one file" in finding.examples[0]
 
 
 def test_unreadable_images(root):
@@ -232,4 +236,4 @@ def test_the_command(root, monkeypatch, capsys):
     (root / "labels" / "val" / "0.txt").write_text("7 0.5 0.5 0.1 0.1\n")
     assert main(["data", "check", "data=data.yaml", "json=check.json"]) == 1
     assert json.loads((root / "check.json").read_text())["sound"] is False
-    assert "class 7; the YAML has 3 classes, 0 to 2" in capsys.readouterr().out
+    assert "class 7 is not in the dataset's names, which are 0 to 2" in capsys.readouterr().out

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from yolo_fine.utils.arrays import Array
+
 MAX_DISTANCE = 10  # of 256 bits; at most 15, see near_pairs
 NEIGHBOURS = 64
 BITS = np.array([bin(value).count("1") for value in range(256)], dtype=np.uint8)
@@ -22,7 +24,7 @@ def same_groups(contents: Sequence[bytes]) -> list[list[int]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def near_pairs(looks: np.ndarray, max_distance: int = MAX_DISTANCE) -> list[tuple[int, int, int]]:
+def near_pairs(looks: Array, max_distance: int = MAX_DISTANCE) -> list[tuple[int, int, int]]:
     """Pairs of hashes that differ in few bits.
 
     Two hashes of 256 bits that differ in at most 15 agree in at least one of their 16 bands of 16 bits. So only

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 
 from yolo_fine.errors import DataError
+from yolo_fine.integration.datasets import is_image, read_pixels
+from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.images import open_image
 
 HASH_SIDE = 16  # the perceptual hash has 16 x 16 bits
@@ -25,41 +27,58 @@ class ImageCheck:
         size: Width and height in pixels; (0, 0) if unreadable.
         content: Hash of the file's bytes; empty if unreadable.
         look: Difference hash, shape (32,), uint8; None for a flat or unreadable image.
-        fault: Why it can't be read; None if it can.
+        fault: Why Ultralytics can't read it; None if it can.
     """
 
     size: tuple[int, int] = (0, 0)
     content: bytes = b""
-    look: np.ndarray | None = None
+    look: Array | None = None
     fault: str | None = None
 
 
-def check_image(file: Path) -> ImageCheck:
-    """Decode an image (a JPEG at an eighth of its size, which still reads the whole file) and hash it."""
+def check_image(file: Path, channels: int = 3) -> ImageCheck:
+    """Decode an image as Ultralytics does, and hash it.
+
+    A JPEG is decoded at an eighth of its size, which still reads the whole file.
+
+    Args:
+        file: The image.
+        channels: Bands that the network takes.
+    """
     try:
-        content = file.read_bytes()
+        content = file.read_bytes() if file.exists() else b""
         with open_image(file, content) as image:
-            size = image.size
-            image.draft("L", (4 * HASH_SIDE, 4 * HASH_SIDE))
-            grey = np.asarray(image.convert("L"))
+            size, kind = image.size, image.format or ""
+            if not is_image(f".{'jp2' if kind == 'JPEG2000' else kind}"):
+                raise DataError(f"{file} is no readable image: Ultralytics does not take the format {kind}")
+            if kind in ("JPEG", "MPO") and channels in (1, 3):
+                image.draft("L", (4 * HASH_SIDE, 4 * HASH_SIDE))
+                pixels = np.asarray(image.convert("L"))
+            else:
+                image.verify()
+                pixels = read_pixels(file, channels)
     except (OSError, DataError) as error:
         return ImageCheck(fault=str(error))
-    return ImageCheck(size, hashlib.blake2b(content, digest_size=16).digest(), difference_hash(grey))
+    return ImageCheck(size, hashlib.blake2b(content, digest_size=16).digest(), difference_hash(pixels))
 
 
-def difference_hash(grey: np.ndarray) -> np.ndarray | None:
-    """Difference hash (dHash, N. Krawetz, 2013) of a grey image, with 256 bits instead of 64.
+def difference_hash(pixels: Array) -> Array | None:
+    """Difference hash (dHash, N. Krawetz, 2013) of an image's grey levels, with 256 bits instead of 64.
 
     The image is shrunk to 17 x 16 cells; a bit says whether a cell is brighter than its left neighbour. Size,
     compression and brightness hardly change it, another place or view does.
 
     Args:
-        grey: Shape (height, width), uint8.
+        pixels: Shape (height, width) or (height, width, bands), uint8; three bands are BGR.
 
     Returns:
         Shape (32,), uint8; None if the image is flat.
     """
-    cells = cv2.resize(grey, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA).astype(np.int16)
+    bands = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :4])
+    cells = cv2.resize(bands, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
+    if cells.ndim == 3:
+        cells = cv2.cvtColor(cells, cv2.COLOR_BGR2GRAY) if cells.shape[2] == 3 else cells.mean(axis=2)
+    cells = cells.astype(np.int16)
     if cells.std() < FLAT:
         return None
     return np.packbits(cells[:, 1:] > cells[:, :-1])

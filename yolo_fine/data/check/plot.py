@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ import numpy as np
 
 from yolo_fine.data.check.size_histogram import EDGES, SIZE_BINS
 from yolo_fine.errors import ArgumentError
+from yolo_fine.utils.arrays import Array
+from yolo_fine.utils.files import finished_file
 
 if TYPE_CHECKING:
     from yolo_fine.data.check.result import DatasetCheck, SplitStatistics
@@ -45,14 +46,11 @@ def plot_check(check: DatasetCheck, file: Path) -> None:
         _draw_few_classes(balance, check, classes)
     else:
         _draw_many_classes(balance, check, classes)
-    temporary = file.with_name(f".{file.stem}.{os.getpid()}{file.suffix}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(temporary, dpi=130)
-        temporary.replace(file)
-    except (OSError, ValueError) as error:  # ValueError: a suffix that is no image format
-        temporary.unlink(missing_ok=True)
-        raise ArgumentError(f"{file} can't be written: {error}") from error
+    with finished_file(file) as part:
+        try:
+            figure.savefig(part, dpi=130)
+        except ValueError as error:  # a suffix that is no image format
+            raise ArgumentError(f"{file} can't be written: {error}") from error
 
 
 def _draw_sizes(axes: Any, check: DatasetCheck) -> None:
@@ -118,7 +116,7 @@ def _draw_many_classes(axes: Any, check: DatasetCheck, classes: list[str]) -> No
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _bars(check: DatasetCheck, classes: int) -> list[tuple[str, SplitStatistics, np.ndarray, float]]:
+def _bars(check: DatasetCheck, classes: int) -> list[tuple[str, SplitStatistics, Array, float]]:
     """Of each split: name, statistics, places of its bars and their thickness."""
     thickness = 0.8 / max(len(check.splits), 1)
     middle = (len(check.splits) - 1) / 2

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from yolo_fine.data.check.size_histogram import EDGES, SIZE_BINS, bin_limits
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row, Table
 
 SHOWN = 3  # examples of a finding on the terminal; the JSON has all
 SHOWN_CLASSES = 30
@@ -52,14 +56,20 @@ class Finding:
     examples: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class DatasetCheck:
+@dataclass(frozen=True, repr=False)
+class DatasetCheck(Result):
     """The whole result. ``sound`` says that nothing was found that makes the check fail."""
 
     data: str
     classes: tuple[str, ...]
     splits: dict[str, SplitStatistics]
     findings: list[Finding]
+    image: Path | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is no problem."""
+        return self.sound
 
     @property
     def sound(self) -> bool:
@@ -69,7 +79,32 @@ class DatasetCheck:
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, as ``json=`` writes them."""
         bins = {name: [low, None if high == float("inf") else high] for name, (low, high) in SIZE_BINS.items()}
-        return {"sound": self.sound, **asdict(self), "size_bins": bins, "edges": [round(edge, 3) for edge in EDGES]}
+        content = {**asdict(self), "image": None if self.image is None else str(self.image)}
+        return {"sound": self.sound, **content, "size_bins": bins, "edges": [round(edge, 3) for edge in EDGES]}
+
+    def table(self) -> Sequence[Row]:
+        """Counts of each split."""
+        return [
+            {
+                "split": name,
+                "images": split.images,
+                "without_labels": split.without_labels,
+                "objects": split.objects,
+                "median_side": split.median_side,
+            }
+            for name, split in self.splits.items()
+        ]
+
+    def show(self) -> list[str | Table]:
+        """Counts, sizes, classes and findings."""
+        verdict = "no problems found" if self.sound else "problems found"
+        return [*check_lines(self), "", verdict if self.image is None else f"{verdict}; image: {self.image}"]
+
+    def summary(self) -> str:
+        """Counts of each split, and the first problems."""
+        lines = [f"{self.data}: {'no problems found' if self.sound else 'problems found'}"]
+        lines += [f"{name}: {s.images:,} images, {s.objects:,} objects" for name, s in self.splits.items()]
+        return "\n".join([*lines, *(finding.what for finding in self.findings if finding.problem)][:10])
 
 
 def check_lines(check: DatasetCheck) -> list[str]:

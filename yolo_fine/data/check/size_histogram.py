@@ -11,6 +11,8 @@ import math
 
 import numpy as np
 
+from yolo_fine.utils.arrays import Array
+
 SIZE_BINS: dict[str, tuple[float, float]] = {
     "very tiny": (0, 8),
     "tiny": (8, 16),
@@ -21,23 +23,23 @@ SIZE_BINS: dict[str, tuple[float, float]] = {
 EDGES = 2.0 ** np.arange(0, 11.01, 0.25)  # of the histogram, 1 to 2048 pixels; four bars an octave
 
 
-def sides(shares: np.ndarray, images: np.ndarray) -> np.ndarray:
+def sides(shares: Array, images: Array) -> Array:
     """Sides in pixels.
 
     Args:
         shares: Width and height as shares of the image, shape (objects, 2).
         images: Width and height of each object's image in pixels, shape (objects, 2).
     """
-    result: np.ndarray = np.sqrt((shares * images).prod(axis=1))
+    result: Array = np.sqrt((shares * images).prod(axis=1))
     return result
 
 
-def count_by_bin(values: np.ndarray) -> dict[str, int]:
+def count_by_bin(values: Array) -> dict[str, int]:
     """Number of sides in each bin; the lower limit belongs to it."""
     return {name: int(((values >= low) & (values < high)).sum()) for name, (low, high) in SIZE_BINS.items()}
 
 
-def count_by_bar(values: np.ndarray) -> np.ndarray:
+def count_by_bar(values: Array) -> Array:
     """Number of sides in each bar of the histogram; those beyond the ends are in the outermost bars."""
     return np.histogram(np.clip(values, EDGES[0], EDGES[-1]), bins=EDGES)[0]
 

@@ -9,27 +9,25 @@ it) and ``coco.yaml``. See docs/data.md.
 from __future__ import annotations
 
 import hashlib
-import json as json_format
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from yolo_fine.data.convert.coco_labels import Instances, read_instances
+from yolo_fine.data.convert.coco_labels import make_labels
 from yolo_fine.data.convert.coco_source import CocoSource, find_instances
-from yolo_fine.data.convert.dataset_yaml import dataset_yaml
 from yolo_fine.data.convert.file_tree import FileTree
-from yolo_fine.data.convert.publish import (
-    check_space,
-    default_out,
-    existing_parent,
-    finished_folder,
-    is_free,
-    print_leftovers,
-)
+from yolo_fine.data.convert.output import check_space, existing_parent, far_boxes, places, read_record
 from yolo_fine.errors import DataError
-from yolo_fine.formats.yolo_layout import IMAGES, label_file
+from yolo_fine.formats.coco_instances import CocoGroundTruth, parse_instances
+from yolo_fine.formats.dataset_yaml import dataset_yaml
+from yolo_fine.formats.yolo_layout import label_file
+from yolo_fine.integration.datasets import is_image, upright_size
 from yolo_fine.utils.files import write_json
+from yolo_fine.utils.folders import finished_folder
+from yolo_fine.utils.paths import StrPath
 from yolo_fine.utils.progress import track
+from yolo_fine.utils.results import Result, Row
 
 RECORD_FILE = "coco.json"
 YAML_FILE = "coco.yaml"
@@ -48,10 +46,11 @@ class CocoSplit:
     zero_size: int
     repeated: int
     fingerprint: str
+    cut: int = 0
 
 
-@dataclass(frozen=True)
-class CocoSet:
+@dataclass(frozen=True, repr=False)
+class CocoSet(Result):
     """A converted COCO download.
 
     Attributes:
@@ -74,8 +73,26 @@ class CocoSet:
         """Plain dictionaries, lists and numbers, as ``json=`` writes them."""
         return {**asdict(self), "root": str(self.root), "yaml": str(self.yaml)}
 
+    def table(self) -> Sequence[Row]:
+        """Counts of each split."""
+        return [asdict(split) for split in self.splits.values()]
 
-def convert_coco(source: Path, out: Path | None = None, json: Path | None = None) -> CocoSet:
+    def summary(self) -> str:
+        """A table of counts, and where the set is."""
+        lines = [
+            f"{'split':<12}{'images':>10}{'annotations':>13}{'crowd':>8}{'zero size':>11}{'repeated':>10}{'labels':>10}"
+        ]
+        for split in self.splits.values():
+            cells = f"{split.images:>10,}{split.annotations:>13,}{split.crowd:>8,}{split.zero_size:>11,}"
+            lines.append(f"{split.name:<12}{cells}{split.repeated:>10,}{split.labels:>10,}")
+        lines += [f"{name}: no images found, left out" for name in self.left_out]
+        if cut := sum(split.cut for split in self.splits.values()):
+            lines.append(far_boxes(cut))
+        lines.append(f"{'written' if self.created else 'already there, nothing to do'}: {self.yaml}")
+        return "\n".join(lines)
+
+
+def convert_coco(source: StrPath, out: StrPath | None = None, json: StrPath | None = None) -> CocoSet:
     """Convert a COCO download.
 
     ``out`` appears when it is complete; an interrupted run leaves nothing under that name. Unpacked images are
@@ -89,12 +106,11 @@ def convert_coco(source: Path, out: Path | None = None, json: Path | None = None
 
     Raises:
         MissingFileError: ``source`` isn't a folder.
-        DataError: The download is incomplete or broken, splits have different classes, ``out`` holds something else, or
-            the disk is full.
-        ArgumentError: The JSON file can't be written.
+        DataError: The download is incomplete or broken, an image has another size than the file says, splits have
+            different classes, ``out`` holds something else, or the disk has no room.
+        ArgumentError: ``out`` or the JSON file can't be written.
     """
-    source = source.expanduser().resolve()  # shells leave source=~/DIR as it is
-    out = default_out(source) if out is None else out.expanduser().resolve()
+    source, out = places(source, out)
     found = find_instances(source)
     sources = [split for split in found if split.images is not None]
     if not sources:
@@ -104,103 +120,93 @@ def convert_coco(source: Path, out: Path | None = None, json: Path | None = None
         )
     contents = {split.split: split.tree.read(split.instances) for split in sources}
     hashes = {split: hashlib.sha256(content).hexdigest() for split, content in contents.items()}
-    record = _read_record(out, hashes)
+    record = read_record(out, RECORD_FILE, hashes)
+    created = record is None
     if record is None:
-        print_leftovers(out)
         record = _convert(out, sources, contents, hashes)
-    left_out = tuple(split.name for split in found if split.images is None)
     splits = {name: CocoSplit(**split) for name, split in record["splits"].items()}
-    result = CocoSet(out, out / YAML_FILE, tuple(record["classes"]), splits, left_out, record["created"])
-    _print_result(result)
+    if not created:
+        _check_complete(out, splits)
+    left_out = tuple(split.name for split in found if split.images is None)
+    result = CocoSet(out, out / YAML_FILE, tuple(record["classes"]), splits, left_out, created)
     if json is not None:
-        write_json(json, result.to_dict())
+        write_json(Path(json), result.to_dict())
     return result
 
 
-def _read_record(out: Path, hashes: dict[str, str]) -> dict[str, Any] | None:
-    """The record of a finished conversion of the same instances files; None if there is nothing yet.
+def _check_complete(out: Path, splits: dict[str, CocoSplit]) -> None:
+    """Check that no image of a finished conversion is missing.
 
     Raises:
-        DataError: ``out`` holds something else, or images of it are missing.
+        DataError: One is.
     """
-    if is_free(out):
-        return None
-    file = out / RECORD_FILE
-    if not file.is_file():
-        raise DataError(
-            f"out={out} exists and is no converted COCO set (it has no {RECORD_FILE}); give another out=DIR"
-        )
-    try:
-        record: dict[str, Any] = json_format.loads(file.read_text(encoding="utf-8"))
-        stored = {name: split["fingerprint"] for name, split in record["splits"].items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{file} is damaged ({error}); delete {out} and convert again") from error
-    if stored != hashes:
-        raise DataError(
-            f"out={out} holds another conversion (of {', '.join(stored)}); delete it or give another out=DIR"
-        )
-    for split in record["splits"].values():
-        missing = [
-            line
-            for line in (out / f"{split['name']}.txt").read_text().split("\n")
-            if line and not (out / line).is_file()
-        ]
+    for split in splits.values():
+        listed = (out / f"{split.name}.txt").read_text(encoding="utf-8").split("\n")
+        missing = [line for line in listed if line and not (out / line).is_file()]
         if missing:
             raise DataError(f"{out}: {len(missing)} images are missing, the first is {missing[0]}; convert again")
-    return {**record, "created": False}
 
 
 def _convert(
     out: Path, sources: list[CocoSource], contents: dict[str, bytes], hashes: dict[str, str]
 ) -> dict[str, Any]:
     """Write the whole set; returns its record."""
-    read = {split.split: read_instances(contents[split.split], split.tree.where(split.instances)) for split in sources}
-    classes = read[sources[0].split].classes
+    truths = {
+        split.split: parse_instances(contents[split.split], split.tree.where(split.instances)) for split in sources
+    }
+    classes = truths[sources[0].split].classes
     for split in sources[1:]:
-        if read[split.split].classes != classes:
+        if truths[split.split].classes != classes:
             raise DataError(
                 f"{split.tree.where(split.instances)} has other categories than {sources[0].instances.name}"
             )
+    if not classes:
+        raise DataError(f"{sources[0].tree.where(sources[0].instances)} has no categories")
     trees = [split.images for split in sources if split.images is not None]
     needed = sum(tree.bytes_to_write(existing_parent(out)) for tree in trees)
-    labels = sum(len(instances.labels) for instances in read.values())
-    check_space(out, needed + BLOCK * labels + sum(map(len, contents.values())))
-    with finished_folder(out) as part:
-        splits = {
-            split.split: asdict(
-                _write_split(part, split, read[split.split], contents[split.split], hashes[split.split])
-            )
-            for split in sources
-        }
+    images = sum(len(truth.names) for truth in truths.values())
+    check_space(out, needed + BLOCK * images + sum(map(len, contents.values())))
+    names = [classes[number] for number in sorted(classes)]
+    with finished_folder(out) as folder:
+        splits = {}
+        for split in sources:
+            key = split.split
+            splits[key] = asdict(_write_split(folder.path, split, truths[key], contents[key], hashes[key]))
         comment = f"COCO, converted by `yolo-fine data coco`; {', '.join(f'{split.name}' for split in sources)}"
-        yaml = dataset_yaml({split.split: f"{split.name}.txt" for split in sources}, classes, comment)
-        (part / YAML_FILE).write_text(yaml, encoding="utf-8")
-        record = {"classes": list(classes), "splits": splits}
-        (part / RECORD_FILE).write_text(json_format.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return {**record, "created": True}
+        yaml = dataset_yaml({split.split: f"{split.name}.txt" for split in sources}, names, comment)
+        (folder.path / YAML_FILE).write_text(yaml, encoding="utf-8")
+        record = {"classes": names, "splits": splits}
+        write_json(folder.path / RECORD_FILE, record)
+    return record
 
 
-def _write_split(part: Path, source: CocoSource, instances: Instances, content: bytes, sha256: str) -> CocoSplit:
+def _write_split(part: Path, source: CocoSource, truth: CocoGroundTruth, content: bytes, sha256: str) -> CocoSplit:
     """Images, labels, list of images and original annotations of one split."""
-    tree = source.images
-    if tree is None:
-        raise DataError(f"{source.name} has no images")
-    places = _locate(tree, list(instances.labels), source.tree.where(source.instances))
+    assert source.images is not None  # convert_coco has left out those without
+    tree, where = source.images, source.tree.where(source.instances)
+    found = make_labels(truth, where)
+    originals = _locate(tree, list(found.texts), where)
     image_folder = part / "images" / source.name
-    for file, lines in track(instances.labels.items(), len(instances.labels), f"{source.name}: writing"):
+    lines = track(found.texts.items(), len(found.texts), f"{source.name}: writing")
+    for (file, text), size in zip(lines, truth.sizes.tolist(), strict=True):
         image = image_folder / file
         image.parent.mkdir(parents=True, exist_ok=True)
-        tree.put(places[file], image)
-        labels = part / label_file(image.relative_to(part))
+        tree.put(originals[file], image)
+        real = upright_size(image)
+        if real != tuple(size):
+            raise DataError(
+                f"{where} says that {file} has {size[0]} x {size[1]} pixels, but {tree.where(originals[file])} has "
+                f"{real[0]} x {real[1]} (turned as its EXIF entry asks): its labels would be in the wrong places"
+            )
+        labels = label_file(image)
         labels.parent.mkdir(parents=True, exist_ok=True)
-        labels.write_text("".join(lines), encoding="utf-8", newline="\n")
-    listed = "".join(f"./images/{source.name}/{file}\n" for file in instances.labels)
+        labels.write_text(text, encoding="utf-8", newline="\n")
+    listed = "".join(f"./images/{source.name}/{file}\n" for file in found.texts)
     (part / f"{source.name}.txt").write_text(listed, encoding="utf-8", newline="\n")
     (part / "annotations").mkdir(exist_ok=True)
     (part / "annotations" / f"instances_{source.name}.json").write_bytes(content)
-    rows = sum(map(len, instances.labels.values()))
-    counts = (instances.annotations, rows, instances.crowd, instances.zero_size, instances.repeated)
-    return CocoSplit(source.name, len(instances.labels), *counts, sha256)
+    counts = (len(truth), found.labels, found.crowd, found.zero_size, found.repeated)
+    return CocoSplit(source.name, len(truth.names), *counts, sha256, found.cut)
 
 
 def _locate(tree: FileTree, files: list[PurePosixPath], where: str) -> dict[PurePosixPath, PurePosixPath]:
@@ -209,22 +215,11 @@ def _locate(tree: FileTree, files: list[PurePosixPath], where: str) -> dict[Pure
     Raises:
         DataError: An image is missing.
     """
-    by_name = {file.name: file for file in tree.sizes if file.suffix.lower() in IMAGES}
-    places = {file: file if file in tree.sizes else by_name.get(file.name) for file in files}
-    missing = [file for file, place in places.items() if place is None]
+    by_name = {file.name: file for file in tree.sizes if is_image(file.name)}
+    found = {file: file if file in tree.sizes else by_name.get(file.name) for file in files}
+    missing = [file for file, original in found.items() if original is None]
     if missing:
         raise DataError(
             f"{tree.place} lacks {len(missing)} of the {len(files)} images of {where}, the first is {missing[0]}"
         )
-    return {file: place for file, place in places.items() if place is not None}
-
-
-def _print_result(result: CocoSet) -> None:
-    """A table of counts and what to type next."""
-    print(f"{'split':<12}{'images':>10}{'annotations':>13}{'crowd':>8}{'zero size':>11}{'repeated':>10}{'labels':>10}")
-    for split in result.splits.values():
-        cells = f"{split.images:>10,}{split.annotations:>13,}{split.crowd:>8,}{split.zero_size:>11,}"
-        print(f"{split.name:<12}{cells}{split.repeated:>10,}{split.labels:>10,}")
-    for name in result.left_out:
-        print(f"{name}: no images found, left out")
-    print(f"{'written' if result.created else 'already there, nothing to do'}: {result.yaml}")
+    return {file: original for file, original in found.items() if original is not None}

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from yolo_fine.data.convert.file_tree import FileTree, FolderTree, ZipTree, open_tree
 from yolo_fine.errors import DataError, MissingFileError
-from yolo_fine.formats.yolo_layout import IMAGES
+from yolo_fine.integration.datasets import is_image
 
 EXPECTED = "annotations/instances_{train,val}2017.json (or annotations_trainval2017.zip) and the images beside"
 SPLITS = ("train", "val", "test")
@@ -52,7 +52,8 @@ def find_instances(source: Path) -> list[CocoSource]:
         split = next((split for split in SPLITS if name.startswith(split)), None)
         if split is None:
             raise DataError(
-                f"{tree.where(file)}: its name doesn't say which split it is; expected instances_val....json"
+                f"{tree.where(file)}: its name doesn't say which split it is; call it instances_train.json, _val or "
+                f"_test, and the folder of its images {name} likewise"
             )
         if split in found:
             other = found[split]
@@ -61,7 +62,12 @@ def find_instances(source: Path) -> list[CocoSource]:
             raise DataError(f"two {split} splits: {other.tree.where(other.instances)} and {tree.where(file)}; keep one")
         found[split] = CocoSource(split, name, tree, file, _find_images(source, name))
     if not found:
-        raise DataError(f"source={source} has no instances file; expected {EXPECTED}")
+        others = [file.relative_to(source).as_posix() for file in sorted(source.rglob("*.json"))[:3]]
+        advice = (
+            f"; found {', '.join(others)}: let each be annotations/instances_train.json, _val or _test, and its images "
+            "be in train/, val/ or test/"
+        )
+        raise DataError(f"source={source} has no instances file; expected {EXPECTED}{advice if others else ''}")
     return [found[split] for split in SPLITS if split in found]
 
 
@@ -86,6 +92,6 @@ def _find_images(source: Path, name: str) -> FileTree | None:
     for place in places:
         if place.is_dir() or place.is_file():
             tree = open_tree(place)
-            if any(file.suffix.lower() in IMAGES for file in tree.sizes):
+            if any(is_image(file.name) for file in tree.sizes):
                 return tree
     return None

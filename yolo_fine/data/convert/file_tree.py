@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import shutil
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from yolo_fine.errors import DataError
+
+MAX_EXPANSION = 100  # times that a zip archive, or a file in one, may become larger when it is unpacked,
+FREE_BYTES = 2**20  # beyond a size that doesn't matter
 
 
 class FileTree:
@@ -81,26 +86,54 @@ class FolderTree(FileTree):
 
 
 class ZipTree(FileTree):
-    """Files of a zip archive."""
+    """Files of a zip archive.
+
+    A few bytes can claim to hold a disk full of zeros. Annotations shrink to an eighth, so an archive, or a file in
+    one, that expands a hundredfold is refused.
+    """
 
     def __init__(self, place: Path):
         try:
             self.archive = zipfile.ZipFile(place)
+            packed = place.stat().st_size
         except (OSError, zipfile.BadZipFile) as error:
             raise DataError(f"{place} is no whole zip archive ({error}); download it again") from error
         self.members = {PurePosixPath(entry.filename): entry for entry in self.archive.infolist() if not entry.is_dir()}
         super().__init__(place, {name: entry.file_size for name, entry in self.members.items()})
+        _check_expansion(str(place), packed, sum(self.sizes.values()))
 
     def read(self, name: PurePosixPath) -> bytes:
         """See :meth:`FileTree.read`."""
-        try:
-            return self.archive.read(self.members[name])
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-            raise DataError(f"{self.where(name)} can't be unpacked ({error}); download the archive again") from error
+        content = io.BytesIO()
+        self._unpack(name, content)
+        return content.getvalue()
 
     def put(self, name: PurePosixPath, target: Path) -> None:
         """See :meth:`FileTree.put`."""
-        target.write_bytes(self.read(name))
+        with target.open("wb") as stream:
+            self._unpack(name, stream)
+
+    def _unpack(self, name: PurePosixPath, target: IO[bytes]) -> None:
+        entry = self.members[name]
+        _check_expansion(self.where(name), entry.compress_size, entry.file_size)
+        try:
+            with self.archive.open(entry) as stream:
+                shutil.copyfileobj(stream, target, 2**20)  # gives no more bytes than the entry claims
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            raise DataError(f"{self.where(name)} can't be unpacked ({error}); download the archive again") from error
+
+
+def _check_expansion(what: str, packed: int, unpacked: int) -> None:
+    """Refuse what claims to expand beyond measure.
+
+    Raises:
+        DataError: It does.
+    """
+    if unpacked > FREE_BYTES + MAX_EXPANSION * packed:
+        raise DataError(
+            f"{what} claims to expand from {packed:,} to {unpacked:,} bytes, more than {MAX_EXPANSION}-fold; no dataset"
+            " does, so this is a damaged or a malicious archive"
+        )
 
 
 def open_tree(place: Path) -> FileTree:

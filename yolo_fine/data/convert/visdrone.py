@@ -7,30 +7,29 @@ official protocol needs their ignored regions) and ``visdrone.yaml``. See docs/d
 
 from __future__ import annotations
 
-import json as json_format
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from yolo_fine.data.convert.dataset_yaml import dataset_yaml
-from yolo_fine.data.convert.publish import (
-    check_space,
-    default_out,
-    existing_parent,
-    finished_folder,
-    is_free,
-    print_leftovers,
-)
-from yolo_fine.data.convert.visdrone_labels import CLASSES, Counts, count_rows, label_text, read_rows
+from yolo_fine.data.convert.output import check_space, existing_parent, far_boxes, places, read_record
+from yolo_fine.data.convert.visdrone_labels import Counts, count_rows, labels_of
 from yolo_fine.data.convert.visdrone_official import Verdict, judge
-from yolo_fine.data.convert.visdrone_source import ORDER, SplitSource, find_splits
+from yolo_fine.data.convert.visdrone_source import SplitSource, find_splits
 from yolo_fine.errors import DataError
+from yolo_fine.formats.dataset_yaml import dataset_yaml
 from yolo_fine.formats.fingerprint import text_fingerprint
+from yolo_fine.formats.visdrone_files import NAMES
+from yolo_fine.formats.visdrone_rows import Rows, parse_annotations
+from yolo_fine.integration.datasets import is_turned
 from yolo_fine.utils.files import write_json
+from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.images import image_size
+from yolo_fine.utils.paths import StrPath
 from yolo_fine.utils.progress import track
+from yolo_fine.utils.results import Result, Row
 
 RECORD_FILE = "visdrone.json"
 YAML_FILE = "visdrone.yaml"
@@ -46,8 +45,8 @@ class ConvertedSplit:
     verdict: Verdict
 
 
-@dataclass(frozen=True)
-class VisDroneSet:
+@dataclass(frozen=True, repr=False)
+class VisDroneSet(Result):
     """A converted VisDrone download.
 
     Attributes:
@@ -67,8 +66,29 @@ class VisDroneSet:
         splits = {name: asdict(split) for name, split in self.splits.items()}
         return {"root": str(self.root), "yaml": str(self.yaml), "created": self.created, "splits": splits}
 
+    def table(self) -> Sequence[Row]:
+        """Counts of each split."""
+        return [{"split": name, **asdict(split.counts)} for name, split in self.splits.items()]
 
-def convert_visdrone(source: Path, out: Path | None = None, json: Path | None = None) -> VisDroneSet:
+    def summary(self) -> str:
+        """A table of counts, what each split is, and where the set is."""
+        lines = [
+            f"{'split':<6}{'images':>10}{'objects':>10}{'ignored':>10}{'others':>10}{'zero size':>11}{'labels':>10}"
+        ]
+        for name, split in self.splits.items():
+            c = split.counts
+            cells = f"{c.images:>10,}{c.objects:>10,}{c.ignored:>10,}{c.others:>10,}{c.zero_size:>11,}{c.labels:>10,}"
+            lines.append(f"{name:<6}{cells}")
+        lines += [f"{name}: {split.verdict.text}" for name, split in self.splits.items()]
+        if zero := sum(split.counts.zero_size for split in self.splits.values()):
+            lines.append(f"{zero} boxes without width or height were left out of the labels")
+        if cut := sum(split.counts.cut for split in self.splits.values()):
+            lines.append(far_boxes(cut))
+        lines.append(f"{'written' if self.created else 'already there, nothing to do'}: {self.yaml}")
+        return "\n".join(lines)
+
+
+def convert_visdrone(source: StrPath, out: StrPath | None = None, json: StrPath | None = None) -> VisDroneSet:
     """Convert a VisDrone-DET download, and compare it with the official splits.
 
     ``out`` appears when it is complete; an interrupted run leaves nothing under that name. Images of unpacked folders
@@ -82,71 +102,91 @@ def convert_visdrone(source: Path, out: Path | None = None, json: Path | None = 
     Raises:
         MissingFileError: ``source`` doesn't exist.
         DataError: The download is incomplete or broken (the message names file and line), ``out`` holds something else,
-            or the disk is full.
-        ArgumentError: The JSON file can't be written.
+            or the disk has no room.
+        ArgumentError: ``out`` or the JSON file can't be written.
     """
-    source = source.expanduser().resolve()  # shells leave source=~/DIR as it is
-    out = default_out(source) if out is None else out.expanduser().resolve()
+    source, out = places(source, out)
     sources = find_splits(source)
-    tables = {split.split: _read_annotations(split) for split in sources}
-    splits = {name: _describe(name, *contents) for name, contents in tables.items()}
-    created = not _is_there(out, splits)
-    if created:
-        print_leftovers(out)
-        needed = sum(s.tree.bytes_to_write(existing_parent(out)) + 2 * BLOCK * len(s.images) for s in sources)
-        check_space(out, needed)
-        with finished_folder(out) as part:
-            for split in sources:
-                _write_split(part, split, *tables[split.split])
-            comment = f"VisDrone2019-DET, converted by `yolo-fine data visdrone`; {_in_words(splits)}"
-            yaml = dataset_yaml({name: f"images/{name}" for name in splits}, CLASSES, comment)
-            (part / YAML_FILE).write_text(yaml, encoding="utf-8")
-            record = {name: asdict(split) for name, split in splits.items()}
-            (part / RECORD_FILE).write_text(json_format.dumps(record, indent=2) + "\n", encoding="utf-8")
+    contents = {split.split: _read_annotations(split) for split in sources}
+    fingerprints = {name: text_fingerprint(texts) for name, texts in contents.items()}
+    record = read_record(out, RECORD_FILE, fingerprints)
+    created = record is None
+    if record is None:
+        splits = _convert(out, sources, contents, fingerprints)
+    else:
+        splits = {
+            name: ConvertedSplit(Counts(**split["counts"]), split["fingerprint"], Verdict(**split["verdict"]))
+            for name, split in record["splits"].items()
+        }
+        _check_complete(out, splits)
     result = VisDroneSet(out, out / YAML_FILE, splits, created)
-    _print_result(result)
     if json is not None:
-        write_json(json, result.to_dict())
+        write_json(Path(json), result.to_dict())
     return result
 
 
-def _read_annotations(source: SplitSource) -> tuple[dict[str, bytes], dict[str, np.ndarray]]:
-    """Content and rows of every annotation file, by name."""
-    contents, rows = {}, {}
-    for name, file in track(source.annotations.items(), len(source.annotations), f"{source.split}: reading"):
-        contents[name] = source.tree.read(file)
-        rows[name] = read_rows(contents[name], source.tree.where(file))
-    return contents, rows
+def _read_annotations(source: SplitSource) -> dict[str, bytes]:
+    """Content of every annotation file, by name."""
+    files = track(source.annotations.items(), len(source.annotations), f"{source.split}: reading")
+    return {name: source.tree.read(file) for name, file in files}
 
 
-def _describe(split: str, contents: dict[str, bytes], rows: dict[str, np.ndarray]) -> ConvertedSplit:
-    counts, fingerprint = count_rows(rows.values()), text_fingerprint(contents)
-    return ConvertedSplit(counts, fingerprint, judge(split, counts, fingerprint))
+def _convert(
+    out: Path, sources: Sequence[SplitSource], contents: dict[str, dict[str, bytes]], fingerprints: dict[str, str]
+) -> dict[str, ConvertedSplit]:
+    """Write the whole set."""
+    rows = {
+        split.split: parse_annotations(
+            contents[split.split].values(), [split.tree.where(file) for file in split.annotations.values()]
+        )
+        for split in sources
+    }
+    needed = sum(split.tree.bytes_to_write(existing_parent(out)) + 2 * BLOCK * len(split.images) for split in sources)
+    check_space(out, needed)
+    splits = {}
+    with finished_folder(out) as folder:
+        for split in sources:
+            name = split.split
+            counts = _write_split(folder.path, split, contents[name], rows[name])
+            splits[name] = ConvertedSplit(counts, fingerprints[name], judge(name, counts, fingerprints[name]))
+        found = ", ".join(f"{name} {split.counts.images} images" for name, split in splits.items())
+        comment = f"VisDrone2019-DET, converted by `yolo-fine data visdrone`; {found}"
+        yaml = dataset_yaml({name: f"images/{name}" for name in splits}, NAMES, comment)
+        (folder.path / YAML_FILE).write_text(yaml, encoding="utf-8")
+        write_json(folder.path / RECORD_FILE, {"splits": {name: asdict(split) for name, split in splits.items()}})
+    return splits
 
 
-def _is_there(out: Path, splits: dict[str, ConvertedSplit]) -> bool:
-    """Whether ``out`` already holds exactly these splits.
+def _write_split(part: Path, source: SplitSource, contents: dict[str, bytes], rows: Rows) -> Counts:
+    """Images, labels and original annotations of one split."""
+    image_folder, labels, annotations = (part / kind / source.split for kind in ("images", "labels", "annotations"))
+    for folder in (image_folder, labels, annotations):
+        folder.mkdir(parents=True)
+    written = cut = 0
+    ends = np.searchsorted(rows.image, np.arange(len(contents) + 1))
+    files = track(source.images.items(), len(source.images), f"{source.split}: writing")
+    for index, (name, file) in enumerate(files):
+        image, where = image_folder / f"{name}{file.suffix}", source.tree.where(file)
+        source.tree.put(file, image)
+        size = image_size(image, where)
+        if is_turned(image):
+            raise DataError(
+                f"{where} is turned by its EXIF entry: Ultralytics would train on the turned image, but VisDrone's "
+                "annotations and protocol are of the stored one; remove the entry"
+            )
+        text, lines, far = labels_of(rows.values[ends[index] : ends[index + 1]], *size)
+        written, cut = written + lines, cut + far
+        (labels / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
+        (annotations / f"{name}.txt").write_bytes(contents[name])
+    return replace(count_rows(rows), labels=written, cut=cut)
+
+
+def _check_complete(out: Path, splits: dict[str, ConvertedSplit]) -> None:
+    """Check that no file of a finished conversion is missing.
 
     Raises:
-        DataError: It holds something else, or files of it are missing.
+        DataError: One is.
     """
-    if is_free(out):
-        return False
-    record = out / RECORD_FILE
-    if not record.is_file():
-        raise DataError(
-            f"out={out} exists and is no converted VisDrone set (it has no {RECORD_FILE}); give another out=DIR"
-        )
-    try:
-        stored = json_format.loads(record.read_text(encoding="utf-8"))
-        found = {name: split["fingerprint"] for name, split in stored.items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{record} is damaged ({error}); delete {out} and convert again") from error
-    if found != {name: split.fingerprint for name, split in splits.items()}:
-        raise DataError(
-            f"out={out} holds another conversion ({', '.join(found)} of other annotations or splits); "
-            "delete it or give another out=DIR"
-        )
     for name, split in splits.items():
         for kind in ("images", "labels", "annotations"):
             folder = out / kind / name
@@ -155,37 +195,3 @@ def _is_there(out: Path, splits: dict[str, ConvertedSplit]) -> bool:
                 raise DataError(
                     f"{folder} holds {count} files instead of {split.counts.images}; delete {out} and convert again"
                 )
-    return True
-
-
-def _write_split(part: Path, source: SplitSource, contents: dict[str, bytes], rows: dict[str, np.ndarray]) -> None:
-    """Images, labels and original annotations of one split."""
-    image_folder, labels, annotations = (part / kind / source.split for kind in ("images", "labels", "annotations"))
-    for folder in (image_folder, labels, annotations):
-        folder.mkdir(parents=True)
-    for name, file in track(source.images.items(), len(source.images), f"{source.split}: writing"):
-        image = image_folder / f"{name}{file.suffix}"
-        source.tree.put(file, image)
-        text = label_text(rows[name], *image_size(image, source.tree.where(file)))
-        (labels / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
-        (annotations / f"{name}.txt").write_bytes(contents[name])
-
-
-def _in_words(splits: dict[str, ConvertedSplit]) -> str:
-    return ", ".join(f"{name} {split.counts.images} images" for name, split in splits.items())
-
-
-def _print_result(result: VisDroneSet) -> None:
-    """A table of counts, what each split is, and what to type next."""
-    print(f"{'split':<6}{'images':>10}{'objects':>10}{'ignored':>10}{'others':>10}{'zero size':>11}{'labels':>10}")
-    for name in ORDER:
-        if name in result.splits:
-            c = result.splits[name].counts
-            cells = f"{c.images:>10,}{c.objects:>10,}{c.ignored:>10,}{c.others:>10,}{c.zero_size:>11,}{c.labels:>10,}"
-            print(f"{name:<6}{cells}")
-    for name, split in result.splits.items():
-        print(f"{name}: {split.verdict.text}")
-    zero = sum(split.counts.zero_size for split in result.splits.values())
-    if zero:
-        print(f"{zero} boxes without width or height were left out of the labels")
-    print(f"{'written' if result.created else 'already there, nothing to do'}: {result.yaml}")

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from yolo_fine.data.convert.file_tree import FileTree, open_tree
 from yolo_fine.errors import DataError, MissingFileError
-from yolo_fine.formats.yolo_layout import IMAGES
+from yolo_fine.integration.datasets import is_image
 
 EXPECTED = "VisDrone2019-DET-train, -val and -test-dev, each a folder with images/ and annotations/ or its .zip"
 # The last word of a name says which split it is; a browser adds " (1)" to a second download.
@@ -104,8 +105,8 @@ def _choose(split: str, places: list[Path]) -> Path:
 
 def _open_split(split: str, place: Path) -> SplitSource:
     tree = open_tree(place)
-    images = _by_stem(tree, "images", IMAGES)
-    annotations = _by_stem(tree, "annotations", {".txt"})
+    images = _by_stem(tree, "images", is_image)
+    annotations = _by_stem(tree, "annotations", lambda name: name.endswith(".txt"))
     if not annotations or not images:
         missing = "annotations/*.txt" if not annotations else "images/*.jpg"
         raise DataError(f"{place} has no {missing}; expected a folder or archive with images/ and annotations/")
@@ -121,11 +122,11 @@ def _open_split(split: str, place: Path) -> SplitSource:
     return SplitSource(split, tree, images, annotations)
 
 
-def _by_stem(tree: FileTree, folder: str, suffixes: set[str]) -> dict[str, PurePosixPath]:
+def _by_stem(tree: FileTree, folder: str, is_wanted: Callable[[str], bool]) -> dict[str, PurePosixPath]:
     """Files of the folder of that name, by name without suffix, sorted."""
     found: dict[str, PurePosixPath] = {}
     for name in tree.sizes:
-        if name.parent.name != folder or name.suffix.lower() not in suffixes:
+        if name.parent.name != folder or not is_wanted(name.name):
             continue
         if name.stem in found:
             raise DataError(f"{tree.place}: two files for {name.stem}: {found[name.stem]} and {name}")

@@ -23,8 +23,8 @@ from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.classes import left_out, match_classes
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.integration import prediction
+from yolo_fine.integration.datasets import read_pixels
 from yolo_fine.utils.arrays import Array
-from yolo_fine.utils.images import read_pixels
 
 if TYPE_CHECKING:
     from ultralytics import YOLO

@@ -15,9 +15,9 @@ from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.exporter.proof.boxes import final_boxes
 from yolo_fine.exporter.proof.images import letterbox
 from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.integration.datasets import read_pixels
 from yolo_fine.integration.export_reference import Reference
 from yolo_fine.utils.arrays import Array
-from yolo_fine.utils.images import read_pixels
 
 Run = Callable[[Array], list[Array]]
 LEAST = 0.001  # confidence

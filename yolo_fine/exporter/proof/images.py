@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.integration.datasets import read_pixels
 from yolo_fine.integration.exporter import sample_images
 from yolo_fine.utils.arrays import Array
-from yolo_fine.utils.images import read_pixels
 
 MOST = 16  # images taken from a folder
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

@@ -17,9 +17,9 @@ from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.proof.shapes import shapes_to_prove
 from yolo_fine.exporter.runtimes import Runtime
 from yolo_fine.formats.objects import GroundTruth
+from yolo_fine.integration.datasets import read_pixels
 from yolo_fine.integration.export_reference import Reference
 from yolo_fine.utils.arrays import Array
-from yolo_fine.utils.images import read_pixels
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Where a conversion goes: whether it is there already, and whether the disk has room for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from yolo_fine.errors import DataError
+from yolo_fine.utils.folders import is_free
+from yolo_fine.utils.paths import StrPath
+
+SPARE_BYTES = 64 * 2**20  # left free on the disk
+
+
+def places(source: StrPath, out: StrPath | None) -> tuple[Path, Path]:
+    """Source and result folder as absolute paths; without ``out`` it is ``SOURCE-yolo`` beside the source."""
+    absolute = Path(source).expanduser().resolve()  # shells leave source=~/DIR as it is
+    if out is not None:
+        return absolute, Path(out).expanduser().resolve()
+    return absolute, absolute.with_name(f"{absolute.stem if absolute.is_file() else absolute.name}-yolo")
+
+
+def read_record(out: Path, file: str, fingerprints: Mapping[str, str]) -> dict[str, Any] | None:
+    """The record of a finished conversion.
+
+    Args:
+        out: Its folder.
+        file: Its record there; under ``splits`` each has the ``fingerprint`` of its annotations.
+        fingerprints: What they have to be.
+
+    Returns:
+        The record, None if there is nothing yet.
+
+    Raises:
+        DataError: ``out`` holds something else, or another conversion.
+    """
+    if is_free(out):
+        return None
+    if not (out / file).is_file():
+        raise DataError(f"out={out} exists and is no such conversion (it has no {file}); give another out=DIR")
+    try:
+        record: dict[str, Any] = json.loads((out / file).read_text(encoding="utf-8"))
+        stored = {name: split["fingerprint"] for name, split in record["splits"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{out / file} is damaged ({error}); delete {out} and convert again") from error
+    if stored != fingerprints:
+        raise DataError(
+            f"out={out} holds another conversion ({', '.join(stored)} of other annotations or splits); "
+            "delete it or give another out=DIR"
+        )
+    return record
+
+
+def far_boxes(count: int) -> str:
+    """A sentence on the boxes that :func:`yolo_fine.formats.yolo_labels.clip_far_boxes` changed."""
+    return (
+        f"{count} box{'es' * (count != 1)} far beyond the edge cut to the image, or left out: Ultralytics would drop "
+        "the whole image, as it does where the centre of a label is beyond 1.01"
+    )
+
+
+def check_space(out: Path, needed: int) -> None:
+    """Check that the disk has room for ``needed`` bytes.
+
+    Raises:
+        DataError: It hasn't.
+    """
+    free = shutil.disk_usage(existing_parent(out)).free
+    if needed + SPARE_BYTES > free:
+        raise DataError(
+            f"{out} needs {(needed + SPARE_BYTES) / 1e9:.1f} GB on the disk, {free / 1e9:.1f} GB are free; "
+            "give an out=DIR on another disk (on that of an unpacked download, images are linked and take no space)"
+        )
+
+
+def existing_parent(path: Path) -> Path:
+    """The nearest folder above ``path`` that exists."""
+    return next(folder for folder in path.resolve().parents if folder.is_dir())
