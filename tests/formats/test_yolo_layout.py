@@ -81,7 +81,7 @@ LISTS = {
     "lines": ("./images/val/one/0.jpg\n./images/val/one/1.jpg\n", 2, None),
     "CRLF": ("./images/val/one/0.jpg\r\n./images/val/one/1.jpg\r\n", 2, None),
     "blank lines": ("\n  ./images/val/one/0.jpg\n\n\n./images/val/one/1.jpg\n\n", 2, None),
-    "blanks": ("./images/val/one/0.jpg  \n./images/val/one/1.jpg \n./images/val/two/1.jpg  \n", 1, "2 of 3 lines: blanks"),
+    "blanks": ("./images/val/one/0.jpg \n./images/val/one/1.jpg \n./images/val/two/1.jpg\n", 1, "2 of 3 lines: blanks"),
     "labels behind": ("./images/val/one/0.jpg\n./images/val/one/1.jpg 1,1,5,5,0\n", 1, "1 of 2 lines: no suffix"),
     "a text file": ("./images/val/one/0.jpg\nreadme.txt\n", 1, "1 of 2 lines: no suffix"),
 }  # fmt: skip

@@ -68,6 +68,13 @@ class Dataset:
     keypoints: int
     places: dict[str, tuple[str, ...]]
 
+    @property
+    def note(self) -> str | None:
+        """A sentence on a folder that a bare name led to because it lies in the working folder."""
+        if self.root.is_absolute() or Path(self.data).exists():
+            return None
+        return f"data={self.data} took the images of {self.root.resolve()}, a folder below the working one"
+
     def split(self, name: str) -> Split:
         """The images of one split.
 
