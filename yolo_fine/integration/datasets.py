@@ -75,6 +75,7 @@ def read_plain_yaml(file: Path) -> dict[str, Any] | None:
             and root.exists()
             and (root.is_absolute() or _release() >= RELATIVE_TO_FOLDER)
             and list(names) == list(range(len(names)))
+            and len(names) > 0
             and all(isinstance(name, str) and not name.startswith("n0") for name in names.values())
             and content.get("nc", len(names)) == len(names)
             and all(isinstance(place, str) and not place.startswith("../") for place in splits.values())
