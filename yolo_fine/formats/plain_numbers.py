@@ -25,7 +25,7 @@ def read_table(text: bytes, columns: int) -> Array | None:
         Shape (lines, columns), float64, each number as ``float`` reads it. None if the text has anything else in it:
         other characters, exponents, long numbers, lines of another length.
     """
-    if text.translate(None, b"0123456789-.,\n"):
+    if not text.endswith(b"\n") or text.translate(None, b"0123456789-.,\n"):
         return None
     buffer = np.frombuffer(text, dtype=np.uint8)
     ends = np.flatnonzero((buffer == COMMA) | (buffer == NEWLINE))
