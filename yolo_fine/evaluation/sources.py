@@ -244,7 +244,7 @@ def only_images(truth: GroundTruth, wanted: GroundTruth, place: str) -> GroundTr
         real, stated = (" x ".join(map(str, size)) for size in (size_of[wrong[0]], truth.sizes[by_stem[wrong[0]]]))
         raise DataError(
             f"{place}: {len(wrong)} images have another size than the annotations are for: {files[wrong[0]]} has "
-            f"{real} pixels (turned as its EXIF entry asks), not {stated}"
+            f"{real} pixels after EXIF rotation, not {stated}"
         )
     new_index = np.full(len(truth.names), -1, dtype=np.int64)
     new_index[kept] = np.arange(len(kept))

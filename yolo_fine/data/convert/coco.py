@@ -179,7 +179,7 @@ def _write_split(part: Path, source: CocoSource, truth: CocoGroundTruth, content
         if real != tuple(size):
             raise DataError(
                 f"{where} says that {file} has {size[0]} x {size[1]} pixels, but {tree.where(originals[file])} has "
-                f"{real[0]} x {real[1]} (turned as its EXIF entry asks): its labels would be in the wrong places"
+                f"{real[0]} x {real[1]} after EXIF rotation: its labels would be in the wrong places"
             )
         labels = label_file(image)
         labels.parent.mkdir(parents=True, exist_ok=True)
