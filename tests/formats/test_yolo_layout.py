@@ -82,7 +82,7 @@ LISTS = {
     "CRLF": ("./images/val/one/0.jpg\r\n./images/val/one/1.jpg\r\n", 2, None),
     "blank lines": ("\n  ./images/val/one/0.jpg\n\n\n./images/val/one/1.jpg\n\n", 2, None),
     "blanks": (
-        "./images/val/one/0.jpg  \n./images/val/one/1.jpg \n./images/val/two/1.jpg  \n",
+        "./images/val/one/0.jpg \n./images/val/one/1.jpg \n./images/val/two/1.jpg\n",
         1,
         "2 of 3 lines: blanks",
     ),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,9 +22,12 @@ def check_inputs(words: Sequence[str]) -> None:
         check_loadable(Path(pairs.get(key, "")))
     splits = ("train", "val") if "train" in words else (pairs.get("split", "val"),) if "val" in words else ()
     if splits and pairs.get("data", "").endswith((".yaml", ".yml")):
-        from yolo_fine.formats.yolo_layout import check_labels
+        from yolo_fine.formats.yolo_layout import check_labels, open_dataset
 
         check_labels(pairs["data"], splits)
+        note = open_dataset(pairs["data"]).note
+        if note:
+            print(f"yolo-fine: note: {note}", file=sys.stderr)
 
 
 def is_users_mistake(error: Exception) -> bool:

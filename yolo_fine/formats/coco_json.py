@@ -187,10 +187,9 @@ def read_list(content: bytes, place: str, name: str, read: Callable[[Table], T])
         DataError: The file is no JSON, or no list.
     """
     scanner = _Scanner(content, place)
-    if scanner.peek() != "[":
-        raise scanner.error(f"{name} are a list, which is [] if nothing was found")
+    scanner.expect("[", f"{name} are a list, which is [] if nothing was found")
     found = [read(table) for table in scanner.tables(name)]
-    scanner.end()
+    scanner.take("")
     return found
 
 
@@ -209,16 +208,15 @@ def read_lists(content: bytes, place: str, read: Mapping[str, Callable[[Table], 
         DataError: The file is no JSON or no object, or one of the lists is none.
     """
     scanner = _Scanner(content, place)
-    if scanner.peek() != "{":
-        raise scanner.error(f"annotations are an object with the lists {', '.join(read)}")
+    scanner.expect("{", f"annotations are an object with the lists {', '.join(read)}")
     found: dict[str, list[Any]] = {}
     for key in scanner.members():
         if key in read:
             found[key] = [read[key](table) for table in scanner.tables(key)]
         else:
-            found.setdefault(key, [])
             scanner.value(key)
-    scanner.end()
+            found[key] = []
+    scanner.take("")
     return found
 
 
@@ -243,42 +241,52 @@ class _Scanner:
         self.at = _BLANKS.match(self.text, self.at).end()  # type: ignore[union-attr]  # it matches nothing too
         return self.text[self.at : self.at + 1]
 
+    def expect(self, kind: str, expected: str) -> None:
+        """Check that the file begins with a value of this kind, unless it is no JSON at all."""
+        found = self.peek()
+        if found != kind:
+            self.value("the file")
+            self.take("")
+            what = {"[": "a list, as of results", "{": "one object"}.get(found, "no list and no object")
+            raise DataError(f"{self.place} holds {what}; {expected}")
+
+    def fail(self, what: object, where: str) -> DataError:
+        """The error about what stands here."""
+        line = self.text.count("\n", 0, self.at) + 1
+        return DataError(f"{self.place} is not JSON: line {line}{where and ', ' + where}: {what}")
+
     def value(self, where: str) -> Any:
         """The next value. ``where`` names it in messages."""
         self.peek()
         try:
             value, self.at = _DECODER.raw_decode(self.text, self.at)
         except (ValueError, RecursionError) as error:  # ValueError: no JSON, or an integer of thousands of digits
-            line = self.text.count("\n", 0, self.at) + 1
-            raise DataError(f"{self.place} is not JSON: line {line}, {where}: {error}") from error
+            raise self.fail(error, where) from error
         return value
 
-    def take(self, expected: str, where: str) -> str:
-        """The next character, which must be among ``expected``."""
+    def take(self, expected: str, where: str = "") -> str:
+        """The next character, which must be among ``expected``; if there are none, the end of the text."""
         found = self.peek()
-        if not found or found not in expected:
-            line = self.text.count("\n", 0, self.at) + 1
-            what = f"'{found}'" if found else "its end"
-            raise DataError(
-                f"{self.place} is not JSON: line {line}, {where}: {' or '.join(expected)} expected, and there is {what}"
-            )
-        self.at += 1
+        if (found not in expected) if found else expected:
+            wanted = " or ".join(expected) or "nothing more"
+            raise self.fail(f"{wanted} expected, and there is {found or 'its end'}", where)
+        self.at += len(found)
         return found
 
     def members(self) -> Iterator[str]:
         """Keys of the object that begins here; after each, its value has to be read."""
-        self.take("{", "the file")
+        self.at += 1
         if self.peek() == "}":
             self.at += 1
             return
-        while True:
+        going_on = True
+        while going_on:
             key = self.value("a key")
             if not isinstance(key, str):
-                raise DataError(f"{self.place} is not JSON: {_short(key)} is the key of an object")
+                raise self.fail(f"{_short(key)} is the key of an object", "")
             self.take(":", key)
             yield key
-            if self.take(",}", key) == "}":
-                return
+            going_on = self.take(",}", key) == ","
 
     def tables(self, name: str) -> Iterator[Table]:
         """The list of objects that begins here, in parts; one of no rows if it is empty."""
@@ -310,19 +318,6 @@ class _Scanner:
             return []
         self.at = between.end() - 1
         return rows
-
-    def end(self) -> None:
-        """Check that nothing follows."""
-        if self.peek():
-            line = self.text.count("\n", 0, self.at) + 1
-            raise DataError(f"{self.place} is not JSON: line {line}: nothing may follow its one value")
-
-    def error(self, expected: str) -> DataError:
-        """The error about a file that begins with a value of another kind, unless it is no JSON at all."""
-        kind = {"[": "a list, as of results", "{": "one object"}.get(self.peek(), "no list and no object")
-        self.value("the file")
-        self.end()
-        return DataError(f"{self.place} holds {kind}; {expected}")
 
 
 def _is_box(value: Any) -> bool:

@@ -33,6 +33,7 @@ class GroundTruth:
         crowd: Whether the object can take any number of detections and counts for none, shape (objects,), bool (COCO's
             ``iscrowd``, VisDrone's score 0).
         files: The images themselves, where they are at hand; in the order of ``names``.
+        channels: Their bands.
         notes: What a reader of the metrics should know about how the objects were read, in sentences.
     """
 
@@ -45,6 +46,7 @@ class GroundTruth:
     area: Array
     crowd: Array
     files: tuple[Path, ...] | None = None
+    channels: int = 3
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

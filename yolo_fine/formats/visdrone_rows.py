@@ -9,16 +9,16 @@ refused, also what Python's ``float`` would read (``nan``, ``1_0``).
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from yolo_fine.errors import DataError
+from yolo_fine.formats.plain_numbers import read_table
 from yolo_fine.utils.arrays import Array
 
 NAMES = (
@@ -30,7 +30,7 @@ COLUMNS = ("left", "top", "width", "height", "score", "category", "truncation", 
 LARGEST = 1e9  # pixels; beyond it areas lose their precision, and no image is that large
 
 _NUMBER = re.compile(rb"[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*")
-_NUMBER_BYTES = b"0123456789+-.eE, \t\r\n"
+BATCH = 2**18  # bytes that are read at a time
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Rows:
     Attributes:
         places: What messages call the files; ``image`` is the index into them.
         image: Shape (rows,), int64, ascending.
-        line: Line number in the file, from 1, shape (rows,), int32.
+        line: Line number in the file, from 1, shape (rows,), int64.
         values: One column for each of :data:`COLUMNS`, shape (rows, 8), float64, finite.
     """
 
@@ -97,21 +97,14 @@ def parse_rows(contents: Iterable[bytes], places: Sequence[Path | str]) -> Rows:
         DataError: A row has not eight numbers, a number is not finite, a size is negative, a coordinate is beyond any
             image, or a category is not a whole number.
     """
-    lines, values, counts = array("i"), array("d"), []
-    for content, place in zip(contents, places, strict=True):
-        text = content.removeprefix(codecs.BOM_UTF8)
-        numbers = _parse_plain(text)
-        file_lines: Sequence[int]
-        if numbers is None:
-            file_lines, numbers = _parse_by_line(text, place)
-        else:
-            file_lines = range(1, len(numbers) // len(COLUMNS) + 1)
-        lines.extend(file_lines)
-        values.extend(numbers)
-        counts.append(len(file_lines))
-    table = np.frombuffer(values, dtype=np.float64).reshape(-1, len(COLUMNS))
-    image = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    rows = Rows(places, image, np.frombuffer(lines, dtype=np.intc), table)
+    tables, lines, counts = [np.zeros((0, len(COLUMNS)))], [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for first, batch in _batches(contents):
+        table, numbers, rows_of = _parse_plain(batch) or _parse_by_line(batch, places[first:])
+        tables.append(table)
+        lines.append(numbers)
+        counts.append(rows_of)
+    image = np.repeat(np.arange(len(places), dtype=np.int64), np.concatenate(counts))
+    rows = Rows(places, image, np.concatenate(lines), np.concatenate(tables))
     for name in COLUMNS:
         rows.refuse(~np.isfinite(rows.column(name)), name, "it must be finite")
     for name in ("left", "top", "width", "height"):
@@ -155,43 +148,58 @@ def row_text(rows: Iterable[Sequence[float]]) -> str:
     return "".join(f"{','.join(map(str, row))}\n" for row in rows)
 
 
-def _parse_plain(content: bytes) -> array[float] | None:
-    """The numbers of a file that has nothing unusual, in one go; None for any other, to be read line by line."""
-    rows = content.split()
-    plain = not content.translate(None, _NUMBER_BYTES) and all(row.count(b",") == len(COLUMNS) - 1 for row in rows)
-    if not plain or len(rows) < len(content.splitlines()):  # there are blank lines
-        return None
-    try:
-        return array("d", json.loads(b"[%b]" % b",".join(rows)))  # faster than float() for each
-    except (ValueError, OverflowError):
-        return None
+def _batches(contents: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    """Contents of some hundred files, without byte-order marks, and the index of the first."""
+    first, batch, size = 0, [], 0
+    for content in contents:
+        batch.append(content.removeprefix(codecs.BOM_UTF8))
+        size += len(content)
+        if size > BATCH:
+            yield first, batch
+            first, batch, size = first + len(batch), [], 0
+    yield first, batch
 
 
-def _parse_by_line(content: bytes, place: Path | str) -> tuple[list[int], array[float]]:
-    """Line numbers of the rows, and eight numbers for each.
+def _parse_plain(batch: Sequence[bytes]) -> tuple[Array, Array, Array] | None:
+    """The values of files that have nothing unusual, the line numbers, and the rows of each file; else None."""
+    texts = [(content.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n").replace(b",\n", b"\n") for content in batch]
+    counts = np.array([text.count(b"\n") * (text != b"\n") for text in texts], dtype=np.int64)
+    table = read_table(b"".join(text for text in texts if text != b"\n"), len(COLUMNS))
+    if table is None:
+        return None
+    return table, np.arange(1, len(table) + 1) - np.repeat(np.cumsum(counts) - counts, counts), counts
+
+
+def _parse_by_line(batch: Sequence[bytes], places: Sequence[Path | str]) -> tuple[Array, Array, Array]:
+    """The same of any files.
 
     Raises:
         DataError: A line is no row.
     """
-    lines: list[int] = []
     numbers = array("d")
-    for number, line in enumerate(content.splitlines(), 1):
-        if not line.strip(b" \t"):
-            continue
-        fields = line.split(b",")
-        if len(fields) == len(COLUMNS) + 1 and not fields[-1].strip(b" \t"):
-            fields.pop()
-        if len(fields) != len(COLUMNS):
-            raise DataError(
-                f"{place}, line {number}: '{shown_text(line)}' has {len(fields)} fields; "
-                f"expected {len(COLUMNS)} numbers separated by commas: {','.join(COLUMNS)}{_what_it_looks_like(line)}"
-            )
-        for name, field in zip(COLUMNS, fields, strict=True):
-            if not _NUMBER.fullmatch(field):
-                raise DataError(f"{place}, line {number}: {name} is '{shown_text(field)}'; it must be a number")
-        lines.append(number)
-        numbers.extend(map(float, fields))
-    return lines, numbers
+    lines: list[int] = []
+    counts: list[int] = []
+    for content, place in zip(batch, places, strict=False):
+        before = len(lines)
+        for number, line in enumerate(content.splitlines(), 1):
+            if not line.strip(b" \t"):
+                continue
+            fields = line.split(b",")
+            if len(fields) == len(COLUMNS) + 1 and not fields[-1].strip(b" \t"):
+                fields.pop()
+            if len(fields) != len(COLUMNS):
+                raise DataError(
+                    f"{place}, line {number}: '{shown_text(line)}' has {len(fields)} fields; expected {len(COLUMNS)} "
+                    f"numbers separated by commas: {','.join(COLUMNS)}{_what_it_looks_like(line)}"
+                )
+            for name, field in zip(COLUMNS, fields, strict=True):
+                if not _NUMBER.fullmatch(field):
+                    raise DataError(f"{place}, line {number}: {name} is '{shown_text(field)}'; it must be a number")
+            lines.append(number)
+            numbers.extend(map(float, fields))
+        counts.append(len(lines) - before)
+    table = np.frombuffer(numbers, dtype=np.float64).reshape(-1, len(COLUMNS))
+    return table, np.array(lines, dtype=np.int64), np.array(counts, dtype=np.int64)
 
 
 def _what_it_looks_like(line: bytes) -> str:

@@ -94,4 +94,4 @@ def listed_sizes(file: Path, names: tuple[str, ...]) -> Array:
             f"{file}: {len(missing)} of {len(names)} images have no size, the first is '{missing[0]}'"
             f"{did_you_mean(missing[0], sizes)}"
         )
-    return np.array([sizes[name] for name in names], dtype=np.int64)
+    return np.array([sizes[name] for name in names], dtype=np.int64).reshape(-1, 2)

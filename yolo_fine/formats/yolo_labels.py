@@ -115,12 +115,13 @@ def _parse(words: Sequence[str]) -> list[float]:
             f"{count} numbers; a box has 5, class cx cy w h, a polygon its class and 3 or more points{hint}"
         )
     try:
-        values = [float(word) for word in words]
+        values = list(map(float, words))
     except ValueError:
         values = [math.nan]
-    if not all(map(math.isfinite, values)):
-        wrong = next(word for word in words if not _is_number(word))
-        raise ValueError(f"'{wrong:.40}' is not a number")
+    if not math.isfinite(sum(values)):
+        for word in words:
+            if not _is_number(word):
+                raise ValueError(f"'{word:.40}' is not a number")
     return values
 
 
@@ -220,7 +221,8 @@ def read_split(data: StrPath, split: str = "val") -> GroundTruth:
         area=side[:, 0] * side[:, 1],
         crowd=np.zeros(len(rows), dtype=bool),
         files=files,
-        notes=_notes(listed.note, sizes),
+        channels=dataset.channels,
+        notes=_notes(dataset.note, listed.note, sizes),
     )
 
 
@@ -246,8 +248,8 @@ def _names(data: str, split: str, files: Sequence[Path]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _notes(dropped: str | None, sizes: Array) -> tuple[str, ...]:
-    """What Ultralytics would read otherwise."""
+def _notes(place: str | None, dropped: str | None, sizes: Array) -> tuple[str, ...]:
+    """Where the images come from, and what Ultralytics would read otherwise."""
     small = int((sizes.min(axis=1) < SMALLEST_IMAGE).sum())
     left_out = f"{small} of {len(sizes)} images have a side below {SMALLEST_IMAGE} pixels; Ultralytics leaves them out"
-    return tuple(note for note in (dropped, left_out if small else None) if note)
+    return tuple(note for note in (place, dropped, left_out if small else None) if note)

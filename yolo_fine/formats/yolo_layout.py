@@ -68,6 +68,13 @@ class Dataset:
     keypoints: int
     places: dict[str, tuple[str, ...]]
 
+    @property
+    def note(self) -> str | None:
+        """A sentence on a folder that a bare name led to because it lies in the working folder."""
+        if self.root.is_absolute() or Path(self.data).exists():
+            return None
+        return f"data={self.data} took the images of {self.root.resolve()}, a folder below the working one"
+
     def split(self, name: str) -> Split:
         """The images of one split.
 
@@ -95,14 +102,18 @@ def open_dataset(data: StrPath, *, download: bool = False) -> Dataset:
     for name in classes.values():
         if list(classes.values()).count(name) > 1:
             raise DataError(f"data={data}: two classes are named '{name}'")
-    points, numbers = content.get("kpt_shape") or (0, 0)
+    shape, channels = content.get("kpt_shape") or [0, 0], content["channels"]
+    if not isinstance(shape, list) or len(shape) != 2 or not all(type(number) is int for number in shape):
+        raise DataError(f"data={data}: kpt_shape must be two whole numbers such as [17, 3], not {shape!r:.60}")
+    if type(channels) is not int or channels < 1:
+        raise DataError(f"data={data}: channels must be a whole number from 1 up, not {channels!r:.60}")
     entries = {key: [value] if isinstance(value, str) else value for key, value in content.items()}
     places = {
         key: tuple(value)
         for key, value in entries.items()
         if key not in OTHER_KEYS and isinstance(value, list) and all(isinstance(place, str) for place in value)
     }
-    return Dataset(data, Path(content["path"]), classes, int(content["channels"]), points * numbers, places)
+    return Dataset(data, Path(content["path"]), classes, channels, shape[0] * shape[1], places)
 
 
 def list_images(places: Sequence[str]) -> Split:

@@ -7,12 +7,15 @@ Importing Ultralytics takes seconds and half a gigabyte, so what is the same in 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import yaml
 from PIL import Image
 
 from yolo_fine.errors import DataError
@@ -24,12 +27,13 @@ FORMATS = frozenset({"bmp", "dng", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "
 LATER_FORMATS = frozenset({"avif", "heic", "heif", "jp2", "pfm"})  # suffixes in some releases
 TIFF = (".tif", ".tiff")
 READ_BY_PILLOW = (".avif", ".heic", ".heif")  # where OpenCV can't
+RELATIVE_TO_FOLDER = (8, 3, 253)  # a release in which a relative dataset folder is one of the working folder
 SMALLEST_IMAGE = 10  # pixels: Ultralytics leaves out images with a shorter side
 TURNED, SIDEWAYS = range(2, 9), range(5, 9)  # EXIF orientations; with the latter, width and height change places
 
 
 def read_data_yaml(data: str, *, download: bool = False) -> dict[str, Any]:
-    """A dataset YAML, read and its paths resolved by Ultralytics.
+    """A dataset YAML, its paths resolved as Ultralytics does.
 
     Args:
         data: As Ultralytics takes it: a path or a bare name.
@@ -42,6 +46,9 @@ def read_data_yaml(data: str, *, download: bool = False) -> dict[str, Any]:
     Raises:
         DataError: Ultralytics can't use it.
     """
+    plain = read_plain_yaml(Path(data))
+    if plain is not None:
+        return plain
     from ultralytics.data.utils import check_det_dataset
 
     try:
@@ -50,6 +57,40 @@ def read_data_yaml(data: str, *, download: bool = False) -> dict[str, Any]:
         near = "" if Path(data).exists() else did_you_mean(data, known_data_yamls())
         raise DataError(f"data={data}: {str(error).strip()}{near}") from error
     return {"channels": 3, **content}
+
+
+def read_plain_yaml(file: Path) -> dict[str, Any] | None:
+    """The same without Ultralytics, for a YAML that reads alike in every release and with any settings; else None."""
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        names, root = content["names"], Path(content.get("path") or file.parent)
+        names = dict(enumerate(names)) if isinstance(names, list) else names
+        splits = {
+            key: content[key]
+            for key in ("train", "val", "test", "minival")
+            if key in ("train", "val") or key in content
+        }
+        is_plain = (
+            file.suffix in (".yaml", ".yml")
+            and root.exists()
+            and (root.is_absolute() or _release() >= RELATIVE_TO_FOLDER)
+            and list(names) == list(range(len(names)))
+            and len(names) > 0
+            and all(isinstance(name, str) and not name.startswith("n0") for name in names.values())
+            and content.get("nc", len(names)) == len(names)
+            and all(isinstance(place, str) and not place.startswith("../") for place in splits.values())
+            and (root / splits["val"]).exists()
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, yaml.YAMLError):
+        return None
+    if not is_plain:
+        return None
+    paths = {key: str((root / place).resolve()) for key, place in splits.items()}
+    return {"channels": 3, **content, **paths, "names": names, "path": root}
+
+
+def _release() -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version("ultralytics"))[:3]))
 
 
 def known_data_yamls() -> list[str]:

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.utils.files import read_json
 
 RECORD_FILE = "smallobjects.json"
 YAML_FILE = "smallobjects.yaml"
@@ -98,12 +98,8 @@ def _read_record(root: Path) -> dict[str, Any]:
     Raises:
         DataError: It is damaged.
     """
-    file = root / RECORD_FILE
-    try:
-        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if all(isinstance(record[key], dict) for key in ("settings", "boxes", "ignored")):
-            return record
-        reason = "its keys have other values"
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = str(error)
-    raise DataError(f"{file} is damaged ({reason}); delete {root} and draw it again")
+    remedy = f"delete {root} and draw it again"
+    record = read_json(root / RECORD_FILE, remedy)
+    if not all(isinstance(record.get(key), dict) for key in ("settings", "boxes", "ignored")):
+        raise DataError(f"{root / RECORD_FILE} is damaged (its keys have other values); {remedy}")
+    return record

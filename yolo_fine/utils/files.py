@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.utils.parts import open_part
 
 
@@ -48,6 +48,21 @@ def write_text(file: Path, text: str) -> None:
 def write_json(file: Path, result: Any) -> None:
     """Write ``result`` as JSON: see :func:`finished_file`."""
     write_text(file, json.dumps(result, indent=2) + "\n")
+
+
+def read_json(file: Path, remedy: str) -> dict[str, Any]:
+    """An object that this package wrote as JSON.
+
+    Raises:
+        DataError: It is none any more. The message ends in the remedy.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} is damaged ({error}); {remedy}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{file} is damaged (it holds no object); {remedy}")
+    return content
 
 
 def is_elsewhere(error: OSError, folder: Path) -> bool:

@@ -31,16 +31,19 @@ def open_image(file: Path, content: bytes | None = None, name: str | None = None
         DataError: It is no image, or is damaged; also when its pixels turn out to be.
     """
     import cv2  # takes 30 MB, which an evaluation of files can do without
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         if not file.exists():
             raise OSError(missing(file))
         # Ultralytics replaces Image.open by one that installs a package when the format is unknown: don't get there.
-        if not cv2.haveImageReader(str(file)) and file.suffix.lower() not in BY_PLUGIN:
+        is_replaced = Image.open.__module__ != Image.__name__
+        if is_replaced and file.suffix.lower() not in BY_PLUGIN and not cv2.haveImageReader(str(file)):
             raise OSError("unknown format")
         with Image.open(file if content is None else io.BytesIO(content)) as image:
             yield image
+    except UnidentifiedImageError as error:
+        raise DataError(f"{name or file} is no readable image: unknown format") from error
     except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
         raise DataError(f"{name or file} is no readable image: {str(error).split(' <_io')[0]}") from error
 

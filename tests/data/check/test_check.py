@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +16,9 @@ from yolo_fine.cli import main
 from yolo_fine.data.check.check import check_dataset
 from yolo_fine.data.check.result import check_lines
 from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.evaluation.sources import from_dataset
+from yolo_fine.formats.yolo_labels import read_split
+from yolo_fine.integration.versions import installed_version
 
 NAMES = ["car", "bus", "crate"]
 
@@ -237,3 +241,118 @@ def test_the_command(root, monkeypatch, capsys):
     assert main(["data", "check", "data=data.yaml", "json=check.json"]) == 1
     assert json.loads((root / "check.json").read_text())["sound"] is False
     assert "class 7 is not in the dataset's names, which are 0 to 2" in capsys.readouterr().out
+
+
+# --- what Ultralytics can't train on ------------------------------------------------------------------
+
+
+def stock_keeps(root, split="val"):
+    """Names of the images that stock Ultralytics trains on, which it has to read too."""
+    from ultralytics.data import YOLODataset
+    from ultralytics.data.utils import check_det_dataset
+
+    data = check_det_dataset(str(root / "data.yaml"), autodownload=False)
+    dataset = YOLODataset(img_path=data[split], data=data, task="detect", imgsz=32, augment=False, cache=False)
+    kept = set()
+    for index, file in enumerate(dataset.im_files):
+        try:
+            pixels = dataset.load_image(index)[0]
+        except FileNotFoundError:
+            continue
+        if pixels.shape[2] == data.get("channels", 3):
+            kept.add(Path(file).name)
+    return kept
+
+
+def write_image(file, kind):
+    """An image of another depth, number of bands or size."""
+    random = np.random.default_rng(0)
+    bands, dtype, side = {
+        "grey": (1, np.uint8, 40),
+        "16 bit": (1, np.uint16, 40),
+        "16 bit colour": (3, np.uint16, 40),
+        "alpha": (4, np.uint8, 40),
+        "float": (1, np.float32, 40),
+        "9 pixels": (3, np.uint8, 9),
+        "10 pixels": (3, np.uint8, 10),
+    }[kind]
+    limit = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    cv2.imwrite(str(file), (random.random((side, 60, bands)) * limit).astype(dtype))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("kind", ["grey", "16 bit", "16 bit colour", "alpha", "float", "9 pixels", "10 pixels"])
+def test_images_of_other_depths(root, kind, suffix):
+    if (kind, suffix) == ("float", "png"):
+        pytest.skip("PNG has no floats")
+    if installed_version() < (8, 4, 0) and suffix == "tif":
+        pytest.skip("older releases read TIFF in other ways")
+    file = root / "images" / "val" / f"odd.{suffix}"
+    write_image(file, kind)
+    named = [example for finding in inspect(root).findings if finding.problem for example in finding.examples]
+    assert any(str(file) in example for example in named) == (file.name not in stock_keeps(root))
+
+
+def test_images_of_four_bands(root):
+    if installed_version() < (8, 4, 0):
+        pytest.skip("older releases know three bands only")
+    write_yaml(root, channels=4)
+    for split, count in (("train", 3), ("val", 2)):
+        for index in range(count):
+            (root / "images" / split / f"{index}.jpg").unlink()
+            write_image(root / "images" / split / f"{index}.png", "alpha")
+    assert not [what for what in told(inspect(root)) if "unreadable" in what]
+    write_image(root / "images" / "val" / "0.png", "16 bit colour")
+    (finding,) = [finding for finding in inspect(root).findings if "unreadable" in finding.what]
+    assert "has 3 bands, and 4 are needed" in finding.examples[0]
+    assert stock_keeps(root) == {"1.png"}
+
+
+def test_small_images_are_left_out_by_ultralytics(root):
+    for index in range(2):
+        write_image(root / "images" / "val" / f"{index}.png", "9 pixels")
+        (root / "images" / "val" / f"{index}.jpg").unlink()
+    check = inspect(root)
+    assert "val: 2 images with a side below 10 pixels, left out by Ultralytics" in told(check)
+    assert read_split(root / "data.yaml").notes == (
+        "2 of 2 images have a side below 10 pixels; Ultralytics leaves them out",
+    )
+
+
+@pytest.mark.parametrize(("shape", "numbers"), [("[4, 2]", 8), ("[17, 3]", 51), ("[1, 2]", 2)])
+def test_pose_labels_are_read_by_their_boxes(root, shape, numbers):
+    line = "0 0.5 0.5 0.1 0.2 " + " ".join(["0.4"] * numbers)
+    (root / "labels" / "val" / "1.txt").write_text(f"{line}\n{line}\n1 0.2 0.2 0.1 0.1\n")
+    write_yaml(root, kpt_shape=yaml.safe_load(shape))
+    check = inspect(root)
+    assert told(check) == []
+    assert check.splits["val"].objects == 4
+    assert "val: 1 repeated label row, dropped by Ultralytics" in told(check, problem=False)
+    truth = read_split(root / "data.yaml")
+    assert truth.boxes[truth.image == 1].round(9).tolist() == [[45, 32, 10, 16], [15, 12, 10, 8]]
+
+
+def test_a_bare_name_that_leads_into_the_working_folder(root, monkeypatch):
+    """Ultralytics takes ``VisDrone.yaml`` for its own, whose folder VisDrone may be that of another set."""
+    if installed_version() < (8, 4, 0):
+        pytest.skip("older releases look in the datasets folder only")
+    for split in ("train", "val", "test"):
+        (root / "work" / "VisDrone" / "images" / split).mkdir(parents=True)
+    for kind, suffix in (("images", ".jpg"), ("labels", ".txt")):
+        (root / "work" / "VisDrone" / kind / "val").mkdir(parents=True, exist_ok=True)
+        (root / "work" / "VisDrone" / kind / "val" / f"x{suffix}").write_bytes(
+            (root / kind / "val" / f"0{suffix}").read_bytes()
+        )
+    monkeypatch.chdir(root / "work")
+    note = f"data=VisDrone.yaml took the images of {root}/work/VisDrone, a folder below the working one"
+    finding = check_dataset("VisDrone.yaml").findings[-1]
+    assert finding.what == note
+    assert "val: this is not the official val split: 1 images instead of 548" in finding.examples
+    notes = from_dataset("VisDrone.yaml", "val").truth.notes
+    assert notes == (note, "this is not the official val split: 1 images instead of 548")
+    (root / "work" / "VisDrone" / "annotations" / "val").mkdir(parents=True)
+    (root / "work" / "VisDrone" / "annotations" / "val" / "x.txt").write_text("1,1,9,9,1,4,0,0")
+    notes = from_dataset("VisDrone.yaml", "val").truth.notes
+    assert notes[1].startswith(
+        "this is not the official val split: 1 images instead of 548, 1 objects instead of 38,759"
+    )

@@ -185,7 +185,7 @@ def test_another_conversion_in_its_place_is_left_alone(source, tmp_path):
 def test_a_damaged_result_is_noticed(source, tmp_path):
     root = convert_visdrone(source, tmp_path / "out").root
     next((root / "labels" / "val").iterdir()).unlink()
-    with pytest.raises(DataError, match=r"labels/val holds 1 files instead of 2"):
+    with pytest.raises(DataError, match=r"out holds 22 files instead of 23; delete it and convert again"):
         convert_visdrone(source, tmp_path / "out")
     (root / "visdrone.json").write_text("{")
     with pytest.raises(DataError, match=r"visdrone.json is damaged"):

@@ -12,8 +12,9 @@ import numpy as np
 from yolo_fine.data.check.findings import Checked, find_all
 from yolo_fine.data.check.image_files import ImageCheck, check_image
 from yolo_fine.data.check.plot import plot_check
-from yolo_fine.data.check.result import DatasetCheck, SplitStatistics
+from yolo_fine.data.check.result import DatasetCheck, Finding, SplitStatistics
 from yolo_fine.data.check.size_histogram import count_by_bar, count_by_bin, sides
+from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge_images
 from yolo_fine.formats.yolo_labels import Labels, read_labels
 from yolo_fine.formats.yolo_layout import SPLITS, Dataset, label_file, open_dataset
 from yolo_fine.utils.files import write_json
@@ -44,6 +45,10 @@ def check_dataset(data: StrPath, json: StrPath | None = None, out: StrPath | Non
         for name, split in splits.items()
     }
     findings = find_all(splits, checked, statistics)
+    if dataset.note:
+        official = [name for name in splits if "visdrone" in dataset.data.lower() and name in OFFICIAL]
+        verdicts = tuple(f"{name}: {judge_images(name, len(splits[name].images))}" for name in official)
+        findings.append(Finding(False, dataset.note, verdicts))
     image = None if out is None else Path(out)
     check = DatasetCheck(dataset.data, tuple(dataset.classes.values()), statistics, findings, image)
     if image is not None:

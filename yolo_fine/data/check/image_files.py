@@ -16,6 +16,12 @@ from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.images import open_image
 
 HASH_SIDE = 16  # the perceptual hash has 16 x 16 bits
+END_OF_JPEG = b"\xff\xd9"
+REDUCED = {  # where a part of the size will do
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+}
 FLAT = 2.0  # standard deviation, in grey levels, below which an image shows nothing to tell it by
 
 
@@ -39,7 +45,7 @@ class ImageCheck:
 def check_image(file: Path, channels: int = 3) -> ImageCheck:
     """Decode an image as Ultralytics does, and hash it.
 
-    A JPEG is decoded at an eighth of its size, which still reads the whole file.
+    A JPEG is decoded at a part of its size, which still reads the whole file.
 
     Args:
         file: The image.
@@ -51,12 +57,17 @@ def check_image(file: Path, channels: int = 3) -> ImageCheck:
             size, kind = image.size, image.format or ""
             if not is_image(f".{'jp2' if kind == 'JPEG2000' else kind}"):
                 raise DataError(f"{file} is no readable image: Ultralytics does not take the format {kind}")
-            if kind in ("JPEG", "MPO") and channels in (1, 3):
-                image.draft("L", (4 * HASH_SIDE, 4 * HASH_SIDE))
-                pixels = np.asarray(image.convert("L"))
-            else:
+            if kind not in ("JPEG", "MPO") or channels not in (1, 3):
                 image.verify()
-                pixels = read_pixels(file, channels)
+                pixels: Array = read_pixels(file, channels)
+            elif content.endswith(END_OF_JPEG):
+                reduced = next((scale for scale in REDUCED if min(size) >= 4 * HASH_SIDE * scale), 1)
+                decoded = cv2.imdecode(np.frombuffer(content, np.uint8), REDUCED.get(reduced, cv2.IMREAD_GRAYSCALE))
+                if decoded is None:
+                    raise DataError(f"{file} is no readable image: OpenCV can't decode it")
+                pixels = decoded
+            else:  # Ultralytics writes it anew, if Pillow can read all of it
+                pixels = np.asarray(image.convert("L"))
     except (OSError, DataError) as error:
         return ImageCheck(fault=str(error))
     return ImageCheck(size, hashlib.blake2b(content, digest_size=16).digest(), difference_hash(pixels))

@@ -17,7 +17,7 @@ from typing import Any
 from yolo_fine.data.convert.coco_labels import make_labels
 from yolo_fine.data.convert.coco_source import CocoSource, find_instances
 from yolo_fine.data.convert.file_tree import FileTree
-from yolo_fine.data.convert.output import check_space, existing_parent, far_boxes, places, read_record
+from yolo_fine.data.convert.output import check_space, existing_parent, far_boxes, places, read_record, write_record
 from yolo_fine.errors import DataError
 from yolo_fine.formats.coco_instances import CocoGroundTruth, parse_instances
 from yolo_fine.formats.dataset_yaml import dataset_yaml
@@ -45,8 +45,8 @@ class CocoSplit:
     crowd: int
     zero_size: int
     repeated: int
+    cut: int
     fingerprint: str
-    cut: int = 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,26 +125,11 @@ def convert_coco(source: StrPath, out: StrPath | None = None, json: StrPath | No
     if record is None:
         record = _convert(out, sources, contents, hashes)
     splits = {name: CocoSplit(**split) for name, split in record["splits"].items()}
-    if not created:
-        _check_complete(out, splits)
     left_out = tuple(split.name for split in found if split.images is None)
     result = CocoSet(out, out / YAML_FILE, tuple(record["classes"]), splits, left_out, created)
     if json is not None:
         write_json(Path(json), result.to_dict())
     return result
-
-
-def _check_complete(out: Path, splits: dict[str, CocoSplit]) -> None:
-    """Check that no image of a finished conversion is missing.
-
-    Raises:
-        DataError: One is.
-    """
-    for split in splits.values():
-        listed = (out / f"{split.name}.txt").read_text(encoding="utf-8").split("\n")
-        missing = [line for line in listed if line and not (out / line).is_file()]
-        if missing:
-            raise DataError(f"{out}: {len(missing)} images are missing, the first is {missing[0]}; convert again")
 
 
 def _convert(
@@ -175,19 +160,17 @@ def _convert(
         comment = f"COCO, converted by `yolo-fine data coco`; {', '.join(f'{split.name}' for split in sources)}"
         yaml = dataset_yaml({split.split: f"{split.name}.txt" for split in sources}, names, comment)
         (folder.path / YAML_FILE).write_text(yaml, encoding="utf-8")
-        record = {"classes": names, "splits": splits}
-        write_json(folder.path / RECORD_FILE, record)
-    return record
+        return write_record(folder.path / RECORD_FILE, {"classes": names, "splits": splits})
 
 
 def _write_split(part: Path, source: CocoSource, truth: CocoGroundTruth, content: bytes, sha256: str) -> CocoSplit:
     """Images, labels, list of images and original annotations of one split."""
     assert source.images is not None  # convert_coco has left out those without
     tree, where = source.images, source.tree.where(source.instances)
-    found = make_labels(truth, where)
-    originals = _locate(tree, list(found.texts), where)
+    texts, counts = make_labels(truth, where)
+    originals = _locate(tree, list(texts), where)
     image_folder = part / "images" / source.name
-    lines = track(found.texts.items(), len(found.texts), f"{source.name}: writing")
+    lines = track(texts.items(), len(texts), f"{source.name}: writing")
     for (file, text), size in zip(lines, truth.sizes.tolist(), strict=True):
         image = image_folder / file
         image.parent.mkdir(parents=True, exist_ok=True)
@@ -196,17 +179,16 @@ def _write_split(part: Path, source: CocoSource, truth: CocoGroundTruth, content
         if real != tuple(size):
             raise DataError(
                 f"{where} says that {file} has {size[0]} x {size[1]} pixels, but {tree.where(originals[file])} has "
-                f"{real[0]} x {real[1]} (turned as its EXIF entry asks): its labels would be in the wrong places"
+                f"{real[0]} x {real[1]} after EXIF rotation: its labels would be in the wrong places"
             )
         labels = label_file(image)
         labels.parent.mkdir(parents=True, exist_ok=True)
         labels.write_text(text, encoding="utf-8", newline="\n")
-    listed = "".join(f"./images/{source.name}/{file}\n" for file in found.texts)
+    listed = "".join(f"./images/{source.name}/{file}\n" for file in texts)
     (part / f"{source.name}.txt").write_text(listed, encoding="utf-8", newline="\n")
     (part / "annotations").mkdir(exist_ok=True)
     (part / "annotations" / f"instances_{source.name}.json").write_bytes(content)
-    counts = (len(truth), found.labels, found.crowd, found.zero_size, found.repeated)
-    return CocoSplit(source.name, len(truth.names), *counts, sha256, found.cut)
+    return CocoSplit(source.name, len(truth.names), len(truth), fingerprint=sha256, **counts)
 
 
 def _locate(tree: FileTree, files: list[PurePosixPath], where: str) -> dict[PurePosixPath, PurePosixPath]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -13,28 +12,7 @@ from yolo_fine.formats.coco_instances import CocoGroundTruth
 from yolo_fine.formats.yolo_labels import clip_far_boxes, label_text
 
 
-@dataclass(frozen=True)
-class CocoLabels:
-    """YOLO labels of one instances file.
-
-    Attributes:
-        texts: Image file -> content of its label file, maybe none; in the order of the images' ids.
-        labels: Lines of all label files.
-        crowd: Annotations that are crowds (left out).
-        zero_size: Boxes without width or height (left out).
-        repeated: Repetitions of an equal row (left out).
-        cut: Boxes far beyond the edge that were cut to the image, or left out if nothing of them is in it.
-    """
-
-    texts: dict[PurePosixPath, str]
-    labels: int
-    crowd: int
-    zero_size: int
-    repeated: int
-    cut: int
-
-
-def make_labels(truth: CocoGroundTruth, place: str) -> CocoLabels:
+def make_labels(truth: CocoGroundTruth, place: str) -> tuple[dict[PurePosixPath, str], dict[str, int]]:
     """Make the labels that ``ultralytics.data.converter.convert_coco`` makes.
 
     Crowds, boxes without area and repeated rows are left out; centre and size are shares of the image with six
@@ -43,6 +21,11 @@ def make_labels(truth: CocoGroundTruth, place: str) -> CocoLabels:
     Args:
         truth: The objects.
         place: What messages call their file.
+
+    Returns:
+        The content of the label file, maybe none, of each image file, in the order of the images' ids; and counts:
+        ``labels`` are their lines, ``crowd``, ``zero_size`` and ``repeated`` what was left out, ``cut`` boxes far
+        beyond the edge that were cut to the image, or left out if nothing of them is in it.
 
     Raises:
         DataError: An image lies outside of the image folder.
@@ -67,11 +50,10 @@ def make_labels(truth: CocoGroundTruth, place: str) -> CocoLabels:
         file: label_text(category[start:end].tolist(), shares[start:end], "g")
         for file, start, end in zip(files, ends[:-1], ends[1:], strict=True)
     }
-    return CocoLabels(
-        texts=texts,
-        labels=len(image),
-        crowd=int(truth.crowd.sum()),
-        zero_size=int((~has_area & ~truth.crowd).sum()),
-        repeated=int((~first).sum()),
-        cut=int(cut.sum()),
-    )
+    return texts, {
+        "labels": len(image),
+        "crowd": int(truth.crowd.sum()),
+        "zero_size": int((~has_area & ~truth.crowd).sum()),
+        "repeated": int((~first).sum()),
+        "cut": int(cut.sum()),
+    }

@@ -3,19 +3,19 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
 import shutil
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from yolo_fine.errors import DataError
 
 MAX_EXPANSION = 100  # times that a zip archive, or a file in one, may become larger when it is unpacked,
 FREE_BYTES = 2**20  # beyond a size that doesn't matter
+UNREADABLE = (OSError, ValueError, NotImplementedError, zipfile.BadZipFile)
 
 
 class FileTree:
@@ -96,7 +96,7 @@ class ZipTree(FileTree):
         try:
             self.archive = zipfile.ZipFile(place)
             packed = place.stat().st_size
-        except (OSError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise DataError(f"{place} is no whole zip archive ({error}); download it again") from error
         self.members = {PurePosixPath(entry.filename): entry for entry in self.archive.infolist() if not entry.is_dir()}
         super().__init__(place, {name: entry.file_size for name, entry in self.members.items()})
@@ -104,22 +104,22 @@ class ZipTree(FileTree):
 
     def read(self, name: PurePosixPath) -> bytes:
         """See :meth:`FileTree.read`."""
-        content = io.BytesIO()
-        self._unpack(name, content)
-        return content.getvalue()
+        return b"".join(self._unpack(name))
 
     def put(self, name: PurePosixPath, target: Path) -> None:
         """See :meth:`FileTree.put`."""
         with target.open("wb") as stream:
-            self._unpack(name, stream)
+            stream.writelines(self._unpack(name))
 
-    def _unpack(self, name: PurePosixPath, target: IO[bytes]) -> None:
+    def _unpack(self, name: PurePosixPath) -> Iterator[bytes]:
+        """The content of a file in pieces, together no more bytes than the entry claims."""
         entry = self.members[name]
         _check_expansion(self.where(name), entry.compress_size, entry.file_size)
         try:
             with self.archive.open(entry) as stream:
-                shutil.copyfileobj(stream, target, 2**20)  # gives no more bytes than the entry claims
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+                while piece := stream.read(2**20):
+                    yield piece
+        except (*UNREADABLE, zlib.error, EOFError, RuntimeError) as error:
             raise DataError(f"{self.where(name)} can't be unpacked ({error}); download the archive again") from error
 
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import DataError
+from yolo_fine.utils.files import read_json, write_json
 from yolo_fine.utils.folders import is_free
 from yolo_fine.utils.paths import StrPath
 
@@ -36,15 +37,16 @@ def read_record(out: Path, file: str, fingerprints: Mapping[str, str]) -> dict[s
         The record, None if there is nothing yet.
 
     Raises:
-        DataError: ``out`` holds something else, or another conversion.
+        DataError: ``out`` holds something else, another conversion, or files of it are missing.
     """
     if is_free(out):
         return None
     if not (out / file).is_file():
         raise DataError(f"out={out} exists and is no such conversion (it has no {file}); give another out=DIR")
+    record = read_json(out / file, f"delete {out} and convert again")
     try:
-        record: dict[str, Any] = json.loads((out / file).read_text(encoding="utf-8"))
         stored = {name: split["fingerprint"] for name, split in record["splits"].items()}
+        files = int(record["files"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{out / file} is damaged ({error}); delete {out} and convert again") from error
     if stored != fingerprints:
@@ -52,7 +54,21 @@ def read_record(out: Path, file: str, fingerprints: Mapping[str, str]) -> dict[s
             f"out={out} holds another conversion ({', '.join(stored)} of other annotations or splits); "
             "delete it or give another out=DIR"
         )
+    if count_files(out) < files:
+        raise DataError(f"{out} holds {count_files(out)} files instead of {files}; delete it and convert again")
     return record
+
+
+def write_record(file: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Write the record of a conversion into its folder, with the number of files there, as the last of them."""
+    record = {**record, "files": count_files(file.parent) + 1}
+    write_json(file, record)
+    return record
+
+
+def count_files(folder: Path) -> int:
+    """Number of files in a folder and below."""
+    return sum(len(files) for _, _, files in os.walk(folder))
 
 
 def far_boxes(count: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from yolo_fine.data.convert.output import check_space, existing_parent, far_boxes, places, read_record
+from yolo_fine.data.convert.output import check_space, existing_parent, far_boxes, places, read_record, write_record
 from yolo_fine.data.convert.visdrone_labels import Counts, count_rows, labels_of
 from yolo_fine.data.convert.visdrone_official import Verdict, judge
 from yolo_fine.data.convert.visdrone_source import SplitSource, find_splits
@@ -118,7 +118,6 @@ def convert_visdrone(source: StrPath, out: StrPath | None = None, json: StrPath 
             name: ConvertedSplit(Counts(**split["counts"]), split["fingerprint"], Verdict(**split["verdict"]))
             for name, split in record["splits"].items()
         }
-        _check_complete(out, splits)
     result = VisDroneSet(out, out / YAML_FILE, splits, created)
     if json is not None:
         write_json(Path(json), result.to_dict())
@@ -153,7 +152,7 @@ def _convert(
         comment = f"VisDrone2019-DET, converted by `yolo-fine data visdrone`; {found}"
         yaml = dataset_yaml({name: f"images/{name}" for name in splits}, NAMES, comment)
         (folder.path / YAML_FILE).write_text(yaml, encoding="utf-8")
-        write_json(folder.path / RECORD_FILE, {"splits": {name: asdict(split) for name, split in splits.items()}})
+        write_record(folder.path / RECORD_FILE, {"splits": {name: asdict(split) for name, split in splits.items()}})
     return splits
 
 
@@ -179,19 +178,3 @@ def _write_split(part: Path, source: SplitSource, contents: dict[str, bytes], ro
         (labels / f"{name}.txt").write_text(text, encoding="utf-8", newline="\n")
         (annotations / f"{name}.txt").write_bytes(contents[name])
     return replace(count_rows(rows), labels=written, cut=cut)
-
-
-def _check_complete(out: Path, splits: dict[str, ConvertedSplit]) -> None:
-    """Check that no file of a finished conversion is missing.
-
-    Raises:
-        DataError: One is.
-    """
-    for name, split in splits.items():
-        for kind in ("images", "labels", "annotations"):
-            folder = out / kind / name
-            count = sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
-            if count < split.counts.images:
-                raise DataError(
-                    f"{folder} holds {count} files instead of {split.counts.images}; delete {out} and convert again"
-                )

@@ -44,13 +44,19 @@ class Verdict:
     text: str
 
 
-def judge(split: str, counts: Counts, fingerprint: str) -> Verdict:
+def judge_images(split: str, images: int) -> str:
+    """Compare a split of which nothing but the number of images is known: what :func:`judge` says in words."""
+    known = OFFICIAL[split]
+    return judge(split, Counts(images, known.objects, known.ignored, known.others, 0, 0), None).text
+
+
+def judge(split: str, counts: Counts, fingerprint: str | None) -> Verdict:
     """Compare a split with the official one.
 
     Args:
         split: ``train``, ``val`` or ``test``.
         counts: What its annotation files hold.
-        fingerprint: :func:`yolo_fine.formats.fingerprint.text_fingerprint` of them.
+        fingerprint: :func:`yolo_fine.formats.fingerprint.text_fingerprint` of them; None if they are not at hand.
     """
     known = OFFICIAL[split]
     differing = [
@@ -65,7 +71,7 @@ def judge(split: str, counts: Counts, fingerprint: str) -> Verdict:
     ]
     if differing:
         return Verdict(False, f"this is not the official {known.name} split: {', '.join(differing)}")
-    if known.fingerprint is None:
+    if known.fingerprint is None or fingerprint is None:
         return Verdict(True, f"this is the official {known.name} split, by its counts")
     if known.fingerprint == fingerprint:
         return Verdict(True, f"this is the official {known.name} split")

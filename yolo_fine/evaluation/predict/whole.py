@@ -198,14 +198,14 @@ def batches_of_one_size(truth: GroundTruth, batch: int) -> Iterator[list[int]]:
 
 
 def read_image(truth: GroundTruth, image: int) -> Array:
-    """One image as Ultralytics reads it: BGR, turned as EXIF says; shape (height, width, 3), uint8.
+    """One image as Ultralytics reads it, turned as EXIF says: BGR if it has three bands; (height, width, bands), uint8.
 
     Raises:
         DataError: It is missing, unreadable or not of the annotated size.
     """
     assert truth.files is not None  # batches_of_one_size has checked
     file = truth.files[image]
-    pixels = read_pixels(file)
+    pixels = read_pixels(file, truth.channels)
     width, height = truth.sizes[image]
     if pixels.shape[:2] != (height, width):
         raise DataError(
