@@ -117,7 +117,8 @@ class LCCMBottomUp(nn.Module):
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Gate ``high``, the first of the two maps."""
         high, low = x
-        require_sizes(self, doubles(high, low), "'low' must have twice the size of 'high'", high=high, low=low)
+        fits = doubles(high, low)
+        require_sizes(self, fits, "'low' must have twice the height and width of 'high'", high=high, low=low)
         pooled = pool_to_grid(high, self.cells)  # (B, c_high, p, p)
         value, key = self.value_key(pooled).flatten(2).chunk(2, dim=1)  # each (B, m, p²)
         channel = self.channel(value, self.query(pool_to_grid(low, self.cells)).flatten(2))
