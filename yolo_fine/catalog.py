@@ -15,7 +15,7 @@ from yolo_fine.utils.hints import did_you_mean
 ENTRY_POINT_GROUP = "yolo_fine.blocks"
 
 _lock = threading.RLock()
-_progress = "not loaded"
+_loaded: bool | None = False  # None: this thread is at it
 
 
 def get_block(name: str) -> BlockSpec:
@@ -52,13 +52,13 @@ def load_blocks() -> None:
 
     Other threads wait until all are there; a package that asks for blocks while it is imported gets those so far.
     """
-    global _progress  # noqa: PLW0603
-    if _progress == "loaded":
+    global _loaded  # noqa: PLW0603
+    if _loaded:
         return
     with _lock:
-        if _progress != "not loaded":
+        if _loaded is not False:
             return
-        _progress = "loading"
+        _loaded = None
         try:
             importlib.import_module("yolo_fine.blocks")
             for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
@@ -67,7 +67,6 @@ def load_blocks() -> None:
                 except (Exception, SystemExit) as error:  # a broken package must not take every other model down
                     message = f"yolo_fine: the blocks of '{entry.value}' could not be loaded: {error!s}"
                     warnings.warn(message, stacklevel=2)
-            _progress = "loaded"
+            _loaded = True
         finally:
-            if _progress == "loading":  # what went wrong is raised; the next call tries again
-                _progress = "not loaded"
+            _loaded = bool(_loaded)  # where something went wrong, the next call tries again

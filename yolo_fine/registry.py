@@ -14,6 +14,7 @@ row's arguments, whose types and defaults are read off the annotations; constrai
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import typing
@@ -23,7 +24,7 @@ from functools import cached_property
 from typing import Any
 
 from yolo_fine.errors import BlockArgumentError, BlockRegistrationError
-from yolo_fine.utils.arguments import bind_arguments, matches, refusal, says_more_than_a_type, type_name
+from yolo_fine.utils.arguments import allows, bind_arguments, refusal, type_name
 
 KINDS = ("fuse", "upsample", "refine", "context", "conv")
 ORIGINS = ("paper", "reconstruction", "adaptation")
@@ -198,28 +199,26 @@ def why_refused(name: str) -> str | None:
 def _check_calls(cls: type[Any]) -> None:
     """Let the constructor refuse values that its annotations exclude, whoever calls it."""
     construct = cls.__init__
-    if hasattr(construct, "checks_arguments"):  # declared again, or inherited from a block
+    if hasattr(construct, "checked"):  # declared again, or inherited from a block
         return
 
-    @functools.cache
-    def positions_and_limits() -> tuple[tuple[str, ...], dict[str, Any]]:
-        try:
+    @functools.cache  # names may be there only after the class's module has been run
+    def annotations() -> dict[str, Any]:
+        with contextlib.suppress(NameError):  # of a name that is for type checkers only
             hints = typing.get_type_hints(construct, include_extras=True)
-        except NameError:  # names for type checkers only
-            hints = {}
-        limits = {name: hint for name, hint in hints.items() if says_more_than_a_type(hint)}
-        return tuple(inspect.signature(construct).parameters)[1:], limits
+            return {name: hints.get(name, Any) for name in inspect.signature(construct).parameters}
+        return {}
 
     @functools.wraps(construct)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        names, limits = positions_and_limits()
-        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-            if name in limits and not matches(tuple(value) if isinstance(value, list) else value, limits[name]):
-                raise refusal(f"{type(self).__name__} argument '{name}'", value, limits[name])
+    def checking(self: Any, *args: Any, **kwargs: Any) -> None:
+        known = annotations()
+        for name, value in (*zip(known, (self, *args), strict=False), *kwargs.items()):
+            if not allows(value, known.get(name, Any)):
+                raise refusal(f"{type(self).__name__} argument '{name}'", value, known[name])
         construct(self, *args, **kwargs)
 
-    __init__.checks_arguments = True  # type: ignore[attr-defined]
-    cls.__init__ = __init__
+    checking.checked = True  # type: ignore[attr-defined]
+    cls.__init__ = checking
 
 
 def _add(spec: BlockSpec) -> None:

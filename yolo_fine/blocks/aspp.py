@@ -12,15 +12,10 @@ from yolo_fine.layers.pooled_conv import PooledConv
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Rates
 
+PAPER = "https://arxiv.org/abs/1706.05587"
 
-@block(
-    inputs=1,
-    out="same",
-    kind="context",
-    paper="https://arxiv.org/abs/1706.05587",
-    origin="reconstruction",
-    aliases=("ASPP",),
-)
+
+@block(inputs=1, out="same", kind="context", paper=PAPER, origin="reconstruction", aliases=("ASPP",))
 class ASPPLite(nn.Module):
     """Atrous spatial pyramid pooling with depthwise convolutions and small rates.
 

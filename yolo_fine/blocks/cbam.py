@@ -11,14 +11,10 @@ from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
+PAPER = "https://arxiv.org/abs/1807.06521"
 
-@block(
-    inputs=1,
-    out="same",
-    kind="refine",
-    paper="https://arxiv.org/abs/1807.06521",
-    aliases=("CBAMBlock", "CBAMFull", "CBAMAttention"),
-)
+
+@block(inputs=1, out="same", kind="refine", paper=PAPER, aliases=("CBAMBlock", "CBAMFull", "CBAMAttention"))
 class CBAM(nn.Module):
     """Convolutional block attention module.
 

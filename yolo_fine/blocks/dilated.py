@@ -105,9 +105,8 @@ class DilatedFusion(nn.Module):
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Fuse the neighbours into ``mid``."""
         deep, mid, shallow = x
-        require_sizes(
-            self, halves(deep, mid), "'deep' must have half the height and width of 'mid'", deep=deep, mid=mid
-        )
+        fits = halves(deep, mid)
+        require_sizes(self, fits, "'deep' must have half the height and width of 'mid'", deep=deep, mid=mid)
         fits = doubles(mid, shallow)
         require_sizes(self, fits, "'shallow' must have twice the height and width of 'mid'", shallow=shallow, mid=mid)
         filtered = self.filter(self.shallow(shallow))  # (B, c_shallow, 2H, 2W) -> (B, c_mid, H, W)

@@ -12,14 +12,10 @@ from yolo_fine.layers.gates import gated
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, OddFrom1
 
+PAPER = "https://arxiv.org/abs/1910.03151"
 
-@block(
-    inputs=1,
-    out="same",
-    kind="refine",
-    paper="https://arxiv.org/abs/1910.03151",
-    aliases=("ECAAttention", "ECALayer", "ECAModule", "EfficientChannelAttention"),
-)
+
+@block(inputs=1, out="same", kind="refine", paper=PAPER, aliases=("ECAAttention", "ECALayer", "ECAModule"))
 class ECA(nn.Module):
     """Efficient channel attention: ``x · σ(Conv1d(mean(x)))``, the convolution running over the channels.
 

@@ -11,14 +11,10 @@ from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
+PAPER = "https://arxiv.org/abs/2305.13563"
 
-@block(
-    inputs=1,
-    out="same",
-    kind="refine",
-    paper="https://arxiv.org/abs/2305.13563",
-    aliases=("EMAttention", "EMAAttention", "EMAModule"),
-)
+
+@block(inputs=1, out="same", kind="refine", paper=PAPER, aliases=("EMAttention", "EMAAttention", "EMAModule"))
 class EMA(nn.Module):
     """Efficient multi-scale attention with cross-spatial learning.
 

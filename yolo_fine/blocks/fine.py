@@ -126,9 +126,8 @@ class FINE(nn.Module):
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Refine ``low``, the second of the two maps."""
         high, low = x
-        require_sizes(
-            self, halves(high, low), "'high' must have half the height and width of 'low'", high=high, low=low
-        )
+        fits = halves(high, low)
+        require_sizes(self, fits, "'high' must have half the height and width of 'low'", high=high, low=low)
         modulation = self._modulation(high, low)  # (B, c_low, h, w)
         if self.gain is not None and is_tracing():
             # 1 + g·M as a convolution: with it onnxruntime stays in the layout of its convolutions up to the product.

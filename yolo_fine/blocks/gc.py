@@ -11,14 +11,10 @@ from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, PositiveNumber
 
+PAPER = "https://arxiv.org/abs/1904.11492"
 
-@block(
-    inputs=1,
-    out="same",
-    kind="context",
-    paper="https://arxiv.org/abs/1904.11492",
-    aliases=("GCBlock", "GCNet", "GlobalContext", "ContextBlock"),
-)
+
+@block(inputs=1, out="same", kind="context", paper=PAPER, aliases=("GCBlock", "GCNet", "GlobalContext", "ContextBlock"))
 class GC(nn.Module):
     """Global context block: ``x + T(context)``, one vector per image.
 

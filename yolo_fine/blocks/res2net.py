@@ -12,14 +12,10 @@ from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive, Scale
 
+PAPER = "https://arxiv.org/abs/1904.01169"
 
-@block(
-    inputs=1,
-    out="same",
-    kind="conv",
-    paper="https://arxiv.org/abs/1904.01169",
-    aliases=("Bottle2neck", "Res2NetBlock", "Res2NetBottleneck"),
-)
+
+@block(inputs=1, out="same", kind="conv", paper=PAPER, aliases=("Bottle2neck", "Res2NetBlock", "Res2NetBottleneck"))
 class Res2Net(nn.Module):
     """Res2Net's bottleneck: receptive fields of several sizes inside one block.
 

@@ -11,14 +11,10 @@ from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf8, Number
 
+PAPER = "https://arxiv.org/abs/1711.07767"
 
-@block(
-    inputs=1,
-    out="same",
-    kind="context",
-    paper="https://arxiv.org/abs/1711.07767",
-    aliases=("BasicRFB", "RFBBlock"),
-)
+
+@block(inputs=1, out="same", kind="context", paper=PAPER, aliases=("BasicRFB", "RFBBlock"))
 class RFB(nn.Module):
     """Receptive field block: three dilated branches, scaled down and added to a 1x1 shortcut.
 

@@ -11,14 +11,10 @@ from yolo_fine.layers.gates import gated
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
+PAPER = "https://arxiv.org/abs/1709.01507"
 
-@block(
-    inputs=1,
-    out="same",
-    kind="refine",
-    paper="https://arxiv.org/abs/1709.01507",
-    aliases=("SEAttention", "SEBlock", "SELayer", "SEModule", "SqueezeExcite", "SqueezeExcitation"),
-)
+
+@block(inputs=1, out="same", kind="refine", paper=PAPER, aliases=("SEAttention", "SEBlock", "SELayer", "SEModule"))
 class SE(nn.Module):
     """Squeeze-and-excitation: ``x · σ(W₂ ReLU(W₁ mean(x)))``.
 

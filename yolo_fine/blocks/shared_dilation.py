@@ -12,15 +12,10 @@ from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf2, Rates
 
+PAPER = "https://arxiv.org/abs/1901.01892"
 
-@block(
-    inputs=1,
-    out="same",
-    kind="context",
-    paper="https://arxiv.org/abs/1901.01892",
-    origin="adaptation",
-    aliases=("TridentBlock",),
-)
+
+@block(inputs=1, out="same", kind="context", paper=PAPER, origin="adaptation", aliases=("TridentBlock",))
 class SharedDilation(nn.Module):
     """Trident style: one 3x3 kernel run with several dilations, the results averaged.
 

@@ -13,6 +13,8 @@ from yolo_fine.layers.windows import pad_to_multiple
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive
 
+PAPER = "https://arxiv.org/abs/2102.12122"
+
 
 @block(
     inputs=1,

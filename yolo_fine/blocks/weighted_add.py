@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from yolo_fine.layers.equal_maps import projection, require_equal_sizes
 from yolo_fine.registry import block
 
+PAPER = "https://arxiv.org/abs/1911.09070"
+
 
 @block(
     inputs="n",

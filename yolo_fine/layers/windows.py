@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Maps of any size cut into windows: the last row and column are filled with zeros, or what fills none is dropped."""
+"""Maps cut into windows, whatever their size: the last ones are filled up with zeros, or dropped."""
 
 from __future__ import annotations
 

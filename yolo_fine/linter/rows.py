@@ -106,7 +106,7 @@ class RowChecks:
     def _doubt(self, row: Row, spec: BlockSpec) -> Doubt | None:
         """Whether a block's arguments were hardly meant."""
         sources = [self.maps[index] for index in row.absolute_sources if index >= 0]
-        channels = [source.channels for source in sources if source is not None]
+        channels = [source.channels for source in sources if source is not None and isinstance(source.channels, int)]
         known = len(channels) == len(spec.input_names or row.sources) and spec.out != "arg"
         c2 = spec.output_channels(channels) if known else None
         counts = partial(channel_counts, self.dry_run.stock, self.rows, row.index, self.dry_run.tasks)

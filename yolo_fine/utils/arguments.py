@@ -112,10 +112,11 @@ def constraints(annotation: Any) -> list[Constraint]:
     return [one for option in typing.get_args(annotation) for one in constraints(option)]
 
 
-def says_more_than_a_type(annotation: Any) -> bool:
-    """Whether an annotation excludes values of its type: by a constraint, or as a ``Literal``."""
-    choices = typing.get_origin(annotation) is Literal
-    return choices or bool(constraints(annotation)) or any(map(says_more_than_a_type, typing.get_args(annotation)))
+def allows(value: Any, annotation: Any) -> bool:
+    """Whether a call in Python may pass ``value``: a plain type is a hint there, but constraints and choices hold."""
+    has_choices = any(typing.get_origin(option) is Literal for option in (annotation, *typing.get_args(annotation)))
+    is_plain = not has_choices and not constraints(annotation)
+    return is_plain or matches(tuple(value) if isinstance(value, list) else value, annotation)
 
 
 def type_name(annotation: Any, with_constraints: bool = False) -> str:

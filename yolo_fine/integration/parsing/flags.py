@@ -20,7 +20,7 @@ from yolo_fine.integration.parsing.turns import activation_kept
 from yolo_fine.integration.parsing.vocabulary import parser_variables, stock_layer
 from yolo_fine.utils.hints import did_you_mean
 
-SHOWN_ARGUMENTS = re.compile(r"\d  \S+ +(\[.*\]) *$")  # of the last columns of the model table
+SHOWN_ARGUMENTS = re.compile(r"\d  [^\s\[]+ *(\[.*\]) *$")  # of the last columns of the model table
 
 
 def check_flags(stock: StockParser, row: Row, rows: Sequence[Any]) -> None:

@@ -132,13 +132,11 @@ def lower(
 def channel_counts(stock: StockParser, rows: Sequence[Row], index: int, tasks: ModuleType) -> set[int]:
     """Channels of a block row's inputs and output, as they are, at every scale of the YAML, and unscaled."""
     row, spec = rows[index], find_our_block(rows[index], tasks)
-    scales = stock.model.get("scales") or {}
-    widths = [values[1:] for values in scales.values()] if isinstance(scales, dict) else []
-    models = [stock.model]
-    models += [{**stock.model, "scale": "x", "scales": {"x": [0.01, *each]}} for each in [*widths, [1.0, math.inf]]]
+    scales = {"as it is": None, "unscaled": [0.01, 1.0, math.inf], **(stock.model.get("scales") or {})}
     found: set[int] = set()
-    for model in models:
+    for letter, values in scales.items():
         with contextlib.suppress(Exception):  # whatever is wrong with the rows above, or at another scale
+            model = {**stock.model, "scales": {letter: values}, "scale": letter} if values else stock.model
             other = dataclasses.replace(stock, model=model)
             above, _ = lower(other, rows[:index], tasks, look_closer=False)
             channels = other.probe(above, row.absolute_sources).channels
