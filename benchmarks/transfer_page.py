@@ -20,10 +20,10 @@ yolo_fine: {line}
 ```
 
 Another number of classes is no loss: the class head starts anew, and the line counts the tensors that could arrive.
-Classes that both models name alike are taken over where Ultralytics does that (8.4.190):
+Classes that both models name alike are taken over where Ultralytics does that (8.4.190), and the line adds how many:
 
 ```text
-yolo_fine: 493/493 pretrained tensors, 2.6 M parameters (FINE at 11, 15 new); class head 80 -> 10 classes starts anew, but for 4 taken over by name
+yolo_fine: 493/493 pretrained tensors, 2.6 M parameters (FINE at 11, 15 new); class head 80 -> 10 classes starts anew
 ```
 
 A stem for images of other bands takes what it can of the pretrained kernel, and the report says `3 of 4 bands`.
