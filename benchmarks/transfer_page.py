@@ -19,6 +19,15 @@ With yolo_fine, layers are paired in order so that the most parameters find a pl
 yolo_fine: {line}
 ```
 
+Another number of classes is no loss: the class head starts anew, and the line counts the tensors that could arrive.
+Classes that both models name alike are taken over where Ultralytics does that (8.4.190), and the line adds how many:
+
+```text
+yolo_fine: 493/493 pretrained tensors, 2.6 M parameters (FINE at 11, 15 new); class head 80 -> 10 classes starts anew
+```
+
+A stem for images of other bands takes what it can of the pretrained kernel, and the report says `3 of 4 bands`.
+
 That holds for `pretrained=`, `YOLO("my.yaml").load("yolo11n.pt")` and `model=checkpoint.pt`. What did not arrive is
 listed below the line, by layer and with the reason; below 95 % it is a warning. Where no block of ours is involved,
 stock Ultralytics loads as it always does. The same as data:

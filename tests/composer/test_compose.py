@@ -23,6 +23,7 @@ from yolo_fine.composer.compose import compose, compose_text, recompose
 from yolo_fine.errors import ArgumentError, ModelYamlError, UnknownBlockError
 from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.integration.versions import installed_version
+from yolo_fine.linter.lint import find_problems
 
 MODELS = Path(ultralytics.__file__).parent / "cfg" / "models"
 # without a neck: classification, semantic segmentation on two maps, depth
@@ -231,13 +232,43 @@ def test_a_file_that_compose_did_not_make_is_left_alone(tmp_path, monkeypatch):
         ({}, ArgumentError, "nothing to do"),
         ({"base": "yolov8n-p2", "head": "p2"}, ArgumentError, "detects at P2 already"),
         ({"base": "yolo11n-cls", "fuse": "FINE"}, ModelYamlError, "no top-down path"),
-        ({"base": "yolo11n.pt", "fuse": "FINE"}, ArgumentError, "did you mean base=yolo11n"),
+        ({"base": "yolo11n.pt", "fuse": "FINE"}, ArgumentError, "did you mean base=yolo11n?"),
+        ({"base": "some/where/yolov8s.pt", "fuse": "FINE"}, ArgumentError, "did you mean base=yolov8s?"),
+        ({"base": "best.pt", "fuse": "FINE"}, ArgumentError, "name the YAML that they were made from"),
+        ({"base": "some/where/yolov8s", "fuse": "FINE"}, FileNotFoundError, "did you mean yolov8s.yaml?"),
+        (
+            {"fuse": "FINE", "out": "mine"},
+            ArgumentError,
+            "a model YAML's name ends in .yaml, as out=mine.yaml",
+        ),
+        (
+            {"base": "yolov8n-rtdetr", "fuse": "FINE", "out": "mine.yaml"},
+            ArgumentError,
+            "RTDETRDecoder works only in models with 'rtdetr' in their file name, as out=rtdetr-mine.yaml",
+        ),
+        ({"base": "yolov8n-world", "refine": "EMA", "out": "mine.yaml"}, ArgumentError, "as out=mine-world.yaml"),
+        ({"fuse": "FINE", "out": "mine-world.yaml"}, ArgumentError, "for another kind of model; rename it"),
+        ({"fuse": "FINE", "out": "rtdetr-mine.yaml"}, ArgumentError, "for another kind of model; rename it"),
         ({"base": "yolo11n-fin", "refine": "EMA"}, FileNotFoundError, "did you mean yolo11n-fine.yaml"),
     ],
 )
-def test_mistakes_end_in_one_message(words, error, said):
-    with pytest.raises(error, match=re.escape(said)):
+def test_mistakes_end_in_one_message(words, error, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=re.escape(said)) as caught:
         compose(**{"base": "yolo11n", **words})
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "out"),
+    [("yolov8n-rtdetr", "rtdetr-mine.yaml"), ("yolov8n-world", "mine-world.yaml"),
+     pytest.param("yoloe-11s", "yoloe-mine.yaml", marks=new_only)],
+)  # fmt: skip
+def test_what_is_written_under_a_fitting_name_is_clean(base, out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    compose(base, refine="EMA@p3", out=out)
+    assert find_problems(out).problems == []
 
 
 def test_the_result_is_an_object_and_paths_are_paths_or_text(tmp_path, monkeypatch, capsys):

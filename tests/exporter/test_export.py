@@ -83,6 +83,23 @@ def test_an_earlier_file_is_not_replaced_by_an_unproven_one(grid: Path, monkeypa
     assert names(grid.parent) == ["best.onnx", "best.pt", "best.unproven.onnx"]
 
 
+def test_int8_without_data_names_it(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ultralytics would download a set to calibrate on, which fails offline, in words of its own."""
+    monkeypatch.chdir(grid.parent)
+    with pytest.raises(ArgumentError, match="int8 is calibrated on images: name them by data="):
+        export("best.pt", int8=True, **QUICK)
+    assert names(grid.parent) == ["best.pt"]
+
+
+def test_a_package_that_is_not_there_is_named(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_installed(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'coremltools'", name="coremltools")
+
+    monkeypatch.setattr(YOLO, "export", not_installed)
+    with pytest.raises(ArgumentError, match="the export to coreml failed: the package 'coremltools' is not installed"):
+        export(grid, "coreml", **QUICK)
+
+
 def test_what_a_killed_export_left_is_removed(grid: Path) -> None:
     left = hidden_name(grid.with_name("yolo_fine_export"), PART)
     left.mkdir()

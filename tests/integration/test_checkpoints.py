@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 import types
@@ -131,6 +132,19 @@ def test_restricted_loading_says_that_it_is_that(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "r").exists()
     with pytest.raises(CheckpointError, match="the file comes from a fork"):
         YOLO(save_with(SpaceShift, CONV, tmp_path / "fork.pt"))
+
+
+@pytest.mark.parametrize("verb", ["predict", "export", "val"])
+def test_weights_that_are_in_a_run(tmp_path: Path, tiny_data: Path, monkeypatch, capsys, verb: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, run in enumerate(("train", "train3", "train2")):
+        file = Path("runs/detect", run, "weights", "best.pt")
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"")
+        os.utime(file, (number, number))
+    assert main([verb, "model=best.pt", *([f"data={tiny_data}"] if verb == "val" else [])]) == 2
+    newest = Path("runs/detect/train2/weights/best.pt")
+    assert f"does not exist; the newest best.pt of a run is {newest}" in capsys.readouterr().err
 
 
 def test_classes_are_read_without_unpickling() -> None:

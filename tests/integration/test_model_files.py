@@ -83,6 +83,16 @@ def test_a_missing_file_is_answered_with_the_nearest(folder, typed, meant):
         load("nowhere/at-all.yaml")
 
 
+def test_a_missing_dataset_is_answered_with_the_nearest(folder):
+    from ultralytics.data.utils import check_file
+
+    for typed, meant in (("VisDron.yaml", "VisDrone.yaml"), ("smalobjects.yaml", "smallobjects.yaml")):
+        with pytest.raises(MissingFileError, match=rf"'{typed}' does not exist; did you mean {meant}\?"):
+            check_file(typed)
+    with pytest.raises(FileNotFoundError):
+        check_file("nothing-like-it.yaml")
+
+
 def test_datasets_by_bare_name(folder):
     from ultralytics.data.utils import check_file
 

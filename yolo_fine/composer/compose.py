@@ -19,7 +19,9 @@ from yolo_fine.composer.insertion import insert, places
 from yolo_fine.composer.requests import Request, read_levels, read_requests
 from yolo_fine.errors import ArgumentError, ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
+from yolo_fine.integration.model_files import nearest_model
 from yolo_fine.integration.models import yaml_name
+from yolo_fine.integration.parsing.vocabulary import needed_in_file_name, wrong_file_name
 from yolo_fine.integration.yaml_text import read_model
 from yolo_fine.utils.files import write_text
 from yolo_fine.utils.paths import ModelSource, StrPath
@@ -133,7 +135,10 @@ def compose_text(
     default = read_levels(at) if at else None
     requests = {kind: read_requests(kind, text, default) for kind, text in asked.items()}
     if base.endswith(".pt"):
-        raise ArgumentError(f"base={base}: compose cuts a model YAML, not weights; did you mean base={base[:-3]}?")
+        near = nearest_model(f"{base[:-3]}.yaml").replace("mean ", "mean base=").replace(".yaml?", "?")
+        raise ArgumentError(
+            f"base={base}: compose cuts a model YAML, not weights{near or '; name the YAML that they were made from'}"
+        )
     name = base if base.endswith((".yaml", ".yml")) else f"{base}.yaml"
     text, model = read_model(name)
     document = read_document(text, name)
@@ -153,6 +158,8 @@ def compose_text(
             for level in levels_for(request, anatomy, name):
                 placed.append((insert(document, anatomy, request.spec, request.args, level), level))
 
+    if out is not None:
+        _check_name(out, [row.module for row in document.rows])
     words = {"base": base, **asked, "head": head, "at": at, "out": out.name if out else None}
     adapt_wording(document, words, str(model["scale"]))
     result = document.render()
@@ -160,6 +167,23 @@ def compose_text(
     numbers = {id(row): number for number, row in enumerate(document.rows)}
     blocks = [{"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed]
     return Composed(base, result, sorted(blocks, key=lambda block: int(block["layer"])), len(numbers), out)
+
+
+def _check_name(out: Path, layers: list[str]) -> None:
+    """Refuse a file name under which Ultralytics can't use the model.
+
+    Raises:
+        ArgumentError: The name doesn't end in .yaml, or stands for another kind of model.
+    """
+    if out.suffix not in (".yaml", ".yml"):
+        raise ArgumentError(f"out={out}: a model YAML's name ends in .yaml, as out={out.stem or 'mine'}.yaml")
+    reason = wrong_file_name(out.name, layers)
+    if reason is None:
+        return
+    needed = next((word for layer in layers if (word := needed_in_file_name(layer))), "")
+    better = f"{out.stem}{needed}" if needed == "-world" else f"{needed}-{out.stem}"
+    suggestion = f", as out={better}.yaml" if needed and needed not in out.stem else ""
+    raise ArgumentError(f"out={out}: {reason}{suggestion}")
 
 
 def _is_composed(file: Path) -> bool:

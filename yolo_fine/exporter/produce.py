@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
+from yolo_fine.exporter.options import wanted_precision
 from yolo_fine.integration.exporter import in_words_of_release
 from yolo_fine.integration.log import quiet_ultralytics, short
 from yolo_fine.utils.files import unwritable
@@ -55,8 +56,12 @@ def produce(checkpoint: Path, format: str, options: dict[str, Any]) -> tuple[Pat
     try:
         with quiet_ultralytics() as told:
             file = YOLO(checkpoint).export(format=format, **in_words_of_release(options))
+    except ModuleNotFoundError as error:
+        raise ArgumentError(f"the export to {format} failed: the package '{error.name}' is not installed") from error
     except Exception as error:  # whatever it was, the user sees one message, and the cause is chained
-        raise ArgumentError(f"the export to {format} failed: {short(error)}") from error
+        calibrates = wanted_precision(options) == "int8" and "data" not in options
+        hint = "; int8 is calibrated on images: name them by data=FILE.yaml" if calibrates else ""
+        raise ArgumentError(f"the export to {format} failed: {short(error)}{hint}") from error
     if not file or not Path(file).exists():
         raise ArgumentError(f"the export to {format} failed: Ultralytics wrote no file")
     return Path(file), told

@@ -36,6 +36,8 @@ def wrap_torch_safe_load(stock: Callable[..., Any]) -> Callable[..., Any]:
         try:
             checkpoint, found = stock(weight, *args, **kwargs)
         except Exception as error:
+            if isinstance(error, FileNotFoundError) and not file.is_file() and (near := nearest_weights(file)):
+                raise MissingFileError(f"'{weight}' does not exist{near}") from error
             reason = explain(file, error, restricted) if file.is_file() else None
             if reason is None:
                 raise
@@ -95,9 +97,8 @@ def open_checkpoint(weights: str, argument: str = "weights") -> Any:
 
     file = Path(weights)
     known = any(place.is_file() for place in (file, SETTINGS["weights_dir"] / file))
-    here = [neighbour.name for neighbour in file.parent.glob("*.pt")] if file.parent.is_dir() else []
     if not known and file.name not in GITHUB_ASSETS_NAMES and "://" not in weights:  # asking the network takes its time
-        raise MissingFileError(f"{argument}={weights} does not exist{did_you_mean(file.name, here)}")
+        raise MissingFileError(f"{argument}={weights} does not exist{nearest_weights(file)}")
     try:
         return YOLO(weights)
     except CheckpointError:
@@ -106,8 +107,17 @@ def open_checkpoint(weights: str, argument: str = "weights") -> Any:
         if known:  # it removes apostrophes from paths, for one
             raise CheckpointError(f"{argument}={weights} is there, but Ultralytics can't open it: {error}") from error
         raise MissingFileError(
-            f"{argument}={weights} are not here and can't be downloaded{did_you_mean(file.name, here)}"
+            f"{argument}={weights} are not here and can't be downloaded{nearest_weights(file)}"
         ) from error
+
+
+def nearest_weights(file: Path) -> str:
+    """A hint at the weights that were meant: the newest of that name below ``runs``, or a name nearby."""
+    runs = [found for found in Path("runs").rglob(file.name) if found.is_file()]
+    if runs:
+        return f"; the newest {file.name} of a run is {max(runs, key=lambda found: found.stat().st_mtime)}"
+    here = [neighbour.name for neighbour in file.parent.glob("*.pt")] if file.parent.is_dir() else []
+    return did_you_mean(file.name, here)
 
 
 def allow_block_classes() -> None:

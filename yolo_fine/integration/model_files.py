@@ -18,6 +18,7 @@ from typing import Any
 
 from yolo_fine.errors import MissingFileError
 from yolo_fine.integration.model_names import read_name, with_scale
+from yolo_fine.integration.versions import installed
 
 _current = threading.local()  # .file: what yaml_model_load has found, for the check_yaml call inside it
 
@@ -34,6 +35,13 @@ def cfg_folder() -> Path:
 def packaged_files(kind: str) -> dict[str, Path]:
     """Packaged YAMLs by file name. ``kind`` is ``"models"`` or ``"datasets"``."""
     return {file.name: file for file in sorted((cfg_folder() / kind).rglob("*.yaml"))}
+
+
+@lru_cache(maxsize=2)
+def known_files(kind: str) -> tuple[str, ...]:
+    """File names of packaged YAMLs and of those that Ultralytics ships. ``kind`` is ``"models"`` or ``"datasets"``."""
+    stock = installed()[1] / "cfg" / kind
+    return (*packaged_files(kind), *(file.name for file in sorted(stock.rglob("*.yaml"))))
 
 
 def find_model_file(path: str | Path) -> Path | None:
@@ -64,14 +72,12 @@ def locate_model_file(name: str) -> Path:
 
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
-        raise MissingFileError(
-            f"'{name}' is no model YAML: their names end in .yaml{_nearest_packaged(f'{name}.yaml')}"
-        )
+        raise MissingFileError(f"'{name}' is no model YAML: their names end in .yaml{nearest_model(f'{name}.yaml')}")
     for candidate in (path, Path(with_scale(str(path), ""))):
         file = check_yaml(str(candidate), hard=False)
         if file:
             return Path(file)
-    raise MissingFileError(f"'{name}' does not exist{_nearest_packaged(name)}")
+    raise MissingFileError(f"'{name}' does not exist{nearest_model(name)}")
 
 
 def find_dataset_file(file: str | Path) -> Path | None:
@@ -91,17 +97,17 @@ def wrap_yaml_model_load(stock: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return stock(path, *args, **kwargs)
         except FileNotFoundError as error:
-            raise MissingFileError(f"'{path}' does not exist{_nearest_packaged(path)}") from error
+            raise MissingFileError(f"'{path}' does not exist{nearest_model(path)}") from error
         finally:
             _current.file = None
 
     return yaml_model_load
 
 
-def _nearest_packaged(path: str | Path) -> str:
-    """A hint at the packaged YAML that was meant, with the scale letter as typed."""
+def nearest_model(path: str | Path) -> str:
+    """A hint at the model YAML that was meant, of those packaged or shipped, with the scale letter as typed."""
     name = Path(path).name
-    near = difflib.get_close_matches(with_scale(name, ""), packaged_files("models"), n=1)
+    near = difflib.get_close_matches(with_scale(name, ""), known_files("models"), n=1)
     parts = read_name(name)
     return f"; did you mean {with_scale(near[0], parts.scale if parts else '')}?" if near else ""
 
@@ -123,6 +129,14 @@ def wrap_check_file(stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(stock)
     def check_file(file: str | Path, *args: Any, **kwargs: Any) -> Any:
         found = find_dataset_file(file)
-        return str(found) if found else stock(file, *args, **kwargs)
+        if found:
+            return str(found)
+        try:
+            return stock(file, *args, **kwargs)
+        except FileNotFoundError as error:
+            near = difflib.get_close_matches(Path(str(file)).name, known_files("datasets"), n=1)
+            if not near:
+                raise
+            raise MissingFileError(f"'{file}' does not exist; did you mean {near[0]}?") from error
 
     return check_file

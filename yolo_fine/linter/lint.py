@@ -9,6 +9,8 @@ from typing import Any
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
 from yolo_fine.integration.models import yaml_name
+from yolo_fine.integration.parsing.rows import read_rows
+from yolo_fine.integration.parsing.vocabulary import needed_in_file_name, wrong_file_name
 from yolo_fine.integration.yaml_text import read_model
 from yolo_fine.linter.keys import check_keys
 from yolo_fine.linter.lint_keys import check_scale_letter, usable_keys
@@ -125,6 +127,10 @@ def find_problems(name: str) -> LintReport:
     if report.layers > MOST_ROWS:
         raise ModelYamlError(f"{name} is no model YAML: it has {report.layers:,} rows")
     report.problems += [Problem(f"{name}: {message}") for message in check_keys(model)]
+    named = [row.module for row in read_rows(model) if row.module]
+    unfit = wrong_file_name(name, named)
+    if unfit and not any(needed_in_file_name(layer) for layer in named):  # else the rows that need it say so
+        report.problems.append(Problem(f"{name}: {unfit}"))
     letters = check_scale_letter(model, name)
     report.problems += [Problem(message) for message in letters.problems]
     report.notes += letters.notes

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import BlockArgumentError, ModelYamlError
@@ -18,6 +17,7 @@ from yolo_fine.integration.parsing.planned_block import split_width
 from yolo_fine.integration.parsing.rows import Row, read_rows
 from yolo_fine.integration.parsing.vocabulary import (
     is_head,
+    is_in_file_name,
     is_read_by_the_model,
     needed_in_file_name,
     parser_variables,
@@ -75,7 +75,7 @@ class RowChecks:
             yield str(error)
             return
         needed = None if spec else needed_in_file_name(row.raw[2])
-        if needed and needed not in Path(row.file).stem:
+        if needed and not is_in_file_name(needed, row.file):
             yield str(row.error(f"{row.raw[2]} works only in models with '{needed}' in their file name"))
         layer = None if spec else stock_layer(row.raw[2])
         if layer is not None and is_head(layer) and row.index < len(self.rows) - 1:

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from yolo_fine.integration.dry_run.forward import is_taken_at_its_word
 from yolo_fine.integration.dry_run.torchvision_rows import downloads
 from yolo_fine.integration.dry_run.whole_model import why_not_built
 from yolo_fine.integration.model_names import with_scale
 from yolo_fine.integration.parsing.rows import read_rows
+from yolo_fine.integration.parsing.vocabulary import needed_in_file_name
 from yolo_fine.linter.rows import Found, RowChecks
 
 MOST_PARAMETERS = 1_000_000_000
@@ -43,12 +42,10 @@ def check_build(model: dict[str, Any], scale: str) -> Iterator[str]:
     A model whose layers have all been called can be built. Others are built as a whole, on the meta device.
     """
     rows = list(read_rows(model))
-    called = not any(is_taken_at_its_word(str(row.module)) for row in rows)
+    called = not any(needed_in_file_name(str(row.module)) for row in rows)
     if called or any(downloads(row.module, row.raw[3]) for row in rows):
         return
     name = rows[0].file
     why = why_not_built(name if model["scale"] else with_scale(name, scale))
-    if why and rows[-1].module == "RTDETRDecoder" and "rtdetr" not in Path(name).stem.lower():
-        yield f"{name}: RTDETRDecoder works only in models with 'rtdetr' in their file name"
-    elif why:
+    if why:
         yield f"{name}: the rows are in order, but Ultralytics can't build the model: {why}"

@@ -80,8 +80,8 @@ def test_stock_training_goes_on_from_it_with_start_up_files_off(weights, tmp_pat
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
-    assert "545 pretrained tensors" in said
-    assert "class head: 80 -> 2 classes" in said
+    assert "539/539 pretrained tensors" in said
+    assert "class head 80 -> 2 classes starts anew" in said
     assert (tmp_path / "run" / "weights" / "best.pt").is_file()
 
 
@@ -146,7 +146,7 @@ def test_weights_of_another_scale_and_class_count(tmp_path):
     source = tasks.DetectionModel("yolo11s.yaml", nc=10, verbose=False)
     result = seed("yolo11n-fine.yaml", str(checkpoint(source, tmp_path / "s.pt")), out=tmp_path / "seed.pt")
     printed = result.to_text()
-    assert "; class head: 10 -> 80 classes" in printed
+    assert "; class head 10 -> 80 classes starts anew" in printed
     assert "  layer 0 -> 0 Conv, conv.weight: shape (32, 3, 3, 3) vs (16, 3, 3, 3)" in printed
     assert "... and " in printed
     assert "WARNING: ONLY" in printed

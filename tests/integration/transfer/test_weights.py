@@ -85,9 +85,7 @@ def test_a_p2_head_takes_the_branch_of_the_same_stride(family, classes):
             elif installed_version() >= (8, 4, 190):  # stock keeps the hidden class layers there
                 assert all(same[:-2]), f"{name}.{level}"
                 assert not any(same[-2:]), f"{name}.{level}"
-    kept = {
-        key: value for key, value in ours.cv2[0].state_dict().items() if "num_batches" not in key
-    }  # of old torch: 0
+    kept = {key: value for key, value in ours.cv2[0].state_dict().items() if "num_batches" not in key}  # old torch: 0
     assert all(torch.equal(value, own[key]) for key, value in kept.items())
     assert all(torch.equal(value, before[key]) for key, value in source.state_dict().items())
     model.eval()(torch.rand(1, 3, 64, 64))  # the branch that stood in works

@@ -25,7 +25,7 @@ def forward(module: Any, value: Any, channels: Any) -> Any:
     """
     from ultralytics.nn.modules import Detect
 
-    if is_taken_at_its_word(type(module).__name__):
+    if needed_in_file_name(type(module).__name__):
         first = value[0] if isinstance(value, list) else value
         return first.new_empty(1, channels, *first.shape[2:]) if isinstance(channels, int) else None
     module.train(isinstance(module, Detect))
@@ -58,11 +58,6 @@ def count_parameters(module: Any) -> int:
     if 0 in sizes:
         raise RuntimeError("it has a parameter without values: a size is 0")
     return sum(sizes)
-
-
-def is_taken_at_its_word(name: str) -> bool:
-    """Whether :func:`forward` can't call a layer: it wants text, or the labels of a batch, beside its maps."""
-    return name == "RTDETRDecoder" or needed_in_file_name(name) is not None
 
 
 def run_on_numbers(module: Any, value: Any) -> Any:

@@ -55,7 +55,7 @@ class Row:
 
     def error(self, reason: object, spec: BlockSpec | None = None) -> ModelYamlError:
         """An error that says where the row is, what it is, and what would be accepted."""
-        signature = f"\n  accepted: {spec.signature}" if spec else ""
+        signature = f"; accepted: {spec.signature}" if spec else ""
         return ModelYamlError(f"{self.where}: {reason}{signature}")
 
     def unknown(self, known: list[str]) -> UnknownBlockError:

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from yolo_fine.integration.versions import installed_version
+
+OTHER_KINDS = ("rtdetr", "fastsam", "sam_", "sam2_", "sam2.1_", "sam3", "mobile_sam", "yolo_nas", "-world", "yoloe")
 
 
 def stock_layer(name: str) -> type | None:
@@ -50,11 +54,34 @@ def is_read_by_the_model(name: str) -> bool:
     return name == "ImagePoolingAttn"
 
 
-def needed_in_file_name(name: str) -> str | None:
-    """What a model's file name must hold for a layer that is fed text: Ultralytics picks the model's class by name."""
-    if name in ("C2fAttn", "ImagePoolingAttn", "WorldDetect"):
+def needed_in_file_name(layer: str) -> str | None:
+    """What a model's file name must hold for a layer: Ultralytics picks the model's class by words in that name.
+
+    Such layers are not called with maps alone: they are fed text, or the labels of a batch, too.
+    """
+    if layer in ("C2fAttn", "ImagePoolingAttn", "WorldDetect"):
         return "-world"
-    return "yoloe" if name.startswith("YOLOE") else None
+    if layer == "RTDETRDecoder":
+        return "rtdetr"
+    return "yoloe" if layer.startswith("YOLOE") else None
+
+
+def is_in_file_name(word: str, file: str) -> bool:
+    """Whether Ultralytics finds a word in a file name; it asks for some of them in lower case."""
+    stem = Path(file).stem
+    return word in (stem if word in ("-world", "yoloe") else stem.lower())
+
+
+def wrong_file_name(file: str, layers: Iterable[str]) -> str | None:
+    """Why a model with these layers can't have that file name, because Ultralytics would take it for another kind."""
+    needed = {word: layer for layer in layers if (word := needed_in_file_name(layer))}
+    for word, layer in needed.items():
+        if not is_in_file_name(word, file):
+            return f"{layer} works only in models with '{word}' in their file name"
+    for word in OTHER_KINDS:
+        if word not in needed and is_in_file_name(word, file):
+            return f"Ultralytics takes a file with '{word}' in its name for another kind of model; rename it"
+    return None
 
 
 def parser_variables() -> frozenset[str]:

@@ -23,7 +23,6 @@ from yolo_fine.integration.transfer.transfer_report import (
     LostTensor,
     NewLayer,
     TransferReport,
-    class_change,
     keep_report,
     say,
 )
@@ -90,7 +89,7 @@ def _load_paired(load: Callable[[Any], Any], target: Any, source: Any) -> Transf
     report = compare(source, target, pairing)
     if before and after and before != after:
         report = replace(report, widened=(before, after), added_parameters=_parameter_count(target) - size)
-    if report.transferred == report.total and not hasattr(target, "set_classes"):
+    if report.transferred == report.total and not report.classes and not hasattr(target, "set_classes"):
         _take_names(source, target)
     keep_report(target, report)
     return report
@@ -111,52 +110,95 @@ def compare(source: Any, target: Any, pairing: Pairing) -> TransferReport:
     """See which tensors of the source have a place of their shape in the target, after the load."""
     before, after = _class_count(source), _class_count(target)
     classes = (before, after) if before and after and before != after else None
-    shapes = [{key: tuple(tensor.shape) for key, tensor in layer.state_dict().items()} for layer in target.model]
-    without_partner = {(j, key) for j, keys in enumerate(shapes) for key in keys}
+    ours = [layer.state_dict() for layer in target.model]
+    without_partner = {(j, key) for j, tensors in enumerate(ours) for key in tensors}
     width_by_classes = (class_width(source.model[-1]) or 0) <= WIDEST_BY_CLASSES
     lost: list[LostTensor] = []
-    transferred = parameters = 0
+    partial: list[LostTensor] = []
+    transferred = parameters = class_tensors = 0
     for i, layer in enumerate(source.model):
         learned = {name for name, _ in layer.named_parameters()}
         j = pairing.target_of(i)
         for key, tensor in layer.state_dict().items():
             place = None if j is None else pairing.target_key(j, key)
-            ours = shapes[j].get(place) if j is not None and place is not None else None
+            own = ours[j].get(place) if j is not None and place is not None else None
             without_partner.discard((j, place))
-            if ours == tuple(tensor.shape):
+            bands = None if own is None else _bands(tensor, own)
+            if own is not None and (own.shape == tensor.shape or bands):
                 transferred += 1
-                parameters += tensor.numel() * (key in learned)
+                parameters += min(tensor.numel(), own.numel()) * (key in learned)
+                partial += [LostTensor(i, j, type(layer).__name__, key, bands)] if bands else []
+            elif own is not None and classes and _follows_classes(key, tensor, own, classes, width_by_classes):
+                class_tensors += 1
             else:
-                shapes_of_both = None if ours is None else (tuple(tensor.shape), ours)
-                reason = _reason(j, place, shapes_of_both, classes, width_by_classes and key.startswith(CLASS_BRANCHES))
-                lost.append(LostTensor(i, j, type(layer).__name__, key, reason))
+                lost.append(LostTensor(i, j, type(layer).__name__, key, _reason(j, place, tensor, own)))
     new = []
     for j, layer in enumerate(target.model):
         tensors = sum(place == j for place, _ in without_partner)
         if tensors or j not in pairing.layers:
             part = "part of " * (j in pairing.layers)
             new.append(NewLayer(j, part + type(layer).__name__, tensors))
-    return TransferReport(transferred, transferred + len(lost), parameters, tuple(new), tuple(lost), classes)
+    return TransferReport(
+        transferred, transferred + len(lost), parameters, tuple(new), tuple(lost), partial=tuple(partial),
+        classes=classes, class_tensors=class_tensors,
+        classes_by_name=_classes_by_name(source, target, pairing) if classes else 0,
+    )  # fmt: skip
 
 
-def _reason(
-    target: int | None,
-    place: str | None,
-    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None,
-    classes: tuple[int, int] | None,
-    follows_classes: bool,
-) -> str:
+def _bands(theirs: Any, ours: Any) -> str | None:
+    """How a kernel for images of other bands arrived, as Ultralytics carries it: in part, or summed; None if not."""
+    import torch
+
+    if len(theirs.shape) != 4 or len(ours.shape) != 4 or theirs.shape[0] != ours.shape[0]:
+        return None
+    (had, *size), (has, *own_size) = theirs.shape[1:], ours.shape[1:]
+    if size != own_size or had == has:
+        return None
+    common, theirs = min(had, has), theirs.to(ours.dtype)
+    if torch.equal(ours[:, :common], theirs[:, :common]):
+        return f"{common} of {has} bands" if has > had else f"{common} of the {had} pretrained bands"
+    return f"{had} bands summed into one" if has == 1 and torch.equal(ours, theirs.sum(1, keepdim=True)) else None
+
+
+def _follows_classes(key: str, theirs: Any, ours: Any, classes: tuple[int, int], width_by_classes: bool) -> bool:
+    """Whether a tensor has another shape because the number of classes is another one."""
+    if width_by_classes and key.startswith(CLASS_BRANCHES):
+        return True
+    return {sizes for sizes in zip(theirs.shape, ours.shape, strict=False) if sizes[0] != sizes[1]} == {classes}
+
+
+def _classes_by_name(source: Any, target: Any, pairing: Pairing) -> int:
+    """How many classes of another number of them hold the pretrained values of the class of their name.
+
+    Newer releases carry these over where both models name their classes.
+    """
+    import torch
+
+    known = {str(name).strip().lower(): number for number, name in (getattr(source, "names", None) or {}).items()}
+    branch = 0 if pairing.branches is None else min(pairing.branches, default=0)
+    theirs_at = branch if pairing.branches is None else pairing.branches.get(branch, 0)
+    try:
+        theirs = getattr(source.model[-1], CLASS_BRANCHES[0])[theirs_at][-1].weight
+        ours = getattr(target.model[-1], CLASS_BRANCHES[0])[branch][-1].weight
+    except (AttributeError, IndexError, TypeError):
+        return 0  # a head without class branches
+    found = 0
+    for number, name in (getattr(target, "names", None) or {}).items():
+        partner = known.get(str(name).strip().lower())
+        if partner is not None and number < len(ours) and partner < len(theirs):
+            found += torch.equal(ours[number], theirs[partner].to(ours.dtype))
+    return found
+
+
+def _reason(target: int | None, place: str | None, theirs: Any, ours: Any | None) -> str:
     """Why a tensor did not arrive."""
     if target is None:
         return "no layer of its kind left in the new model"
     if place is None:
         return "no branch of its stride in the new head"
-    if shapes is None:
+    if ours is None:
         return "no such tensor in the new layer"
-    differing = {sizes for sizes in zip(*shapes, strict=False) if sizes[0] != sizes[1]}
-    if classes and (follows_classes or differing == {classes}):
-        return class_change(classes)
-    return f"shape {shapes[0]} vs {shapes[1]}"
+    return f"shape {tuple(theirs.shape)} vs {tuple(ours.shape)}"
 
 
 def _class_count(model: Any) -> int | None:
