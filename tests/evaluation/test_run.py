@@ -164,6 +164,30 @@ def test_a_loaded_model_is_taken_as_it_is(dataset: Dataset, checkpoint: str, tmp
         evaluate(model=5, data=dataset.yaml)  # type: ignore[arg-type]
 
 
+def test_groups_are_drawn_and_recorded(dataset: Dataset, tmp_path: Path) -> None:
+    how: dict[str, Any] = {"data": dataset.yaml, "detections": dataset.detections("found", shift=0.15), **FEW}
+    result = evaluate(groups=r"([0-4])", out=tmp_path / "out", **how)
+    assert result.manifest["groups"] == {"by": "([0-4])", "groups": 5, "effective_groups": 5}
+    assert (result.intervals["groups"], result.intervals["effective_groups"]) == (5, 5)
+    (tmp_path / "clips.csv").write_text("image,group\n" + "".join(f"{n}.png,{n // 2}\n" for n in range(5)))
+    result = evaluate(groups=tmp_path / "clips.csv", compare=tmp_path / "out", **how)
+    assert result.intervals["reasons"]["coco"]["AP"] == "3 groups are too few"
+    assert result.comparison is not None
+    assert result.comparison["coco"]["AP"]["reason"] == "3 groups are too few"
+    assert result.comparison["coco"]["AP"]["difference"] == 0
+    with pytest.raises(ArgumentError, match="finds no group in 5 of 5 image names"):
+        evaluate(groups="(x)", **how)
+
+
+def test_other_arguments_of_the_model_are_named(dataset: Dataset, checkpoint: str, tmp_path: Path) -> None:
+    how: dict[str, Any] = {"model": checkpoint, "data": dataset.yaml, "imgsz": 64, "device": "cpu", **FEW}
+    evaluate(out=tmp_path / "out", conf=0.3, **how)
+    result = evaluate(compare=tmp_path / "out", **how)
+    assert result.comparison is not None
+    assert result.comparison["differing"] == {"conf": [0.001, 0.3]}
+    assert "different arguments: conf 0.001 here, 0.3 there." in result.to_text()
+
+
 def test_compared_with_itself_nothing_differs(dataset: Dataset, tmp_path: Path) -> None:
     found = dataset.detections("found", shift=0.15, share=0.7)
     evaluate(data=dataset.yaml, detections=found, out=tmp_path / "out", **FEW)

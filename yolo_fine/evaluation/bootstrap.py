@@ -24,6 +24,7 @@ from yolo_fine.utils.arrays import Array
 LEAST_DEFINED = 0.95  # share of the resamples in which a metric must be defined
 LEAST_GROUPS = 5  # effective groups; below, there is no interval
 FEW_GROUPS = 30  # below, an interval is a rough one
+FEW_RESAMPLES = 400  # below, the ends of an interval are uncertain
 MANY_GROUPS = 50  # from here on, no interval is stretched
 ROUNDING = 1e-10  # a smaller difference of metrics is one of rounding, and none
 NUMBERS = 2**19  # worked on at a time, few enough for the processor's cache

@@ -98,12 +98,18 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
         ap75 = _mean(precision[IOU_75, :, k, 0])
         per_class[name] = ClassMetrics(whole.objects, whole.AP, whole.AP50, ap75, whole.AR, by_size)
 
+    confusion, errors = _mistakes(data, limits, names)
+    has_detections = np.isin(detections.category, list(classes)).any()
+    for kind in errors["delta_ap"]:  # hotcoco says 0 where there is no AP50 to gain on
+        if metrics["AP50"] is None or (kind in ("Miss", "FN") and not has_detections):
+            errors["delta_ap"][kind] = None
     return CocoScore(
         metrics=metrics,
         sizes=sizes,
         per_class=per_class,
         curves=_curves(precision[IOU_50, :, :, 0], names),
-        **_mistakes(data, limits, names),
+        confusion=confusion,
+        errors=errors,
     )
 
 
@@ -145,7 +151,9 @@ def _accumulate(data: tuple[COCO, COCO], bins: Sequence[Bin], limits: list[int])
     return arrays
 
 
-def _mistakes(data: tuple[COCO, COCO], limits: list[int], names: list[str]) -> dict[str, Any]:
+def _mistakes(
+    data: tuple[COCO, COCO], limits: list[int], names: list[str]
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """``confusion`` and ``errors`` of :class:`CocoScore`, at IoU 0.50 alone: less memory."""
     from hotcoco import COCOeval
 
@@ -156,12 +164,9 @@ def _mistakes(data: tuple[COCO, COCO], limits: list[int], names: list[str]) -> d
     evaluator.evaluate()
     matrix = evaluator.confusion_matrix(iou_thr=MISTAKE_IOU, min_score=CONFUSION_SCORE)["matrix"].astype(int)
     tide = evaluator.tide_errors(pos_thr=MISTAKE_IOU, bg_thr=0.1)
-    return {
-        "confusion": {
-            "names": [*names, "background"], "matrix": matrix.tolist(), "iou": MISTAKE_IOU, "score": CONFUSION_SCORE
-        },
-        "errors": {"delta_ap": dict(tide["delta_ap"]), "counts": dict(tide["counts"])},
-    }  # fmt: skip
+    facts = {"names": [*names, "background"], "iou": MISTAKE_IOU, "score": CONFUSION_SCORE}
+    errors = {"delta_ap": dict(tide["delta_ap"]), "counts": dict(tide["counts"])}
+    return {**facts, "matrix": matrix.tolist()}, errors
 
 
 def area_ranges(bins: Sequence[Bin]) -> list[list[float]]:
