@@ -69,7 +69,7 @@ def test_a_file_that_can_not_be_used(tmp_path: Path, content: str, message: str)
     ("groups", "message"),
     [
         (r"([a-z", r"groups=\(\[a-z is no regular expression \(.*\), as groups="),
-        (r"[a-z]_\d", "is neither 'images', a CSV file nor a regular expression with a group in parentheses"),
+        (r"[a-z]_\d", "is neither 'images', nor a CSV file, nor a regular expression with a group in parentheses"),
         (r"(a)_\d", "finds no group in 2 of 5 image names, the first is val/b_1"),
         (r"(a)?.*", "finds no group in 5 of 5 image names"),
     ],

@@ -37,7 +37,7 @@ def test_files_of_a_perfect_detector_score_a_hundred(dataset: Dataset) -> None:
 def test_annotations_say_the_same_as_the_dataset_they_lie_in(dataset: Dataset) -> None:
     found = dataset.detections("found", shift=0.15, share=0.7)
     by_data = evaluate(data=dataset.yaml, detections=found, resamples=0).to_dict()
-    by_files = evaluate(annotations=dataset.annotations, detections=found, resamples=0).to_dict()
+    by_files = evaluate(annotations=str(dataset.annotations), detections=str(found), resamples=0).to_dict()
     assert 0 < by_data["coco"]["AP"] < 1
     for key in ("coco", "visdrone", "sizes", "per_class", "confusion", "errors"):
         assert by_data[key] == by_files[key]
