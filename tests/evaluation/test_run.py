@@ -169,6 +169,7 @@ def test_groups_are_drawn_and_recorded(dataset: Dataset, tmp_path: Path) -> None
     result = evaluate(groups=r"([0-4])", out=tmp_path / "out", **how)
     assert result.manifest["groups"] == {"by": "([0-4])", "groups": 5, "effective_groups": 5}
     assert (result.intervals["groups"], result.intervals["effective_groups"]) == (5, 5)
+    assert result.samples["visdrone"]["AP"].shape == (20,)
     (tmp_path / "clips.csv").write_text("image,group\n" + "".join(f"{n}.png,{n // 2}\n" for n in range(5)))
     result = evaluate(groups=tmp_path / "clips.csv", compare=tmp_path / "out", **how)
     assert result.intervals["reasons"]["coco"]["AP"] == "3 groups are too few"

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Comparisons of model variants over several training seeds."""
+"""``yolo-fine ablate``: models x seeds under one budget, compared with honest statistics."""

@@ -149,7 +149,7 @@ def components(differences: Array, resampled: Array, groups: float) -> tuple[flo
     """Variance over seeds, variance common to all seeds, and variance of a seed's own share in the images.
 
     The resamples' covariance between seeds estimates the second; what their variance has beyond it, the third. Both are
-    at least 0. With one seed there is nothing to tell them apart by: all of it is the second, and the others are 0.
+    at least 0. One seed can't separate them: all of it is the second, and the others are 0.
 
     Args:
         differences: For each seed, shape (seeds,).

@@ -23,7 +23,7 @@ class Verdict:
         words: ``not defined``, ``beyond noise``, ``within noise...`` or ``too few seeds...``.
         reason: What there is to add: why it is not defined, how many images would do; empty if nothing.
         holm: Probability after Holm's correction; None without one.
-        detectable: The difference that the seeds at hand would have shown with a power of 80 %; None if unknown.
+        detectable: The true difference that these seeds would have shown with a power of 80 %; None if unknown.
     """
 
     words: str

@@ -153,7 +153,7 @@ def compare(
         second is better, ties counted half), ``beyond_noise`` (whether the interval leaves out zero), and ``reason``:
         why those that are None are not defined, else None.
     """
-    result = {}
+    result: dict[str, dict[str, Any]] = {}
     for name in samples[0]:
         first, second = values[0][name], values[1][name]
         difference = None if first is None or second is None else float(_without_rounding(second - first))
@@ -163,14 +163,8 @@ def compare(
         defined = differences[~np.isnan(differences)]
         better = None if reason else float(np.mean((defined > 0) + 0.5 * (defined == 0)))
         beyond = None if low is None or high is None else low > 0 or high < 0
-        result[name] = {
-            "difference": difference,
-            "low": low,
-            "high": high,
-            "probability_positive": better,
-            "beyond_noise": beyond,
-            "reason": reason,
-        }
+        result[name] = {"difference": difference, "low": low, "high": high, "probability_positive": better}
+        result[name] |= {"beyond_noise": beyond, "reason": reason}
     return result
 
 

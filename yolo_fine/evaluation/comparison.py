@@ -25,7 +25,7 @@ class Other:
 
     Attributes:
         file: Its ``eval.json``.
-        detections: Its boxes, which lie beside it.
+        detections: Its boxes, from the file beside it.
         differing: Arguments of the two predictions that differ: name -> [here, there].
     """
 

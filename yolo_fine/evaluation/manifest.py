@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that have a say in the metrics; those that aren't installed are left out."""
+    """Versions of the packages that influence the metrics; those that aren't installed are left out."""
     found = {}
     for name in PACKAGES:
         try:

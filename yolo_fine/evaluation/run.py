@@ -75,7 +75,7 @@ def evaluate(
         split: Its split.
         annotations: VisDrone annotation folder, or COCO ``instances.json``.
         detections: VisDrone result folder, or COCO results file.
-        first_category: Number of the first class in a COCO results file, where the file itself does not tell.
+        first_category: Number of the first class in a COCO results file, where the file itself does not say.
         sizes_file: Image sizes of an annotation folder without images: lines ``name width height``.
         images: Image folder of ``annotations``, if not beside them.
         protocol: ``coco``, ``visdrone``, or ``all`` that the annotations allow.
@@ -173,11 +173,11 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
     if arguments["resamples"]:
         draws = {key: arguments[key] for key in ("resamples", "seed", "confidence")}
         bootstrap = Bootstrap(plan.groups, **draws)
-        samples = measured.resample(bootstrap)
-        result.intervals = intervals(measured, samples, bootstrap)
+        result.samples = measured.resample(bootstrap)
+        result.intervals = intervals(measured, result.samples, bootstrap)
         if plan.other is not None:
             theirs = measure(truth, plan.other.detections, **how)
-            compared = differences(measured, theirs, samples, bootstrap)
+            compared = differences(measured, theirs, result.samples, bootstrap)
             result.comparison = {"with": str(plan.other.file), "differing": plan.other.differing, **compared}
     return result, found.detections
 

@@ -103,14 +103,8 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
     for kind in errors["delta_ap"]:  # hotcoco says 0 where there is no AP50 to gain on
         if metrics["AP50"] is None or (kind in ("Miss", "FN") and not has_detections):
             errors["delta_ap"][kind] = None
-    return CocoScore(
-        metrics=metrics,
-        sizes=sizes,
-        per_class=per_class,
-        curves=_curves(precision[IOU_50, :, :, 0], names),
-        confusion=confusion,
-        errors=errors,
-    )
+    curves = _curves(precision[IOU_50, :, :, 0], names)
+    return CocoScore(metrics, sizes, per_class, curves, confusion, errors)
 
 
 def _engine_data(truth: GroundTruth, detections: Detections, classes: dict[int, str]) -> tuple[COCO, COCO]:
@@ -121,20 +115,13 @@ def _engine_data(truth: GroundTruth, detections: Detections, classes: dict[int, 
         {"id": i, "file_name": name, "width": int(width), "height": int(height)}
         for i, (name, (width, height)) in enumerate(zip(truth.names, truth.sizes, strict=True))
     ]
+    categories = [{"id": number, "name": name} for number, name in classes.items()]
     known = np.isin(truth.category, list(classes))
-    objects = COCO.from_arrays(
-        image_rows,
-        [{"id": number, "name": name} for number, name in classes.items()],
-        truth.image[known],
-        truth.category[known],
-        truth.boxes[known],
-        area=truth.area[known],
-        iscrowd=truth.crowd[known],
-    )
+    columns = [column[known] for column in (truth.image, truth.category, truth.boxes)]
+    objects = COCO.from_arrays(image_rows, categories, *columns, area=truth.area[known], iscrowd=truth.crowd[known])
     known = np.isin(detections.category, list(classes))
-    columns = (detections.image, detections.boxes, detections.score, detections.category)
-    found = objects.load_res(np.column_stack([column[known] for column in columns]).astype(np.float64, copy=False))
-    return objects, found
+    columns = [detections.image, detections.boxes, detections.score, detections.category]
+    return objects, objects.load_res(np.column_stack([column[known] for column in columns]))  # float64, as the boxes
 
 
 def _accumulate(data: tuple[COCO, COCO], bins: Sequence[Bin], limits: list[int]) -> dict[str, Array]:

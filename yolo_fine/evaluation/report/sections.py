@@ -116,7 +116,7 @@ def confusion(evaluation: EvaluationData) -> str:
         '<button data-cells="number" aria-pressed="false">counts</button></p>'
     )
     if len(content["names"]) > html.DENSE:
-        switch = ""  # no room for either; the words under the pointer tell
+        switch = ""  # no room for either; the tooltip has both
     note = (
         f"Detections at confidence {content['score']:g} and above, matched to objects at IoU {content['iou']:g} "
         "whatever their class. The colour of a cell is its share of the row."
