@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Time and memory of an evaluation of many detections, in a process of its own.
+"""Time and memory of an evaluation of many detections, from files to the report, in a process of its own.
 
 ``python benchmarks/evaluation.py kind=visdrone images=20000 detections=1000000``
 ``python benchmarks/evaluation.py kind=coco images=5000 detections=500000 [folder=DIR]``
 
 The set is drawn from a seed: objects of 4 to 60 px, detections near four fifths of them, false alarms of low
-confidence for the rest. With ``folder=`` it is kept and used again. To measure another version, put it first on
-``PYTHONPATH``.
+confidence for the rest. With ``folder=`` it is kept and used again. ``PYTHONPATH=OTHER`` measures another version.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,7 +22,7 @@ import numpy as np
 CLASSES = 10
 SIDE = 960  # of the square images, pixels
 RUN = """
-import os, resource, sys, time
+import resource, sys, time
 from pathlib import Path
 from yolo_fine import evaluate
 annotations, detections, out = map(Path, sys.argv[1:])
@@ -118,14 +116,14 @@ def main(words: list[str]) -> None:
     given |= dict(word.split("=", 1) for word in words)
     images, detections = int(given["images"]), int(given["detections"])
     with tempfile.TemporaryDirectory() as temporary:
-        place = Path(given["folder"] or temporary) / f"{given['kind']}_{images}_{detections}"
+        place = Path(given["folder"] or temporary).resolve() / f"{given['kind']}_{images}_{detections}"
         files = ("annotations", "results") if given["kind"] == "visdrone" else ("instances.json", "results.json")
         if not place.exists():
             write = write_visdrone if given["kind"] == "visdrone" else write_coco
             write(place, images, *draw(images, detections))
         arguments = [*(str(place / file) for file in files), str(Path(temporary) / "out")]
         print(f"{given['kind']}, {images} images, {detections} detections: ", end="", flush=True)
-        subprocess.run([sys.executable, "-c", RUN, *arguments], check=True, env=dict(os.environ))
+        subprocess.run([sys.executable, "-c", RUN, *arguments], check=True, cwd=temporary)
 
 
 if __name__ == "__main__":

@@ -267,14 +267,13 @@ def test_what_is_undefined_in_one_of_both_is_not_compared():
 def test_what_differs_is_not_compared():
     case = random_case(4)
     score = measured(*case)
-    for other, message in (
-        (measured(*case, max_det=100), "different max_det, 500 and 100"),
-        (measured(*case, sizes="aitod"), "different size bins"),
-        (measured(*random_case(4, images=7)), "different numbers of images, 6 and 7"),
-        (measured(*random_case(5)), "different annotated objects"),
-        (measure(*case, ["coco"], score.bins, 500), "different protocols"),
+    for other in (
+        measured(*case, max_det=100),
+        measured(*case, sizes="aitod"),
+        measured(*random_case(5)),
+        measure(*case, ["coco"], score.bins, 500),
     ):
-        with pytest.raises(ArgumentError, match=message):
+        with pytest.raises(ArgumentError, match="of different objects, size bins, max_det or protocols"):
             all_differences(score, other, resamples=5)
 
 

@@ -37,7 +37,7 @@ def test_files_of_a_perfect_detector_score_a_hundred(dataset: Dataset) -> None:
 def test_annotations_say_the_same_as_the_dataset_they_lie_in(dataset: Dataset) -> None:
     found = dataset.detections("found", shift=0.15, share=0.7)
     by_data = evaluate(data=dataset.yaml, detections=found, resamples=0).to_dict()
-    by_files = evaluate(annotations=dataset.annotations, detections=found, resamples=0).to_dict()
+    by_files = evaluate(annotations=str(dataset.annotations), detections=str(found), resamples=0).to_dict()
     assert 0 < by_data["coco"]["AP"] < 1
     for key in ("coco", "visdrone", "sizes", "per_class", "confusion", "errors"):
         assert by_data[key] == by_files[key]
@@ -163,6 +163,31 @@ def test_a_loaded_model_is_taken_as_it_is(dataset: Dataset, checkpoint: str, tmp
     assert model.predictor is None  # the next prediction of the user's is not one of ours
     with pytest.raises(ArgumentError, match="model= takes a file, a name or a loaded YOLO, not int"):
         evaluate(model=5, data=dataset.yaml)  # type: ignore[arg-type]
+
+
+def test_groups_are_drawn_and_recorded(dataset: Dataset, tmp_path: Path) -> None:
+    how: dict[str, Any] = {"data": dataset.yaml, "detections": dataset.detections("found", shift=0.15), **FEW}
+    result = evaluate(groups=r"([0-4])", out=tmp_path / "out", **how)
+    assert result.manifest["groups"] == {"by": "([0-4])", "groups": 5, "effective_groups": 5}
+    assert (result.intervals["groups"], result.intervals["effective_groups"]) == (5, 5)
+    assert result.samples["visdrone"]["AP"].shape == (20,)
+    (tmp_path / "clips.csv").write_text("image,group\n" + "".join(f"{n}.png,{n // 2}\n" for n in range(5)))
+    result = evaluate(groups=tmp_path / "clips.csv", compare=tmp_path / "out", **how)
+    assert result.intervals["reasons"]["coco"]["AP"] == "3 groups are too few"
+    assert result.comparison is not None
+    assert result.comparison["coco"]["AP"]["reason"] == "3 groups are too few"
+    assert result.comparison["coco"]["AP"]["difference"] == 0
+    with pytest.raises(ArgumentError, match="finds no group in 5 of 5 image names"):
+        evaluate(groups="(x)", **how)
+
+
+def test_other_arguments_of_the_model_are_named(dataset: Dataset, checkpoint: str, tmp_path: Path) -> None:
+    how: dict[str, Any] = {"model": checkpoint, "data": dataset.yaml, "imgsz": 64, "device": "cpu", **FEW}
+    evaluate(out=tmp_path / "out", conf=0.3, **how)
+    result = evaluate(compare=tmp_path / "out", **how)
+    assert result.comparison is not None
+    assert result.comparison["differing"] == {"conf": [0.001, 0.3]}
+    assert "different arguments: conf 0.001 here, 0.3 there." in result.to_text()
 
 
 def test_compared_with_itself_nothing_differs(dataset: Dataset, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from yolo_fine.utils.arrays import Array
 LEAST_DEFINED = 0.95  # share of the resamples in which a metric must be defined
 LEAST_GROUPS = 5  # effective groups; below, there is no interval
 FEW_GROUPS = 30  # below, an interval is a rough one
+FEW_RESAMPLES = 400  # below, the ends of an interval are uncertain
 MANY_GROUPS = 50  # from here on, no interval is stretched
 ROUNDING = 1e-10  # a smaller difference of metrics is one of rounding, and none
 NUMBERS = 2**19  # worked on at a time, few enough for the processor's cache
@@ -152,7 +153,7 @@ def compare(
         second is better, ties counted half), ``beyond_noise`` (whether the interval leaves out zero), and ``reason``:
         why those that are None are not defined, else None.
     """
-    result = {}
+    result: dict[str, dict[str, Any]] = {}
     for name in samples[0]:
         first, second = values[0][name], values[1][name]
         difference = None if first is None or second is None else float(_without_rounding(second - first))
@@ -162,14 +163,8 @@ def compare(
         defined = differences[~np.isnan(differences)]
         better = None if reason else float(np.mean((defined > 0) + 0.5 * (defined == 0)))
         beyond = None if low is None or high is None else low > 0 or high < 0
-        result[name] = {
-            "difference": difference,
-            "low": low,
-            "high": high,
-            "probability_positive": better,
-            "beyond_noise": beyond,
-            "reason": reason,
-        }
+        result[name] = {"difference": difference, "low": low, "high": high, "probability_positive": better}
+        result[name] |= {"beyond_noise": beyond, "reason": reason}
     return result
 
 

@@ -8,13 +8,46 @@ common to both and cancels out. The interval covers the choice of images, not th
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.evaluation.manifest import check_comparable, differing_arguments
 from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, SCHEMA
 from yolo_fine.formats.coco_files import read_results
 from yolo_fine.formats.objects import Detections, GroundTruth
+
+
+@dataclass(frozen=True)
+class Other:
+    """The evaluation that another one is compared with.
+
+    Attributes:
+        file: Its ``eval.json``.
+        detections: Its boxes, from the file beside it.
+        differing: Arguments of the two predictions that differ: name -> [here, there].
+    """
+
+    file: Path
+    detections: Detections
+    differing: dict[str, list[Any]]
+
+
+def read_other(file: Path, manifest: dict[str, Any], truth: GroundTruth) -> Other:
+    """Read an evaluation for a comparison with one that has ``manifest``.
+
+    Raises:
+        MissingFileError: A file is not there.
+        DataError: A file can't be read.
+        ArgumentError: It is another measurement.
+    """
+    theirs = read_manifest(file)
+    check_comparable(manifest, theirs, file)
+    detections = (file if file.is_dir() else file.parent) / DETECTIONS
+    if not detections.is_file():
+        raise MissingFileError(f"compare={file}: {detections} is needed for a paired comparison and does not exist")
+    return Other(file, read_results(detections, truth), differing_arguments(manifest, theirs))
 
 
 def read_manifest(file: Path) -> dict[str, Any]:
@@ -38,19 +71,6 @@ def read_manifest(file: Path) -> dict[str, Any]:
         raise DataError(f"compare={file} has the schema {content.get('schema')}, this version reads {SCHEMA}")
     manifest: dict[str, Any] = content["manifest"]
     return manifest
-
-
-def read_compared_detections(file: Path, truth: GroundTruth) -> Detections:
-    """The boxes of the other evaluation, which lie beside its ``eval.json``.
-
-    Raises:
-        MissingFileError: They don't.
-        DataError: They can't be read.
-    """
-    detections = (file if file.is_dir() else file.parent) / DETECTIONS
-    if not detections.is_file():
-        raise MissingFileError(f"compare={file}: {detections} is needed for a paired comparison and does not exist")
-    return read_results(detections, truth)
 
 
 def in_words(metric: str, found: dict[str, Any], scale: float, confidence: float) -> str:

@@ -18,6 +18,8 @@ from yolo_fine.formats.objects import GroundTruth
 from yolo_fine.utils.paths import ModelSource
 
 PACKAGES = ("yolo-fine", "ultralytics", "torch", "torchvision", "hotcoco", "numpy", "scipy", "opencv-python", "sahi")
+# Arguments that change a model's boxes.
+PREDICTION = ("imgsz", "conf", "iou", "multi_label", "allow_missing", "slice", "overlap", "full_pass", "half")
 # What must be the same in two evaluations before their metrics may be compared: path in the manifest -> how to say it.
 COMPARABLE = {
     ("data", "fingerprint"): "the annotated objects",
@@ -71,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that have a say in the metrics; those that aren't installed are left out."""
+    """Versions of the packages that influence the metrics; those that aren't installed are left out."""
     found = {}
     for name in PACKAGES:
         try:
@@ -107,6 +109,14 @@ def check_comparable(ours: dict[str, Any], theirs: dict[str, Any], file: Path) -
             differences.append(f"{what} ({mine} here, {other} there)")
     if differences:
         raise ArgumentError(f"compare={file} is another measurement and can't be compared: {'; '.join(differences)}")
+
+
+def differing_arguments(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, list[Any]]:
+    """Arguments that change the boxes and differ between two predictions: name -> [ours, theirs]."""
+    if not (ours.get("model") and theirs.get("model")):
+        return {}
+    pairs = {key: [_at(manifest, ("arguments", key)) for manifest in (ours, theirs)] for key in PREDICTION}
+    return {key: values for key, values in pairs.items() if values[0] != values[1]}
 
 
 def _at(manifest: dict[str, Any], path: tuple[str, ...]) -> Any:

@@ -29,7 +29,7 @@ class Measured:
 
     truth: GroundTruth
     detections: Detections
-    bins: Sequence[Bin]
+    bins: tuple[Bin, ...]
     max_det: int
     protocols: tuple[str, ...]
     coco: CocoScore
@@ -83,7 +83,7 @@ def measure(
     """
     coco = evaluate_coco(truth, detections, bins, max_det=max_det)
     visdrone = evaluate_visdrone(truth, detections) if "visdrone" in protocols else None
-    return Measured(truth, detections, bins, max_det, tuple(protocols), coco, visdrone)
+    return Measured(truth, detections, tuple(bins), max_det, tuple(protocols), coco, visdrone)
 
 
 def intervals(measured: Measured, samples: Samples, bootstrap: Bootstrap) -> dict[str, Any]:
@@ -116,7 +116,9 @@ def differences(ours: Measured, theirs: Measured, samples: Samples, bootstrap: B
     Raises:
         ArgumentError: They are of different objects, protocols, size bins or ``max_det``.
     """
-    _check_same_measurement(ours, theirs)
+    facts = [(data_fingerprint(one.truth), one.bins, one.max_det, one.protocols) for one in (ours, theirs)]
+    if facts[0] != facts[1]:
+        raise ArgumentError("these evaluations are of different objects, size bins, max_det or protocols")
     result: dict[str, Any] = settings(bootstrap)
     words: list[str] = []
     their_samples = theirs.resample(bootstrap)
@@ -130,18 +132,6 @@ def differences(ours: Measured, theirs: Measured, samples: Samples, bootstrap: B
             for name, one in result[protocol].items():
                 words.append(f"{title} {in_words(name, one, 100 / FULL[protocol], bootstrap.confidence)}")
     return {**result, "words": words}
-
-
-def _check_same_measurement(ours: Measured, theirs: Measured) -> None:
-    for what, mine, other in (
-        ("numbers of images", len(ours.truth.names), len(theirs.truth.names)),
-        ("annotated objects", *(data_fingerprint(one.truth) for one in (ours, theirs))),
-        ("size bins", *([bin_.name for bin_ in one.bins] for one in (ours, theirs))),
-        ("max_det", ours.max_det, theirs.max_det),
-        ("protocols", list(ours.protocols), list(theirs.protocols)),
-    ):
-        if mine != other:
-            raise ArgumentError(f"the two evaluations can't be compared: different {what}, {mine} and {other}")
 
 
 def settings(bootstrap: Bootstrap) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from yolo_fine.evaluation.bootstrap import Samples
 from yolo_fine.evaluation.metrics import EvaluationData
 from yolo_fine.evaluation.report.rows import headline
 from yolo_fine.evaluation.report.text import heading, parts
@@ -25,13 +26,16 @@ class Evaluation(Result, EvaluationData):
 
     Attributes:
         folder: Where ``report.html``, ``eval.json`` and ``detections.json`` are; None if no folder was asked for.
+        samples: The metrics in each resample, protocol -> metric -> shape (resamples,), NaN where undefined: what a
+            comparison over several trainings needs. Empty with ``resamples=0``.
     """
 
     folder: Path | None = None
+    samples: Samples = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, as in ``eval.json``."""
-        content = asdict(EvaluationData(**{field.name: getattr(self, field.name) for field in fields(EvaluationData)}))
+        content = asdict(EvaluationData(**{one.name: getattr(self, one.name) for one in fields(EvaluationData)}))
         return {"schema": SCHEMA, **_without_nan(content)}
 
     def summary(self) -> str:

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.bootstrap import Bootstrap
-from yolo_fine.evaluation.comparison import read_compared_detections, read_manifest
-from yolo_fine.evaluation.groups import each_image
-from yolo_fine.evaluation.manifest import build_manifest, check_comparable
+from yolo_fine.evaluation.comparison import Other, read_other
+from yolo_fine.evaluation.groups import Groups, read_groups
+from yolo_fine.evaluation.manifest import build_manifest
 from yolo_fine.evaluation.measure import differences, intervals, measure
 from yolo_fine.evaluation.predict.detector import open_detector
 from yolo_fine.evaluation.predict.sliced import predict_sliced
@@ -58,6 +59,7 @@ def evaluate(
     resamples: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
+    groups: StrPath | None = None,
     compare: StrPath | None = None,
     out: StrPath | None = None,
     numbered: bool = False,
@@ -74,7 +76,7 @@ def evaluate(
         split: Its split.
         annotations: VisDrone annotation folder, or COCO ``instances.json``.
         detections: VisDrone result folder, or COCO results file.
-        first_category: Number of the first class in a COCO results file, where the file itself does not tell.
+        first_category: Number of the first class in a COCO results file, where the file itself does not say.
         sizes_file: Image sizes of an annotation folder without images: lines ``name width height``.
         images: Image folder of ``annotations``, if not beside them.
         protocol: ``coco``, ``visdrone``, or ``all`` that the annotations allow.
@@ -95,6 +97,9 @@ def evaluate(
         resamples: Bootstrap samples for the intervals; 0 for none.
         confidence: Of the intervals.
         seed: Of the bootstrap.
+        groups: What is drawn where images are frames of clips: a regular expression for image names (without suffix)
+            whose first group names the clip; a CSV file with the columns ``image`` and ``group``; or ``images`` for
+            each by itself. By default VisDrone's sequences where all names have their form, else each image.
         compare: ``eval.json`` of another evaluation of the same data, with its ``detections.json`` beside it.
         out: Folder for ``eval.json``, ``report.html`` and ``detections.json``; nothing is written without it. Those of
             an earlier evaluation are replaced when the new ones are complete, and other files stay.
@@ -118,15 +123,15 @@ def evaluate(
     places = (arguments[key] for key in ("annotations", "sizes_file", "images"))
     source = open_source(None if data is None else os.fspath(data), split, *places)
     manifest = build_manifest(source.truth, source.kind, model, _protocols(protocol, source), arguments)
-    others = None
-    if compare is not None:
-        check_comparable(manifest, read_manifest(arguments["compare"]), arguments["compare"])
-        others = read_compared_detections(arguments["compare"], source.truth)
+    divided = read_groups(groups, source.truth.names, source.kind)
+    manifest["groups"] = divided.to_dict()
+    other = None if compare is None else read_other(arguments["compare"], manifest, source.truth)
+    plan = _Plan(source, bins, manifest, divided, other, arguments)
     if out is None:
-        result, _ = _evaluate(source, bins, manifest, others, arguments)
+        result, _ = _evaluate(plan)
     else:
         with finished_folder(arguments["out"], replace=not numbered, numbered=numbered) as folder:
-            result, found = _evaluate(source, bins, manifest, others, arguments)
+            result, found = _evaluate(plan)
             write_results(folder.path / DETECTIONS, source.truth, found)
             write_report(folder.path / REPORT, result, source.truth, found)
             result.to_json(folder.path / EVALUATION)
@@ -136,20 +141,30 @@ def evaluate(
     return result
 
 
-def _evaluate(
-    source: Source, bins: list[Bin], manifest: dict[str, Any], others: Detections | None, arguments: dict[str, Any]
-) -> tuple[Evaluation, Detections]:
+@dataclass(frozen=True)
+class _Plan:
+    """What is known before anything is computed."""
+
+    source: Source
+    bins: list[Bin]
+    manifest: dict[str, Any]
+    groups: Groups
+    other: Other | None
+    arguments: dict[str, Any]
+
+
+def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
     """The result, and the boxes that were evaluated."""
-    truth, at_whole = source.truth, None
+    arguments, truth, at_whole = plan.arguments, plan.source.truth, None
     if arguments["detections"] is not None:
         found = Predictions(from_results(arguments["detections"], truth, arguments["first_category"]), speed={})
     else:
-        found, at_whole = _predict(source, arguments)
-    how: dict[str, Any] = {"protocols": manifest["protocols"], "bins": bins, "max_det": arguments["max_det"]}
+        found, at_whole = _predict(plan.source, arguments)
+    how: dict[str, Any] = {"protocols": plan.manifest["protocols"], "bins": plan.bins, "max_det": arguments["max_det"]}
     measured = measure(truth, found.detections, **how)
     result = Evaluation(
         **vars(measured.metrics(found.speed)),
-        manifest={**manifest, "notes": [*found.notes, *notes_on(truth, found.detections)]},
+        manifest={**plan.manifest, "notes": [*found.notes, *notes_on(truth, found.detections)]},
         curves=measured.coco.curves,
         confusion=measured.coco.confusion,
         errors=measured.coco.errors,
@@ -158,12 +173,13 @@ def _evaluate(
         result.whole = measure(truth, at_whole.detections, **how).metrics(at_whole.speed)
     if arguments["resamples"]:
         draws = {key: arguments[key] for key in ("resamples", "seed", "confidence")}
-        bootstrap = Bootstrap(each_image(len(truth.names)), **draws)
-        samples = measured.resample(bootstrap)
-        result.intervals = intervals(measured, samples, bootstrap)
-        if others is not None:
-            compared = differences(measured, measure(truth, others, **how), samples, bootstrap)
-            result.comparison = {"with": str(arguments["compare"]), **compared}
+        bootstrap = Bootstrap(plan.groups, **draws)
+        result.samples = measured.resample(bootstrap)
+        result.intervals = intervals(measured, result.samples, bootstrap)
+        if plan.other is not None:
+            theirs = measure(truth, plan.other.detections, **how)
+            compared = differences(measured, theirs, result.samples, bootstrap)
+            result.comparison = {"with": str(plan.other.file), "differing": plan.other.differing, **compared}
     return result, found.detections
 
 

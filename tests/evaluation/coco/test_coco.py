@@ -120,6 +120,7 @@ def test_no_detections():
     assert score.metrics["AP"] == 0
     assert score.metrics["AR500"] == 0
     assert score.curves["all"]["precision"] == [0.0] * 101
+    assert score.errors["delta_ap"]["Miss"] is None  # not 0: without any detection there is no AP to gain on
     assert score.errors["counts"]["Miss"] == sum(metrics.objects for metrics in score.per_class.values())
 
 
@@ -128,6 +129,7 @@ def test_no_objects():
     score = evaluate_coco(rows(truth, slice(0)), detections, parse_sizes("coco"))
     assert set(score.metrics.values()) == {None}
     assert score.curves == {}
+    assert set(score.errors["delta_ap"].values()) == {None}
     assert sum(map(sum, score.confusion["matrix"])) == sum(score.confusion["matrix"][-1])
 
 

@@ -45,7 +45,7 @@ def test_the_keys_of_the_page_are_those_of_the_file():
     content = json.loads(json.dumps(evaluation.to_dict()))
     assert set(top) == set(content)
     made = build_manifest(truth, "visdrone", None, ["coco"], {"max_det": 500, "sizes": "coco"})
-    assert set(manifest) == {*made, "notes"}
+    assert set(manifest) == {*made, "groups", "notes"}
     assert set(made["data"]) <= named(KEYS)
     for part in ("confusion", "errors"):
         assert set(content[part]) <= named(KEYS)
@@ -61,7 +61,7 @@ def test_the_keys_of_a_comparison_are_documented():
     samples = measured.resample(bootstrap)
     made = differences(measured, measured, samples, bootstrap)
     (row,) = [line for line in KEYS.splitlines() if line.startswith("| `comparison`")]
-    for key in ("with", *made, *made["coco"]["AP"], *made["visdrone"]["AP"]):
+    for key in ("with", "differing", *made, *made["coco"]["AP"], *made["visdrone"]["AP"]):
         assert f"`{key}`" in row
     assert set(intervals(measured, samples, bootstrap)) <= named(KEYS)
 

@@ -102,7 +102,7 @@ def test_every_crop_says_what_it_shows(tmp_path):
 
 def test_images_that_are_not_at_hand_leave_the_boxes(tmp_path):
     page, text = write(tmp_path, make_truth(["a"]), make_detections(1))
-    assert "The images were not at hand: boxes only." in text
+    assert "The images are not available: boxes only." in text
     assert len(page.cards()) == 6
     assert [tag for tag, _ in page.elements].count("img") == 0
     gone = make_truth(["a"], [tmp_path / "gone.png"])

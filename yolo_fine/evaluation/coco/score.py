@@ -98,13 +98,13 @@ def evaluate_coco(truth: GroundTruth, detections: Detections, bins: Sequence[Bin
         ap75 = _mean(precision[IOU_75, :, k, 0])
         per_class[name] = ClassMetrics(whole.objects, whole.AP, whole.AP50, ap75, whole.AR, by_size)
 
-    return CocoScore(
-        metrics=metrics,
-        sizes=sizes,
-        per_class=per_class,
-        curves=_curves(precision[IOU_50, :, :, 0], names),
-        **_mistakes(data, limits, names),
-    )
+    confusion, errors = _mistakes(data, limits, names)
+    has_detections = np.isin(detections.category, list(classes)).any()
+    for kind in errors["delta_ap"]:  # hotcoco says 0 where there is no AP50 to gain on
+        if metrics["AP50"] is None or (kind in ("Miss", "FN") and not has_detections):
+            errors["delta_ap"][kind] = None
+    curves = _curves(precision[IOU_50, :, :, 0], names)
+    return CocoScore(metrics, sizes, per_class, curves, confusion, errors)
 
 
 def _engine_data(truth: GroundTruth, detections: Detections, classes: dict[int, str]) -> tuple[COCO, COCO]:
@@ -115,20 +115,13 @@ def _engine_data(truth: GroundTruth, detections: Detections, classes: dict[int, 
         {"id": i, "file_name": name, "width": int(width), "height": int(height)}
         for i, (name, (width, height)) in enumerate(zip(truth.names, truth.sizes, strict=True))
     ]
+    categories = [{"id": number, "name": name} for number, name in classes.items()]
     known = np.isin(truth.category, list(classes))
-    objects = COCO.from_arrays(
-        image_rows,
-        [{"id": number, "name": name} for number, name in classes.items()],
-        truth.image[known],
-        truth.category[known],
-        truth.boxes[known],
-        area=truth.area[known],
-        iscrowd=truth.crowd[known],
-    )
+    columns = [column[known] for column in (truth.image, truth.category, truth.boxes)]
+    objects = COCO.from_arrays(image_rows, categories, *columns, area=truth.area[known], iscrowd=truth.crowd[known])
     known = np.isin(detections.category, list(classes))
-    columns = (detections.image, detections.boxes, detections.score, detections.category)
-    found = objects.load_res(np.column_stack([column[known] for column in columns]).astype(np.float64, copy=False))
-    return objects, found
+    columns = [detections.image, detections.boxes, detections.score, detections.category]
+    return objects, objects.load_res(np.column_stack([column[known] for column in columns]))  # float64, as the boxes
 
 
 def _accumulate(data: tuple[COCO, COCO], bins: Sequence[Bin], limits: list[int]) -> dict[str, Array]:
@@ -145,7 +138,9 @@ def _accumulate(data: tuple[COCO, COCO], bins: Sequence[Bin], limits: list[int])
     return arrays
 
 
-def _mistakes(data: tuple[COCO, COCO], limits: list[int], names: list[str]) -> dict[str, Any]:
+def _mistakes(
+    data: tuple[COCO, COCO], limits: list[int], names: list[str]
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """``confusion`` and ``errors`` of :class:`CocoScore`, at IoU 0.50 alone: less memory."""
     from hotcoco import COCOeval
 
@@ -156,12 +151,9 @@ def _mistakes(data: tuple[COCO, COCO], limits: list[int], names: list[str]) -> d
     evaluator.evaluate()
     matrix = evaluator.confusion_matrix(iou_thr=MISTAKE_IOU, min_score=CONFUSION_SCORE)["matrix"].astype(int)
     tide = evaluator.tide_errors(pos_thr=MISTAKE_IOU, bg_thr=0.1)
-    return {
-        "confusion": {
-            "names": [*names, "background"], "matrix": matrix.tolist(), "iou": MISTAKE_IOU, "score": CONFUSION_SCORE
-        },
-        "errors": {"delta_ap": dict(tide["delta_ap"]), "counts": dict(tide["counts"])},
-    }  # fmt: skip
+    facts = {"names": [*names, "background"], "iou": MISTAKE_IOU, "score": CONFUSION_SCORE}
+    errors = {"delta_ap": dict(tide["delta_ap"]), "counts": dict(tide["counts"])}
+    return {**facts, "matrix": matrix.tolist()}, errors
 
 
 def area_ranges(bins: Sequence[Bin]) -> list[list[float]]:

@@ -105,7 +105,7 @@ def predict_whole(
         imgsz: Longer side of the network's input, in pixels.
         conf: Lowest score kept.
         iou: IoU at which non-maximum suppression takes two boxes for one.
-        max_det: Most detections kept in an image. A smaller limit built into the model is told in the notes.
+        max_det: Most detections kept in an image. The notes say if the model has a smaller limit built in.
         batch: Images of one size that go through the network at once.
         device: As in Ultralytics: ``"cpu"``, ``0``.
         half: Half precision, on a GPU.

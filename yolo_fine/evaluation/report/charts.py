@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 from yolo_fine.evaluation.metrics import ClassMetrics, DetectorMetrics, EvaluationData, SizeBin
 from yolo_fine.evaluation.report import svg
@@ -128,10 +129,10 @@ def class_bars(per_class: Mapping[str, ClassMetrics]) -> str:
     return svg.chart("AP and AP50 of every class", 14 + len(ranked) * row, parts)
 
 
-def error_bars(errors: Mapping[str, Mapping[str, float]]) -> str:
+def error_bars(errors: Mapping[str, Mapping[str, Any]]) -> str:
     """What AP50 would gain if all errors of a type were repaired."""
     gains, counts = errors["delta_ap"], errors.get("counts") or {}
-    known = [kind for kind in ERROR_TYPES if kind in gains]
+    known = [kind for kind in ERROR_TYPES if gains.get(kind) is not None]
     left, right, row = 212, 395, 26
     end = svg.ceiling(list(gains.values()))
     parts = []

@@ -23,7 +23,7 @@ class Gallery:
 
     Args:
         misses: The mistakes.
-        truth: The annotated objects, with the images' files where they are at hand.
+        truth: The annotated objects, with the images' files if they are available.
         detections: The detector's boxes.
         bins: Size bins, which the cards name by their index.
     """

@@ -36,7 +36,7 @@ class Judged:
 
 
 def judge(truth: GroundTruth, detections: Detections) -> Judged:
-    """Match what is judged: the evaluated classes, without crowds and without what lies in unjudged regions.
+    """Match what is judged: the evaluated classes, without crowds and without boxes in unjudged regions.
 
     Unjudged regions are objects of no evaluated class: VisDrone's ignored regions and "others". A detection that lies
     half or more in a crowd of its own class isn't judged either.

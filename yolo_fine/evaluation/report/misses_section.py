@@ -40,14 +40,14 @@ def misses_section(
     note = (
         f"Detections at confidence {misses.confidence:.3g} and above, where F1 over all classes is best: they find "
         f"{count(misses.found)} of {count(misses.objects)} objects ({recall} %), and {precision} % of these "
-        f"{count(misses.detections)} detections are right, at IoU 0.50. What lies half or more in a region without "
-        "annotations is not judged."
+        f"{count(misses.detections)} detections are right, at IoU 0.50. Boxes half or more in a region without "
+        "annotations are not judged."
     )
     shown = template.substitute(
         choices(gallery, evaluation.sizes),
         shown=len(misses.worst),
         cards=gallery.cards(),
-        images="" if truth.files else note_of("The images were not at hand: boxes only."),
+        images="" if truth.files else note_of("The images are not available: boxes only."),
     )
     return f"{note_of(note)}{totals(misses, evaluation.sizes)}{shown if misses.worst else ''}"
 

@@ -125,15 +125,8 @@ def whole_and_sliced(evaluation: EvaluationData) -> Table:
     rows = []
     for name, after in sliced.items():
         before = whole.get(name)
-        difference = None if before is None or after is None else after - before
-        rows.append(
-            {
-                "": name,
-                "whole": Number(before),
-                "sliced": Number(after),
-                "difference": Number(difference, signed=True),
-            }
-        )
+        gain = Number(None if before is None or after is None else after - before, signed=True)
+        rows.append({"": name, "whole": Number(before), "sliced": Number(after), "difference": gain})
     return Table(rows)
 
 
@@ -152,19 +145,13 @@ def comparison_table(comparison: Mapping[str, Any]) -> Table:
     rows = []
     for key, title, factor in PROTOCOLS:
         for name, one in (comparison.get(key) or {}).items():
-            value, low, high = (
-                None if one[part] is None else factor * one[part] for part in ("difference", "low", "high")
-            )
+            value = None if one["difference"] is None else factor * one["difference"]
+            limits = None if one["low"] is None else (factor * one["low"], factor * one["high"])
             better, verdict = one["probability_positive"], "beyond noise" if one["beyond_noise"] else "within noise"
-            rows.append(
-                {
-                    "": f"{title} {name}",
-                    "difference": Number(value, signed=True),
-                    "interval": Interval(value, None if low is None or high is None else (low, high), signed=True),
-                    "better in": NONE if better is None else f"{better:.1%}",
-                    "verdict": one["reason"] or verdict,
-                }
-            )
+            row = {"": f"{title} {name}", "difference": Number(value, signed=True)}
+            row |= {"interval": Interval(value, limits, signed=True)}
+            row |= {"better in": NONE if better is None else f"{better:.1%}", "verdict": one["reason"] or verdict}
+            rows.append(row)
     return Table(rows)
 
 

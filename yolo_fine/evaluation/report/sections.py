@@ -9,7 +9,7 @@ from html import escape
 from yolo_fine.evaluation.metrics import EvaluationData
 from yolo_fine.evaluation.report import charts, html, rows
 from yolo_fine.evaluation.report.html import scale_of, table_html
-from yolo_fine.evaluation.report.wording import intervals_text, notes_of, percent, speed_text
+from yolo_fine.evaluation.report.wording import differing_text, intervals_text, notes_of, percent, speed_text
 
 PROTOCOL_NOTES = {
     "COCO": "Mean over IoU 0.50 to 0.95, 101 recall points; every class counts once.",
@@ -57,6 +57,7 @@ def comparison(evaluation: EvaluationData) -> str:
         return ""
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in evaluation.comparison["words"])
     note = (
+        f"{differing_text(evaluation.comparison)} "
         f"Differences from {evaluation.comparison['with']}, in points. The same images are drawn again for both, so "
         "what makes an image hard cancels out. Beyond noise: the interval leaves out zero. That is a statement about "
         "these two sets of detections, not about what another training run would give."
@@ -115,7 +116,7 @@ def confusion(evaluation: EvaluationData) -> str:
         '<button data-cells="number" aria-pressed="false">counts</button></p>'
     )
     if len(content["names"]) > html.DENSE:
-        switch = ""  # no room for either; the words under the pointer tell
+        switch = ""  # no room for either; the tooltip has both
     note = (
         f"Detections at confidence {content['score']:g} and above, matched to objects at IoU {content['iou']:g} "
         "whatever their class. The colour of a cell is its share of the row."
@@ -125,7 +126,7 @@ def confusion(evaluation: EvaluationData) -> str:
 
 def errors(evaluation: EvaluationData) -> str:
     """Error types and what they cost."""
-    if not evaluation.errors.get("delta_ap"):
+    if not any(gain is not None for gain in (evaluation.errors.get("delta_ap") or {}).values()):
         return ""
     note = (
         "What AP50 would gain if all errors of one type were repaired, after TIDE (Bolya et al., ECCV 2020). The gains "

@@ -7,7 +7,7 @@ import textwrap
 
 from yolo_fine.evaluation.metrics import EvaluationData
 from yolo_fine.evaluation.report import rows
-from yolo_fine.evaluation.report.wording import count, intervals_text, notes_of, speed_text
+from yolo_fine.evaluation.report.wording import count, differing_text, intervals_text, notes_of, speed_text
 from yolo_fine.utils.tables import Table, cell_text
 
 WIDTH = 100
@@ -31,6 +31,7 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
     if evaluation.comparison:
         table = rows.comparison_table(evaluation.comparison)
         shown += [wrapped("", f"Compared with {evaluation.comparison['with']}:"), *fitted(table)]
+        shown += [wrapped(said) for said in [differing_text(evaluation.comparison)] if said]
     if speed := speed_text(evaluation.speed):
         shown.append(wrapped("", f"Speed: {speed}"))
     return shown

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from yolo_fine.evaluation.bootstrap import FEW_GROUPS
+from typing import Any
+
+from yolo_fine.evaluation.bootstrap import FEW_GROUPS, FEW_RESAMPLES
 from yolo_fine.evaluation.metrics import EvaluationData, Metrics, SizeBin
 
 NONE = "–"  # a metric that isn't defined
@@ -53,12 +55,22 @@ def intervals_text(evaluation: EvaluationData) -> str:
     )
     if effective < FEW_GROUPS:
         text += f" {count(groups)} {choice} are few: the intervals are rough ones."
+    if found["resamples"] < FEW_RESAMPLES:
+        text += " So few resamples leave the ends of the intervals uncertain."
     by_reason: dict[str, list[str]] = {}
     for title, reasons in (found.get("reasons") or {}).items():
         for name, reason in reasons.items():
             by_reason.setdefault(reason, []).append(f"{title} {name}")
     missing = [f"{', '.join(names)} ({reason})" for reason, names in by_reason.items()]
     return text + (f" Not defined: {'; '.join(missing)}." if missing else "")
+
+
+def differing_text(comparison: dict[str, Any]) -> str:
+    """Which arguments of the two predictions differ; empty if none do."""
+    pairs = [
+        f"{key} {ours} here, {theirs} there" for key, (ours, theirs) in (comparison.get("differing") or {}).items()
+    ]
+    return f"The boxes were made with different arguments: {'; '.join(pairs)}." if pairs else ""
 
 
 def notes_of(evaluation: EvaluationData) -> list[str]:
