@@ -17,10 +17,15 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True)
 class Run:
-    """One training: an arm with a seed."""
+    """One training: an arm with a seed. Runs of one ``pair`` are compared with each other."""
 
     arm: Arm
-    seed: int
+    pair: int
+
+    @property
+    def seed(self) -> int:
+        """The seed of the training."""
+        return self.pair + self.arm.seed_offset
 
     @property
     def name(self) -> str:

@@ -11,18 +11,21 @@ the unbroken one (half-precision state, other batches).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
+import statistics
 import sys
 import time
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from yolo_fine.ablation.metrics import evaluate_run
+from yolo_fine.integration.training import Trained, train_on_equal_data, weights_hash
 from yolo_fine.utils.files import write_json
 
-JOB, PROGRESS, RESULT, EVALUATION, BOOT = "job.json", "progress.json", "result.json", "eval.json", "boot.npz"
+JOB, PROGRESS, RESULT = "job.json", "progress.json", "result.json"
 PROBE_STEPS = 20
 
 
@@ -31,95 +34,71 @@ class ProbeIsOver(Exception):
 
 
 def run(folder: Path) -> None:
-    """Train and evaluate as ``job.json`` says, and write ``result.json``."""
+    """Train and evaluate as ``job.json`` says, and write ``result.json``; or time a few steps, if it says that."""
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    if job.get("probe"):
+        probe(folder, job)
+        return
     began = time.monotonic()
-    trainer = train(folder, job)
-    trained = time.monotonic()
-    evaluation = evaluate(folder, job)
+    trained = train(folder, job)
+    finished = time.monotonic()
+    metrics = evaluate_run(trained.last, folder, job)
     result = {
         "model": job["name"],
         "seed": job["seed"],
-        "metrics": evaluation,
-        "batch": trainer.batch_size,
-        "imgsz": int(trainer.args.imgsz),
-        "epochs": trainer.epoch + 1,
-        "data_hash": trainer.data_hash.hexdigest(),
-        "weights_hash": weights_hash(trainer.last),
-        "seconds": {"train": round(trained - began, 1), "eval": round(time.monotonic() - trained, 1)},
-        "diverged": not all(map(is_finite, evaluation.values())),
+        "metrics": metrics,
+        "batch": trained.batch,
+        "imgsz": trained.imgsz,
+        "epochs": trained.epochs,
+        "data_hash": trained.data_hash,
+        "weights_hash": weights_hash(trained.last),
+        "seconds": {"train": round(finished - began, 1), "eval": round(time.monotonic() - finished, 1)},
+        "diverged": not all(value is None or math.isfinite(value) for value in metrics.values()),
     }
     write_json(folder / RESULT, result)
 
 
-def train(folder: Path, job: dict[str, Any]) -> Any:
-    """Train on data that depend on the seed alone; returns the trainer."""
-    from yolo_fine.integration.equal_data import equal_data_trainer
-    from yolo_fine.integration.models import open_model
-
-    detector = open_model(job["model"])
-    base = detector._smart_load("trainer")
+def train(folder: Path, job: dict[str, Any]) -> Trained:
+    """Train on data that depend on the seed alone."""
     began = time.monotonic()
 
-    def report(trainer: Any) -> None:
-        done = trainer.epoch + 1
-        write_json(folder / PROGRESS, {"epoch": done, "epochs": trainer.epochs, "seconds": time.monotonic() - began})
+    def tell(epoch: int, epochs: int) -> None:
+        write_json(folder / PROGRESS, {"epoch": epoch, "epochs": epochs, "seconds": time.monotonic() - began})
 
-    detector.add_callback("on_fit_epoch_end", report)
-    if job.get("probe"):
-        detector.add_callback("on_train_batch_start", Probe(folder))
-    detector.train(
-        trainer=equal_data_trainer(base),
-        data=job["data"],
-        seed=job["seed"],
-        pretrained=job["weights"] or str(job["model"]).endswith(".pt"),
-        project=str(folder),
-        name="train",
-        exist_ok=True,
-        plots=False,
-        **job["training"],
-    )
-    return detector.trainer
+    return train_on_equal_data(job["model"], epoch_done=tell, **arguments_of(folder, job))
 
 
-class Probe:
-    """Times the first steps of a training and ends it."""
+def probe(folder: Path, job: dict[str, Any]) -> None:
+    """Time the first steps of a training, and write the median seconds of one to ``progress.json``."""
+    times: list[float] = []
+    steps_an_epoch = 0
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.times = folder, [time.monotonic()]
-
-    def __call__(self, trainer: Any) -> None:
-        """Note the time; after enough steps, write their median and end the training."""
-        self.times.append(time.monotonic())
-        if len(self.times) > PROBE_STEPS:
-            steps = sorted(after - before for before, after in zip(self.times[1:], self.times[2:], strict=False))
-            write_json(self.folder / PROGRESS, {"step": steps[len(steps) // 2], "batches": len(trainer.train_loader)})
+    def step_begun(steps: int) -> None:
+        nonlocal steps_an_epoch
+        steps_an_epoch = steps
+        times.append(time.monotonic())
+        if len(times) > PROBE_STEPS:
             raise ProbeIsOver
 
-
-def evaluate(folder: Path, job: dict[str, Any]) -> dict[str, float | None]:
-    """Evaluate ``last.pt``, keep its metrics under every resample, and return the metrics."""
-    from yolo_fine.ablation.metrics import evaluate_run
-
-    return evaluate_run(folder / "train" / "weights" / "last.pt", folder, job)
+    with suppress(ProbeIsOver):
+        train_on_equal_data(job["model"], step_begun=step_begun, **arguments_of(folder, job))
+    steps = [after - before for before, after in pairwise(times)]
+    write_json(folder / PROGRESS, {"step": statistics.median(steps[1:] or steps or [0.0]), "steps": steps_an_epoch})
 
 
-def weights_hash(checkpoint: Path) -> str:
-    """SHA-256 of the tensors of a checkpoint."""
-    from yolo_fine.integration.models import open_model
-
-    digest = hashlib.sha256()
-    for name, tensor in open_model(checkpoint).model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.float().cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def is_finite(value: float | None) -> bool:
-    """Whether a metric is a number; an undefined one is no divergence."""
-    return value is None or math.isfinite(value)
+def arguments_of(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of ``YOLO.train`` for a job."""
+    return {
+        "data": job["data"],
+        "seed": job["seed"],
+        "pretrained": job["weights"] or str(job["model"]).endswith(".pt"),
+        "project": str(folder.absolute()),
+        "name": "train",
+        "exist_ok": True,
+        "plots": False,
+        **job["training"],
+    }
 
 
 if __name__ == "__main__":
-    with suppress(ProbeIsOver):
-        run(Path(sys.argv[1]))
+    run(Path(sys.argv[1]))

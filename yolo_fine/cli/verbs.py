@@ -114,6 +114,15 @@ VERBS = {
         ),
         bare="data",
     ),
+    "ablate": Verb(
+        "yolo_fine.cli.ablate:ablate_and_tell",
+        "models trained with several seeds on equal data, and what is beyond noise",
+        (
+            "yolo-fine ablate models=yolo11n.yaml,yolo11n-fine.yaml data=mine.yaml weights=yolo11n.pt seeds=5",
+            "yolo-fine ablate models=yolo11n,yolo11n+fuse:FINE+head:p2 data=mine.yaml seeds=3 plan_only=True",
+        ),
+        bare="models",
+    ),
     "bench blocks": Verb(
         "yolo_fine.costs.bench:bench_blocks",
         "time of blocks beside one 3x3 convolution",

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from yolo_fine.costs.bench import Precision
 from yolo_fine.costs.bench_result import Bench, Timing
-from yolo_fine.costs.block_facts import count_macs
 from yolo_fine.costs.memory import peak_bytes
+from yolo_fine.costs.model_costs import measure_at
 from yolo_fine.costs.timing import Call, quartiles, ratio, take_turns
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
@@ -106,7 +106,7 @@ def measure(names: Sequence[str], compared: dict[str, str], settings: dict[str, 
         for name in dict.fromkeys(names):
             detector = open_model(name)
             network = detector.model.float().eval()
-            counts[name] = (sum(p.numel() for p in network.parameters()), count_macs(network, image))
+            counts[name] = (sum(p.numel() for p in network.parameters()), 500 * measure_at(network, settings["imgsz"]))
             if settings["runtime"] == "onnxruntime":
                 calls[name] = onnx_model_call(detector, Path(folder), image, settings["threads"])
             else:
@@ -119,7 +119,7 @@ def measure(names: Sequence[str], compared: dict[str, str], settings: dict[str, 
             quartiles=quartiles(times[name]),
             ratio=ratio(times[name], times[compared.get(name, name)]),
             parameters=counts[name][0],
-            mmacs=counts[name][1] / 1e6,
+            mmacs=counts[name][1],
             peak_mb=peak_bytes(call, settings["device"]) / 2**20 if settings["runtime"] == "torch" else None,
             against=compared.get(name),
         )

@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from yolo_fine.errors import ArgumentError
+from yolo_fine.utils.hints import did_you_mean
 
 SPECIAL = {"settings", "checks", "cfg", "copy-cfg", "solutions", "logout", "login", "hub", "help", "version"}
 
@@ -34,3 +38,20 @@ def run_command(words: Sequence[str]) -> None:
     finally:
         for argv, old in zip(lists, before, strict=True):
             argv[:] = old
+
+
+def check_train_arguments(arguments: Mapping[str, Any]) -> None:
+    """Check arguments of ``yolo train`` as Ultralytics checks them.
+
+    Raises:
+        ArgumentError: One is unknown, or its value does not fit; the message names both.
+    """
+    from ultralytics.cfg import DEFAULT_CFG_DICT, check_cfg
+
+    for key, value in arguments.items():
+        if key not in DEFAULT_CFG_DICT:
+            raise ArgumentError(f"'{key}' is no argument of yolo train{did_you_mean(key, DEFAULT_CFG_DICT)}")
+        try:
+            check_cfg({key: value})
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(f"{key}={value!r}: {str(error).splitlines()[0]}") from None

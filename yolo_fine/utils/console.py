@@ -55,7 +55,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 @contextmanager
-def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, int], None]]:
+def progress(title: str, total: int | None = None) -> Iterator[Callable[..., None]]:
     """Show how far something is, on standard error.
 
     Args:
@@ -63,7 +63,7 @@ def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, in
         total: How many steps there are, if that is known before.
 
     Yields:
-        A function that is told the number of finished steps, and of all steps.
+        A function ``tell(done, of, now="")``: the number of finished steps, of all steps, and what is being done.
     """
     if is_terminal(sys.stderr):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -71,14 +71,18 @@ def progress(title: str, total: int | None = None) -> Iterator[Callable[[int, in
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=_console(sys.stderr), transient=True) as bar:
             task = bar.add_task(title, total=total)
-            yield lambda done, of: bar.update(task, completed=done, total=of)
+
+            def update(done: int, of: int, now: str = "") -> None:
+                bar.update(task, completed=done, total=of, description=f"{title} {now}".strip())
+
+            yield update
         return
     last = [time.monotonic()]
 
-    def say(done: int, of: int) -> None:
+    def say(done: int, of: int, now: str = "") -> None:
         if time.monotonic() - last[0] >= SECONDS_BETWEEN_LINES:
             last[0] = time.monotonic()
-            print(f"{title}: {done} of {of}", file=sys.stderr, flush=True)
+            print(f"{title}: {done} of {of}" + (f", {now}" if now else ""), file=sys.stderr, flush=True)
 
     yield say
 
