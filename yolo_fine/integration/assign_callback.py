@@ -12,17 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.integration.assign_settings import read_assign_settings
+from yolo_fine.integration.log import say, warn
 from yolo_fine.utils.files import write_json
 
 FILE = "assign.json"
-
-
-def arm_assigner() -> None:
-    """Add the callback to Ultralytics' defaults, once."""
-    from ultralytics.utils.callbacks.base import default_callbacks
-
-    if follow_assign_settings not in default_callbacks["on_train_start"]:
-        default_callbacks["on_train_start"].append(follow_assign_settings)
 
 
 def follow_assign_settings(trainer: Any) -> None:
@@ -52,13 +45,13 @@ def follow_assign_settings(trainer: Any) -> None:
 
 def _report(trainer: Any, settings: Any, strides: list[float], changed: int) -> None:
     from ultralytics import __version__
-    from ultralytics.utils import LOGGER, RANK
+    from ultralytics.utils import RANK
 
     if RANK not in (-1, 0):
         return
     if not changed:
-        LOGGER.warning("yolo_fine: assign: this model's task has an assigner of its own; the settings have no effect")
+        warn("assign: this model's task has an assigner of its own; the settings have no effect")
         return
-    LOGGER.info(f"yolo_fine: {settings.words}")
+    say(settings.words)
     record = {**settings.to_dict(), "strides": strides, "ultralytics": __version__}
     write_json(Path(trainer.save_dir) / FILE, record)

@@ -5,15 +5,52 @@ A fresh DFL branch gives every bin the same probability, so its boxes reach 7.5 
 there for small objects, such boxes overlap none of them enough to be learnt from: the best soft label of objects of 8
 to 16 px falls from 0.54 to 0.08. With the bias b_k = -(k - m)^2 / 2 of bin k, the boxes of a fresh branch reach about m
 strides to each side. The weights stay as they are. Heads with ``reg_max: 1`` (YOLO26) start with m = 2 by themselves.
+
+Branches that a head does not share with the pretrained one get the prior when weights are carried over. With the key
+``box_prior: 2`` at the top of a model YAML all branches have it when the model is built, for training from scratch;
+``box_prior: 0`` turns it off everywhere.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
+from yolo_fine.errors import ModelYamlError
+
+KEY = "box_prior"
 BOX_BRANCHES = ("cv2", "one2one_cv2")
 DEFAULT_MEAN = 2.0
+LARGEST_MEAN = 15.0
+
+
+def read_box_prior(model: dict[str, Any] | None, file: str) -> float | None:
+    """The value of ``box_prior:`` in a model YAML, or None if it is not there.
+
+    Raises:
+        ModelYamlError: It is no number between 0 and 15.
+    """
+    value = (model or {}).get(KEY)
+    if value is None:
+        return None
+    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    if not 0 <= number <= LARGEST_MEAN:
+        raise ModelYamlError(f"{file}: {KEY} must be 0 (off) to {LARGEST_MEAN:g} strides, got {value!r:.40}")
+    return number
+
+
+def set_prior_when_built(head: Any, mean: float) -> None:
+    """Let a head that is being built get the prior on all levels, right after Ultralytics has set its biases."""
+    if not mean or not hasattr(head, "bias_init"):
+        return
+
+    def bias_init() -> None:
+        del head.bias_init  # ours, which would else stay in checkpoints
+        head.bias_init()
+        set_box_prior(head, range(head.nl), mean)
+
+    head.bias_init = bias_init
 
 
 def set_box_prior(head: Any, levels: Iterable[int], mean: float) -> list[int]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from yolo_fine.catalog import list_blocks
 from yolo_fine.errors import CheckpointError, MissingFileError
+from yolo_fine.integration.assign_settings import AssignSettings
 from yolo_fine.integration.checkpoint_errors import check_weights_file, explain, looks_loadable
 from yolo_fine.utils.hints import did_you_mean
 
@@ -121,7 +122,10 @@ def nearest_weights(file: Path) -> str:
 
 
 def allow_block_classes() -> None:
-    """Put every block class, and the modules that blocks are made of, on torch's ``weights_only`` allow-list."""
+    """Put our classes on torch's ``weights_only`` allow-list: blocks, what they are made of, and the assigner.
+
+    Up to 8.4.0 the checkpoint of a training that was interrupted holds its criterion, and so the assigner.
+    """
     from torch import nn, serialization
 
     if not hasattr(serialization, "add_safe_globals"):
@@ -135,7 +139,9 @@ def allow_block_classes() -> None:
         for _, member in inspect.getmembers(sys.modules[name], inspect.isclass)
         if issubclass(member, nn.Module) and member.__module__ == name
     }
-    serialization.add_safe_globals(list(classes))
+    from yolo_fine.integration.assigner import FineAssigner, FineBoxLoss
+
+    serialization.add_safe_globals([*classes, FineAssigner, FineBoxLoss, AssignSettings])
 
 
 def checkpoint_of(network: Any) -> bytes:

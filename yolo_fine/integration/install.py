@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Wraps seven functions of Ultralytics, and nothing else.
+"""Wraps seven functions of Ultralytics and adds one default callback (:mod:`.assign_callback`), and nothing else.
 
 =====================================  ====================================================================
 ``ultralytics.nn.tasks.parse_model``       rows that name our blocks                  (:mod:`.parser`)
@@ -36,12 +36,15 @@ def install(module: ModuleType) -> None:
         elif not getattr(stock, "yolo_fine", False):
             _replace(module, owner, name, make_wrapper(stock))
     if module.__name__ == "ultralytics.nn.tasks":
+        from yolo_fine.integration.assign_callback import follow_assign_settings
         from yolo_fine.integration.console import short_messages
         from yolo_fine.integration.parsing.parser import name_taken_by
+        from yolo_fine.integration.training_hooks import add_default_callback
         from yolo_fine.registry import refuse_names
 
         refuse_names(name_taken_by(module))
         short_messages()
+        add_default_callback("on_train_start", follow_assign_settings)
 
 
 def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:

@@ -28,6 +28,8 @@ from typing import Any
 
 from yolo_fine.catalog import find_block, list_blocks
 from yolo_fine.errors import ModelYamlError
+from yolo_fine.integration.assign_settings import read_assign_settings
+from yolo_fine.integration.box_prior import read_box_prior, set_prior_when_built
 from yolo_fine.integration.log import log_filter
 from yolo_fine.integration.parsing.doubts import with_doubt
 from yolo_fine.integration.parsing.flags import check_flags
@@ -46,20 +48,41 @@ def wrap_parse_model(stock: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(stock)
     def parse_model(d: dict[str, Any], ch: int, *args: Any, **kwargs: Any) -> Any:
-        tasks = sys.modules[stock.__module__]
-        rows = list(read_rows(d))
-        if any(find_our_block(row, tasks) for row in rows):
-            with activation_kept():
-                return parse_with_blocks(StockParser(stock, d, ch, args, kwargs), rows, tasks)
-        try:
-            return stock(d, ch, *args, **kwargs)
-        except KeyError as error:
-            row = next((row for row in rows if error.args and row.module == error.args[0]), None)
-            if row is None or is_stock_name(str(row.module), tasks):
-                raise
-            raise row.unknown(known_names(tasks)) from error
+        prior = check_top_level_keys(d)
+        built = parse_rows(StockParser(stock, d, ch, args, kwargs))
+        if prior:
+            set_prior_when_built(built[0][-1], prior)
+        return built
 
     return parse_model
+
+
+def check_top_level_keys(model: dict[str, Any]) -> float | None:
+    """Check our keys beside the rows before anything is built; returns the box prior.
+
+    Raises:
+        ModelYamlError: The value of ``assign`` or ``box_prior`` can't be used.
+    """
+    file = str(model.get("yaml_file", "model YAML"))
+    if "assign" in model:
+        read_assign_settings(model["assign"], file)
+    return read_box_prior(model, file)
+
+
+def parse_rows(stock: StockParser) -> Any:
+    """What stock builds, plus rows that name registered blocks."""
+    tasks = sys.modules[stock.function.__module__]
+    rows = list(read_rows(stock.model))
+    if any(find_our_block(row, tasks) for row in rows):
+        with activation_kept():
+            return parse_with_blocks(stock, rows, tasks)
+    try:
+        return stock.parse(stock.model)
+    except KeyError as error:
+        row = next((row for row in rows if error.args and row.module == error.args[0]), None)
+        if row is None or is_stock_name(str(row.module), tasks):
+            raise
+        raise row.unknown(known_names(tasks)) from error
 
 
 def parse_with_blocks(stock: StockParser, rows: Sequence[Row], tasks: ModuleType) -> Any:

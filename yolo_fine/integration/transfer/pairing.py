@@ -25,12 +25,14 @@ class Pairing:
         branches: Branch of the target's head -> branch of the source's, where they are not paired one by one.
         lists: Names of the head's lists that hold one branch for each stride, as ``cv2``.
         head: Number of the target's head among its layers.
+        head_is_new: Whether the target's head has no partner in the source's.
     """
 
     layers: Pairs
     branches: Pairs | None = None
     lists: tuple[str, ...] = ()
     head: int = -1
+    head_is_new: bool = False
 
     def target_of(self, layer: int) -> int | None:
         """The target's layer for a layer of the source."""
@@ -61,7 +63,9 @@ def pair(source: Sequence[Any], target: Sequence[Any]) -> Pairing:
     layers = {i: i for i in range(len(target))} if same else align(source, target)
     head, their_head = len(target) - 1, source[-1]
     strides, their_strides = strides_of(target[head]), strides_of(their_head)
-    if layers.get(head) != len(source) - 1 or not strides or not their_strides or strides == their_strides:
+    if layers.get(head) != len(source) - 1:
+        return Pairing(layers, head=head, head_is_new=True)
+    if not strides or not their_strides or strides == their_strides:
         return Pairing(layers)
     branches = {j: their_strides.index(stride) for j, stride in enumerate(strides) if stride in their_strides}
     lists = set(_branch_lists(their_head)) & set(_branch_lists(target[head]))

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.box_prior import LARGEST_MEAN
 from yolo_fine.integration.checkpoints import checkpoint_of
 from yolo_fine.integration.models import is_loaded, open_model, read_weights, yaml_name
 from yolo_fine.integration.transfer.raw_outputs import largest_difference
 from yolo_fine.integration.transfer.transfer_report import TransferReport
 from yolo_fine.integration.transfer.weights import transfer
+from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import write_bytes
 from yolo_fine.utils.paths import ModelSource, StrPath
 from yolo_fine.utils.results import Result
@@ -66,8 +68,14 @@ class SeedResult(Result):
         return [*warning, f"largest difference of raw outputs: {gap}", f"written: {self.out}"]
 
 
+@public
 def seed(
-    model: ModelSource, weights: ModelSource, out: StrPath | None = None, json: StrPath | None = None
+    model: ModelSource,
+    weights: ModelSource,
+    out: StrPath | None = None,
+    *,
+    box_prior: float | None = None,
+    json: StrPath | None = None,
 ) -> SeedResult:
     """Build a model YAML, fill it with the tensors of a checkpoint and write it as a checkpoint.
 
@@ -79,6 +87,8 @@ def seed(
             copied, and its new layers keep the values that they have.
         weights: Pretrained checkpoint, as ``yolo26n.pt``, or a ``YOLO`` that holds it.
         out: File to write; by default ``yolo26n-fine-seed.pt`` in the working folder.
+        box_prior: How many strides the boxes of new box branches reach to each side when training begins; 0 leaves the
+            branches as they are. By default what the YAML says, else 2.
         json: Write the report to this file too.
 
     Raises:
@@ -86,6 +96,8 @@ def seed(
         CheckpointError: The weights file is damaged or no checkpoint.
         ArgumentError: An argument can't be used, or both are models for different tasks.
     """
+    if box_prior is not None and not 0 <= box_prior <= LARGEST_MEAN:
+        raise ArgumentError(f"box_prior={box_prior:g} must be 0 (off) to {LARGEST_MEAN:g} strides")
     name = yaml_name(model)
     file = _check(name, weights, None if out is None else Path(out), json)
     source, target = read_weights(weights), build_model(model)
@@ -95,7 +107,7 @@ def seed(
             f"model={name} is a {target.task} model, weights={names['weights']} are of a {source.task} model; "
             "name weights of the same task"
         )
-    report = transfer(target, source, verbose=False)
+    report = transfer(target, source, verbose=False, box_prior=box_prior)
     result = SeedResult(**names, out=file, report=report, max_abs_diff=largest_difference(target, source))
     write_bytes(file, checkpoint_of(target))
     if json is not None:

@@ -43,6 +43,14 @@ class LostTensor:
     reason: str
 
 
+@dataclass(frozen=True)
+class BoxPrior:
+    """Box branches with a prior: strides of their levels, and how many strides their boxes reach to each side."""
+
+    levels: tuple[int, ...]
+    mean: float
+
+
 @dataclass(frozen=True, repr=False)
 class TransferReport(Result):
     """What a load carried over.
@@ -60,6 +68,7 @@ class TransferReport(Result):
         widened: Hidden width of the class branches before and after the load, where stock replaced them by branches as
             wide as the pretrained ones.
         added_parameters: Parameters that this added to what the YAML asks for.
+        box_prior: The new box branches that start with boxes of a useful size, if there are any.
     """
 
     transferred: int
@@ -73,6 +82,7 @@ class TransferReport(Result):
     classes_by_name: int = 0
     widened: tuple[int, int] | None = None
     added_parameters: int = 0
+    box_prior: BoxPrior | None = None
 
     @property
     def fraction(self) -> float:
@@ -110,7 +120,11 @@ class TransferReport(Result):
         line += f" ({listed} new)" if listed else ""
         if self.classes:
             line += f"; class head {self.classes[0]} -> {self.classes[1]} classes starts anew"
-        return line + (f", but for {self.classes_by_name} taken over by name" if self.classes_by_name else "")
+        line += f", but for {self.classes_by_name} taken over by name" if self.classes_by_name else ""
+        if self.box_prior:
+            strides = ", ".join(str(stride) for stride in self.box_prior.levels)
+            line += f"; box prior of {self.box_prior.mean:g} strides at stride {strides}"
+        return line
 
     def lost_lines(self) -> list[str]:
         """What did not arrive, or in part, a line for each layer and reason."""

@@ -17,9 +17,18 @@ from typing import Any
 
 from yolo_fine.catalog import list_blocks
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.transfer.pairing import CLASS_BRANCHES, WIDEST_BY_CLASSES, Pairing, class_width, pair
+from yolo_fine.integration.box_prior import DEFAULT_MEAN, KEY, read_box_prior, set_box_prior
+from yolo_fine.integration.transfer.pairing import (
+    CLASS_BRANCHES,
+    WIDEST_BY_CLASSES,
+    Pairing,
+    class_width,
+    pair,
+    strides_of,
+)
 from yolo_fine.integration.transfer.source_view import renumbered
 from yolo_fine.integration.transfer.transfer_report import (
+    BoxPrior,
     LostTensor,
     NewLayer,
     TransferReport,
@@ -34,7 +43,7 @@ def wrap_load(stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(stock)
     def load(self: Any, weights: Any, *args: Any, **kwargs: Any) -> Any:
         source = (weights.get("ema") or weights["model"]) if isinstance(weights, dict) else weights
-        if not holds_blocks(source, self):
+        if not (holds_blocks(source, self) or has_our_keys(self)):
             return stock(self, weights, *args, **kwargs)
         report = _load_paired(lambda view: stock(self, view, *args, **kwargs), self, source)
         if kwargs.get("verbose", args[0] if args else True):
@@ -44,13 +53,15 @@ def wrap_load(stock: Callable[..., Any]) -> Callable[..., Any]:
     return load
 
 
-def transfer(target: Any, source: Any, verbose: bool = True) -> TransferReport:
+def transfer(target: Any, source: Any, verbose: bool = True, box_prior: float | None = None) -> TransferReport:
     """Load the tensors of one model into another, paired by layer, whether or not they hold blocks of ours.
 
     Args:
         target: The model to be filled, as ``YOLO("my.yaml").model``.
         source: The pretrained model.
         verbose: Print what was transferred.
+        box_prior: How many strides the boxes of new box branches reach to each side; 0 leaves the branches as they are.
+            By default what the target's YAML says, else 2.
 
     Raises:
         ArgumentError: One of them is no model that Ultralytics built from a YAML.
@@ -59,7 +70,7 @@ def transfer(target: Any, source: Any, verbose: bool = True) -> TransferReport:
         if not _is_layered(model):
             raise ArgumentError(f"{type(model).__name__} is no model built from a YAML: it has no numbered layers")
     stock = inspect.unwrap(type(target).load)
-    report = _load_paired(lambda view: stock(target, view, verbose), target, source)
+    report = _load_paired(lambda view: stock(target, view, verbose), target, source, box_prior)
     if verbose:
         say(report)
     return report
@@ -73,6 +84,11 @@ def holds_blocks(source: Any, target: Any) -> bool:
     return any(isinstance(module, blocks) for module in (*source.model.modules(), *target.model.modules()))
 
 
+def has_our_keys(target: Any) -> bool:
+    """Whether a model's YAML was written for this package, though it may name no block: ``compose head=p2``."""
+    return _is_layered(target) and KEY in (getattr(target, "yaml", None) or {})
+
+
 def _is_layered(model: Any) -> bool:
     from torch import nn
 
@@ -80,7 +96,9 @@ def _is_layered(model: Any) -> bool:
     return isinstance(layers, nn.Sequential) and len(layers) > 0
 
 
-def _load_paired(load: Callable[[Any], Any], target: Any, source: Any) -> TransferReport:
+def _load_paired(
+    load: Callable[[Any], Any], target: Any, source: Any, box_prior: float | None = None
+) -> TransferReport:
     """Call the stock ``load`` with a renumbered view of the source, then see what arrived."""
     pairing = pair(list(source.model), list(target.model))
     before, size = class_width(target.model[-1]), _parameter_count(target)
@@ -89,10 +107,43 @@ def _load_paired(load: Callable[[Any], Any], target: Any, source: Any) -> Transf
     report = compare(source, target, pairing)
     if before and after and before != after:
         report = replace(report, widened=(before, after), added_parameters=_parameter_count(target) - size)
+    report = replace(report, box_prior=_give_prior(source, target, pairing, box_prior))
     if report.transferred == report.total and not report.classes and not hasattr(target, "set_classes"):
         _take_names(source, target)
     keep_report(target, report)
     return report
+
+
+def _give_prior(source: Any, target: Any, pairing: Pairing, mean: float | None) -> BoxPrior | None:
+    """Give the box prior to those branches of the target's head that hold nothing pretrained."""
+    if mean is None:
+        mean = read_box_prior(target.yaml, "model YAML")
+    if mean is None:
+        mean = DEFAULT_MEAN
+    head = target.model[-1]
+    new = new_branches(source.model[-1], head, pairing)
+    strides = strides_of(head) or []
+    given = [round(strides[level]) for level in set_box_prior(head, new, mean)]
+    return BoxPrior(tuple(given), mean) if given else None
+
+
+def new_branches(source: Any, target: Any, pairing: Pairing) -> list[int]:
+    """Levels of a head whose box branch has no pretrained partner of its shape."""
+    ours, theirs = getattr(target, "cv2", None), getattr(source, "cv2", None)
+    if ours is None or not hasattr(target, "reg_max"):
+        return []
+    if theirs is None or pairing.head_is_new:
+        return [*range(len(ours))]
+    partners = {j: j for j in range(len(theirs))} if pairing.branches is None else pairing.branches
+    return [
+        level
+        for level, branch in enumerate(ours)
+        if level not in partners or _last_shape(branch) != _last_shape(theirs[partners[level]])
+    ]
+
+
+def _last_shape(branch: Any) -> Any:
+    return branch[-1].weight.shape
 
 
 def _parameter_count(model: Any) -> int:
