@@ -110,7 +110,7 @@ def test_a_finder_of_the_old_kind_is_passed_over(tmp_path):
 WRONG = {
     "[[-1, 6], 1, FINEE, [1]]": "unknown module 'FINEE'; did you mean FINE",
     "[[-1], 1, FINE, [1]]": "FINE takes 2 inputs (high, low), 'from' gives 1",
-    "[[-1, 6], 1, FINE, [1, Ture]]": "FINE argument 'heads' must be int or None, got 'Ture'",
+    "[[-1, 6], 1, FINE, [1, Ture]]": "FINE argument 'heads' must be a positive integer or None, got 'Ture'",
     "[[-1, 66], 1, FINE, [1]]": "'from' points forward: 66 is not above layer 11",
     "[[-1, 6], 3, FINE, [1]]": "FINE can't be repeated",
 }

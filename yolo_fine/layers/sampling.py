@@ -56,8 +56,9 @@ def sample(maps: Tensor, rows: Places, columns: Places, padding: Padding) -> Ten
         (N, C, P, h, w).
     """
     if is_tracing():
+        maps, rows, columns = _with_border(maps, rows, columns, padding)
         table = maps.permute(0, 2, 3, 1).flatten(0, 2)  # (N, C, H, W) -> (N·H·W, C)
-        cells, shares = (torch.stack(parts, 4) for parts in zip(*_cells(maps, rows, columns, padding), strict=True))
+        cells, shares = (torch.stack(parts, 4) for parts in zip(*_cells(maps, rows, columns), strict=True))
         y = shares.unsqueeze(4) @ F.embedding(cells, table)  # (N, P, h, w, 1, 4) @ (N, P, h, w, 4, C)
         return y[:, :, :, :, 0].permute(0, 4, 1, 2, 3)
     across, down = (
@@ -87,10 +88,10 @@ def weighted_sample(maps: Tensor, rows: Places, columns: Places, weights: Tensor
     """
     if not is_tracing() and maps.device.type not in ("cpu", "cuda"):
         return (sample(maps, rows, columns, padding) * weights.unsqueeze(1)).sum(2)
+    maps, rows, columns = _with_border(maps, rows, columns, padding)
     table = maps.permute(0, 2, 3, 1).flatten(0, 2)  # (N, C, H, W) -> (N·H·W, C)
     cells = [
-        (cell.permute(0, 2, 3, 1), (weights * share).permute(0, 2, 3, 1))
-        for cell, share in _cells(maps, rows, columns, padding)
+        (cell.permute(0, 2, 3, 1), (weights * share).permute(0, 2, 3, 1)) for cell, share in _cells(maps, rows, columns)
     ]
     if is_tracing():
         sums = [share.unsqueeze(3) @ F.embedding(cell, table) for cell, share in cells]
@@ -100,23 +101,26 @@ def weighted_sample(maps: Tensor, rows: Places, columns: Places, weights: Tensor
     return y.view(len(maps), *rows.part.shape[2:], maps.shape[1]).permute(0, 3, 1, 2)
 
 
-def _cells(maps: Tensor, rows: Places, columns: Places, padding: Padding) -> Iterator[tuple[Tensor, Tensor]]:
+def _with_border(maps: Tensor, rows: Places, columns: Places, padding: Padding) -> tuple[Tensor, Places, Places]:
+    """Maps whose repeated border gives the padding: for ``zeros``, framed by one row and column of them."""
+    if padding == "border":
+        return maps, rows, columns
+    return F.pad(maps, (1, 1, 1, 1)), Places(rows.whole + 1, rows.part), Places(columns.whole + 1, columns.part)
+
+
+def _cells(maps: Tensor, rows: Places, columns: Places) -> Iterator[tuple[Tensor, Tensor]]:
     """The four cells around each point: index among the cells of all maps, and share; both (N, P, h, w)."""
     count, _, height, width = maps.shape
     first = torch.arange(count, device=maps.device).view(-1, 1, 1, 1) * height
-    beside = _two_cells(columns, width, padding)
-    for row, down in _two_cells(rows, height, padding):
+    beside = _two_cells(columns, width)
+    for row, down in _two_cells(rows, height):
         for column, across in beside:
             yield (first + row) * width + column, down * across
 
 
-def _two_cells(places: Places, cells: int, padding: Padding) -> tuple[tuple[Tensor, Tensor], ...]:
-    """The two cells that each point lies between along one axis, as (index, share)."""
+def _two_cells(places: Places, cells: int) -> tuple[tuple[Tensor, Tensor], ...]:
+    """The two cells that each point lies between along one axis, as (index, share); outside, those of the border."""
     start = places.part.detach().floor()
     after = places.part - start
     first = places.whole + start.long()
-    pairs = []
-    for at, share in ((first, 1 - after), (first + 1, after)):
-        inside = at.clamp(0, cells - 1)
-        pairs.append((inside, share if padding == "border" else share * (at == inside)))
-    return tuple(pairs)
+    return (first.clamp(0, cells - 1), 1 - after), ((first + 1).clamp(0, cells - 1), after)
