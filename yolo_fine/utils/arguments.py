@@ -11,6 +11,7 @@ import ast
 import contextlib
 import difflib
 import inspect
+import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 from yolo_fine.errors import BlockArgumentError
 from yolo_fine.utils.constraints import Constraint
+from yolo_fine.utils.paths import LoadedModel
 
 
 def bind_arguments(name: str, parameters: Sequence[inspect.Parameter], args: Sequence[Any]) -> dict[str, Any]:
@@ -133,8 +135,12 @@ def type_name(annotation: Any, with_constraints: bool = False) -> str:
         return " or ".join(repr(choice) for choice in inner)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(type_name(option, with_constraints) for option in inner)
+    if origin is os.PathLike:
+        return "path"
     if origin is not None:
         return str(annotation).replace("typing.", "")
+    if annotation is LoadedModel:
+        return "YOLO"
     return str(getattr(annotation, "__name__", annotation))
 
 

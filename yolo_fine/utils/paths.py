@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 StrPath: TypeAlias = str | os.PathLike[str]
 
 
+@runtime_checkable
 class LoadedModel(Protocol):
     """An ``ultralytics.YOLO``: anything that holds its network in ``model``."""
 
