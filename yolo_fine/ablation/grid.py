@@ -28,6 +28,7 @@ from yolo_fine.integration.commands import check_train_arguments
 from yolo_fine.integration.models import read_weights
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import progress, show
+from yolo_fine.utils.constraints import Positive, PositiveNumber
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.parts import remove
 from yolo_fine.utils.paths import StrPath
@@ -49,13 +50,14 @@ def ablate(
     control: bool = False,
     weights: StrPath | None = None,
     metric: str = "AP_small",
-    detect: float = 1.0,
+    detect: PositiveNumber = 1.0,
     sizes: str = "coco",
     groups: str | None = None,
     max_det: int = 500,
     resamples: int = 1000,
     engine: Literal["local", "ray"] = "local",
-    workers: int = 1,
+    workers: Positive = 1,
+    loader_workers: int | None = None,
     address: str = "auto",
     gpus: float = 0,
     latency: bool = True,
@@ -86,6 +88,7 @@ def ablate(
         resamples: Resamples of the images, 400 or more.
         engine: ``local`` processes, or a ``ray`` cluster.
         workers: Local runs at a time.
+        loader_workers: What ``yolo train`` calls ``workers``: processes that load images for one run.
         address: Of the Ray cluster; ``auto`` finds a running one, ``local`` starts one.
         gpus: GPUs that a run takes on the Ray cluster.
         latency: Time the models too, beside each other, when the runs are finished.
@@ -99,6 +102,8 @@ def ablate(
         MissingFileError, DataError, ModelYamlError: A model or the data can't be used. Nothing was trained then.
     """
     folder = Path(out)
+    if loader_workers is not None:
+        training["workers"] = loader_workers
     evaluation = {"sizes": sizes, "groups": groups, "max_det": max_det, "resamples": resamples}
     plan = make_plan(
         models, str(data), seeds=seeds, baseline=baseline, control=control, weights=weights, metric=metric,
@@ -145,8 +150,6 @@ def make_plan(models: str, data: str, *, seeds: int | str, baseline: str | None,
     parse_sizes(evaluation["sizes"])
     if evaluation["resamples"] < SHORTEST:
         raise ArgumentError(f"resamples={evaluation['resamples']} must be {SHORTEST} or more")
-    if detect <= 0:
-        raise ArgumentError(f"detect={detect:g} must be above 0 points")
     source = from_dataset(data, "val")
     read_groups(evaluation["groups"], source.truth.names, source.kind)
     fingerprints = [data_fingerprint(truth) for truth in (read_split(data, "train"), source.truth)]
