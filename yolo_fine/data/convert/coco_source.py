@@ -52,8 +52,8 @@ def find_instances(source: Path) -> list[CocoSource]:
         split = next((split for split in SPLITS if name.startswith(split)), None)
         if split is None:
             raise DataError(
-                f"{tree.where(file)}: its name doesn't say which split it is; rename it to instances_train.json, _val or "
-                f"_test, and the folder of its images from {name} to train, val or test"
+                f"{tree.where(file)}: its name doesn't say which split it is; rename it to instances_train.json, _val "
+                f"or _test, and the folder of its images from {name} to train, val or test"
             )
         if split in found:
             other = found[split]
