@@ -10,15 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from yolo_fine.data.convert.visdrone_labels import count_rows
-from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge, judge_images
+from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge_images
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError
 from yolo_fine.formats.coco_files import read_instances, read_results
-from yolo_fine.formats.fingerprint import text_fingerprint
 from yolo_fine.formats.numbering import counted_from, decide_reading, lie_on_objects
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.formats.visdrone_files import read_annotations, read_detections
-from yolo_fine.formats.visdrone_rows import parse_annotations, read_files
 from yolo_fine.formats.yolo_labels import read_split
 from yolo_fine.formats.yolo_layout import open_dataset
 from yolo_fine.utils.arrays import Array
@@ -67,6 +64,8 @@ def from_dataset(data: StrPath, split: str) -> Source:
     """
     data = os.fspath(data)
     labels = read_split(data, split)
+    if split in OFFICIAL and "visdrone" in data.lower() and open_dataset(data).note:  # a bare name, a folder at hand
+        labels = replace(labels, notes=(*labels.notes, judge_images(split, len(labels.names))))
     if not labels.files:
         raise DataError(f"data={data}: the split '{split}' has no images")
     place = f"data={data} split={split}"
@@ -77,29 +76,15 @@ def from_dataset(data: StrPath, split: str) -> Source:
     missing = [image for image, file in zip(labels.files, annotations, strict=True) if not file.is_file()]
     folders = {file.parent for file in annotations}
     if len(missing) == len(annotations) or len(folders) > 1:
-        notes = (*labels.notes, *_is_official(data, split, labels, None))
-        return Source(replace(labels, notes=notes), "yolo", place)
+        return Source(labels, "yolo", place)
     if missing:
         raise DataError(
             f"{place}: {len(missing)} of {len(annotations)} images have no file in {folders.pop()}, "
             f"the first is {missing[0].name}; add them, or remove the folder to evaluate on the YOLO labels"
         )
     folder = folders.pop()
-    truth = only_images(read_annotations(folder, images=labels.files[0].parent), labels, str(folder))
-    return Source(
-        replace(truth, notes=(*truth.notes, *_is_official(data, split, truth, annotations))), "visdrone", place
-    )
-
-
-def _is_official(data: str, split: str, truth: GroundTruth, annotations: list[Path] | None) -> tuple[str, ...]:
-    """Whether images that a bare ``VisDrone.yaml`` found in the working folder are those of the official split."""
-    if split not in OFFICIAL or "visdrone" not in data.lower() or open_dataset(data).note is None:
-        return ()
-    if annotations is None:  # labels know nothing of ignored regions
-        return (judge_images(split, len(truth.names)),)
-    texts = {file.stem: content for file, content in zip(annotations, read_files(annotations), strict=True)}
-    found = count_rows(parse_annotations(texts.values(), list(texts)))
-    return (judge(split, found, text_fingerprint(texts)).text,)
+    truth = read_annotations(folder, images=labels.files[0].parent)
+    return Source(only_images(truth, labels, str(folder)), "visdrone", place)
 
 
 def from_annotations(annotations: StrPath, sizes_file: StrPath | None = None, images: StrPath | None = None) -> Source:
