@@ -3,24 +3,23 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from yolo_fine.data.convert.visdrone_labels import count_rows
-from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge, judge_images
+from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge_images
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError
 from yolo_fine.formats.coco_files import read_instances, read_results
-from yolo_fine.formats.fingerprint import text_fingerprint
 from yolo_fine.formats.numbering import counted_from, decide_reading, lie_on_objects
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.formats.visdrone_files import read_annotations, read_detections
-from yolo_fine.formats.visdrone_rows import parse_annotations, read_files
 from yolo_fine.formats.yolo_labels import read_split
 from yolo_fine.formats.yolo_layout import open_dataset
 from yolo_fine.utils.arrays import Array
+from yolo_fine.utils.paths import StrPath
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,11 @@ class Source:
 
 
 def open_source(
-    data: str | None, split: str, annotations: Path | None, sizes_file: Path | None, images: Path | None
+    data: StrPath | None,
+    split: str,
+    annotations: StrPath | None,
+    sizes_file: StrPath | None,
+    images: StrPath | None,
 ) -> Source:
     """The objects of a dataset YAML or of annotation files: exactly one of both.
 
@@ -49,7 +52,7 @@ def open_source(
     raise ArgumentError(f"objects come from data=FILE.yaml or from annotations=DIR|instances.json; {found}")
 
 
-def from_dataset(data: str, split: str) -> Source:
+def from_dataset(data: StrPath, split: str) -> Source:
     """The objects of one split of a dataset YAML.
 
     Original annotations beside the images are preferred to YOLO labels, because they say more: VisDrone's
@@ -59,7 +62,10 @@ def from_dataset(data: str, split: str) -> Source:
     Raises:
         DataError: The YAML, its images, labels or annotations can't be used.
     """
+    data = os.fspath(data)
     labels = read_split(data, split)
+    if split in OFFICIAL and "visdrone" in data.lower() and open_dataset(data).note:  # a bare name, a folder at hand
+        labels = replace(labels, notes=(*labels.notes, judge_images(split, len(labels.names))))
     if not labels.files:
         raise DataError(f"data={data}: the split '{split}' has no images")
     place = f"data={data} split={split}"
@@ -70,32 +76,18 @@ def from_dataset(data: str, split: str) -> Source:
     missing = [image for image, file in zip(labels.files, annotations, strict=True) if not file.is_file()]
     folders = {file.parent for file in annotations}
     if len(missing) == len(annotations) or len(folders) > 1:
-        notes = (*labels.notes, *_is_official(data, split, labels, None))
-        return Source(replace(labels, notes=notes), "yolo", place)
+        return Source(labels, "yolo", place)
     if missing:
         raise DataError(
             f"{place}: {len(missing)} of {len(annotations)} images have no file in {folders.pop()}, "
             f"the first is {missing[0].name}; add them, or remove the folder to evaluate on the YOLO labels"
         )
     folder = folders.pop()
-    truth = only_images(read_annotations(folder, images=labels.files[0].parent), labels, str(folder))
-    return Source(
-        replace(truth, notes=(*truth.notes, *_is_official(data, split, truth, annotations))), "visdrone", place
-    )
+    truth = read_annotations(folder, images=labels.files[0].parent)
+    return Source(only_images(truth, labels, str(folder)), "visdrone", place)
 
 
-def _is_official(data: str, split: str, truth: GroundTruth, annotations: list[Path] | None) -> tuple[str, ...]:
-    """Whether images that a bare ``VisDrone.yaml`` found in the working folder are those of the official split."""
-    if split not in OFFICIAL or "visdrone" not in data.lower() or open_dataset(data).note is None:
-        return ()
-    if annotations is None:  # labels know nothing of ignored regions
-        return (judge_images(split, len(truth.names)),)
-    texts = {file.stem: content for file, content in zip(annotations, read_files(annotations), strict=True)}
-    found = count_rows(parse_annotations(texts.values(), list(texts)))
-    return (judge(split, found, text_fingerprint(texts)).text,)
-
-
-def from_annotations(annotations: Path, sizes_file: Path | None = None, images: Path | None = None) -> Source:
+def from_annotations(annotations: StrPath, sizes_file: StrPath | None = None, images: StrPath | None = None) -> Source:
     """The objects of a VisDrone annotation folder or of a COCO ``instances.json``.
 
     Image sizes of a VisDrone folder come from ``sizes_file`` (lines ``name width height``), or from the images;
@@ -105,6 +97,8 @@ def from_annotations(annotations: Path, sizes_file: Path | None = None, images: 
         MissingFileError: There is nothing of that name.
         DataError: A file can't be used.
     """
+    annotations = Path(annotations)
+    sizes_file, images = (None if place is None else Path(place) for place in (sizes_file, images))
     if annotations.is_dir():
         beside_sizes, beside_images = annotations.parent / "sizes.txt", beside(annotations, "images")
         if sizes_file is None and images is None and beside_sizes.is_file():
@@ -120,7 +114,7 @@ def from_annotations(annotations: Path, sizes_file: Path | None = None, images: 
     )
 
 
-def from_results(detections: Path, truth: GroundTruth, first_category: int | None = None) -> Detections:
+def from_results(detections: StrPath, truth: GroundTruth, first_category: int | None = None) -> Detections:
     """The boxes of a VisDrone result folder or of a COCO results file.
 
     ``first_category`` is the number that the results give to the first class, where they leave that open: VisDrone
@@ -130,6 +124,7 @@ def from_results(detections: Path, truth: GroundTruth, first_category: int | Non
         MissingFileError: There is nothing of that name.
         DataError: A file can't be used, or does not fit the ground truth.
     """
+    detections = Path(detections)
     if detections.is_dir():
         return _numbered(read_detections(detections, truth), truth, detections, first_category)
     if detections.is_file():
@@ -190,7 +185,7 @@ def _other_form(boxes: Array, sizes: Array) -> str | None:
     return None
 
 
-def check_boxes(model: str | None, detections: Path | None) -> None:
+def check_boxes(model: object, detections: StrPath | None) -> None:
     """Check that there is exactly one source of boxes.
 
     Raises:

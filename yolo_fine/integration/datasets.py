@@ -21,7 +21,7 @@ from PIL import Image
 from yolo_fine.errors import DataError
 from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.hints import did_you_mean
-from yolo_fine.utils.images import open_image
+from yolo_fine.utils.images import missing, open_image
 
 FORMATS = frozenset({"bmp", "dng", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"})  # suffixes in every release
 LATER_FORMATS = frozenset({"avif", "heic", "heif", "jp2", "pfm"})  # suffixes in some releases
@@ -130,6 +130,8 @@ def read_pixels(file: Path, channels: int = 3) -> Array:
     Raises:
         DataError: It is missing, can't be read, or has another number of bands.
     """
+    if not file.exists():
+        raise DataError(f"{file} is no readable image: {missing(file)}")
     flag = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}.get(channels, cv2.IMREAD_UNCHANGED)
     try:
         if channels in (1, 3) and not file.name.lower().endswith((*TIFF, *READ_BY_PILLOW)):

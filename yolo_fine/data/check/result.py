@@ -84,16 +84,8 @@ class DatasetCheck(Result):
 
     def table(self) -> Sequence[Row]:
         """Counts of each split."""
-        return [
-            {
-                "split": name,
-                "images": split.images,
-                "without_labels": split.without_labels,
-                "objects": split.objects,
-                "median_side": split.median_side,
-            }
-            for name, split in self.splits.items()
-        ]
+        columns = ("images", "without_labels", "objects", "median_side")
+        return [{"split": name, **{key: getattr(split, key) for key in columns}} for name, split in self.splits.items()]
 
     def show(self) -> list[str | Table]:
         """Counts, sizes, classes and findings."""
