@@ -59,6 +59,7 @@ def test_docs_speak_of_the_tested_versions():
 
 def test_the_page_of_models_holds_every_model_as_measured():
     from yolo_fine.costs.model_cost import ModelCost, markdown_table, measure
+
     from yolo_fine.integration.model_files import packaged_files
 
     page = (ROOT / "docs" / "models.md").read_text()

@@ -12,6 +12,7 @@ from yolo_fine.import_hook import enable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from yolo_fine.ablation.grid import ablate
     from yolo_fine.assigning.assign import assignment
     from yolo_fine.catalog import get_block, list_blocks
     from yolo_fine.composer.compose import compose
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BlockSpec",
     "__version__",
+    "ablate",
     "assignment",
     "bench_blocks",
     "bench_models",
@@ -50,6 +52,7 @@ __all__ = [
 
 _PLACES = {
     "BlockSpec": "yolo_fine.registry",
+    "ablate": "yolo_fine.ablation.grid",
     "assignment": "yolo_fine.assigning.assign",
     "bench_blocks": "yolo_fine.costs.bench",
     "bench_models": "yolo_fine.costs.bench_models",

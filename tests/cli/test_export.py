@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from yolo_fine.cli.export import run
+
 from yolo_fine.errors import YoloFineError
 from yolo_fine.exporter import prove
 from yolo_fine.exporter.options import wanted_precision

@@ -11,10 +11,10 @@ import pytest
 import torch
 import yaml
 from ultralytics.nn.tasks import DetectionModel
+from yolo_fine.costs.block_pages import show_blocks
 
 from yolo_fine import list_blocks
 from yolo_fine.composer.compose import compose_text
-from yolo_fine.costs.block_pages import show_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGED = [spec for spec in list_blocks() if spec.cls.__module__.startswith("yolo_fine.")]

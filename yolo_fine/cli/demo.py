@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolo_fine.errors import ArgumentError
+from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import write_json
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class DemoResult:
     settings: dict[str, Any]
 
 
+@public
 def run_demo(
     *,
     out: Path = Path("runs/demo"),

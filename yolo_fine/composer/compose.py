@@ -23,6 +23,7 @@ from yolo_fine.integration.model_files import nearest_model
 from yolo_fine.integration.models import yaml_name
 from yolo_fine.integration.parsing.vocabulary import needed_in_file_name, wrong_file_name
 from yolo_fine.integration.yaml_text import read_model
+from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import write_text
 from yolo_fine.utils.paths import ModelSource, StrPath
 from yolo_fine.utils.results import Result
@@ -67,6 +68,7 @@ class Composed(Result):
         return self.blocks
 
 
+@public
 def compose(
     base: ModelSource,
     *,

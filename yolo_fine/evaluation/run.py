@@ -24,6 +24,7 @@ from yolo_fine.evaluation.sources import Source, check_boxes, from_results, note
 from yolo_fine.formats.coco_files import write_results
 from yolo_fine.formats.objects import Detections
 from yolo_fine.integration.prediction import forget_predictor, trained_size
+from yolo_fine.utils.calls import public
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import ModelSource, StrPath
 from yolo_fine.utils.progress import progress_line
@@ -31,6 +32,7 @@ from yolo_fine.utils.progress import progress_line
 PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "json")
 
 
+@public
 def evaluate(
     *,
     model: ModelSource | None = None,

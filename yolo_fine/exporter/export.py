@@ -12,9 +12,11 @@ from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter.options import check_options, with_size
 from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.prove import check_file, export_model
+from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import ModelSource, StrPath
 
 
+@public
 def export(
     model: ModelSource,
     format: str | None = None,

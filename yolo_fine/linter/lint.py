@@ -16,6 +16,7 @@ from yolo_fine.linter.keys import check_keys
 from yolo_fine.linter.lint_keys import check_scale_letter, usable_keys
 from yolo_fine.linter.rows import RowChecks
 from yolo_fine.linter.whole_model import check_build, check_sizes
+from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import ModelSource, StrPath
 from yolo_fine.utils.results import Result
 from yolo_fine.utils.tables import Table
@@ -94,6 +95,7 @@ class LintReport(Result):
         return f"{self.model}: clean, {self.layers} layers{printable(scales)}"
 
 
+@public
 def lint(model: ModelSource, json: StrPath | None = None) -> LintReport:
     """Find every problem of a model YAML, at the scale that its name asks for or at all of its scales.
 

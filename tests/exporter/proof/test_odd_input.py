@@ -11,9 +11,9 @@ import pytest
 import torch
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel
+from yolo_fine.cli.export import run
 
 from tests.fixtures.checkpoints import NAMES
-from yolo_fine.cli.export import run
 from yolo_fine.errors import YoloFineError
 from yolo_fine.exporter import prove
 from yolo_fine.exporter.formats import cuda_number

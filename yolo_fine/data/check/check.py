@@ -17,11 +17,13 @@ from yolo_fine.data.check.size_histogram import count_by_bar, count_by_bin, side
 from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge_images
 from yolo_fine.formats.yolo_labels import Labels, read_labels
 from yolo_fine.formats.yolo_layout import SPLITS, Dataset, label_file, open_dataset
+from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.paths import StrPath
 from yolo_fine.utils.progress import track
 
 
+@public
 def check_dataset(data: StrPath, json: StrPath | None = None, out: StrPath | None = None) -> DatasetCheck:
     """Read every image and label of a dataset, and say what is wrong.
 

@@ -23,6 +23,7 @@ from yolo_fine.formats.coco_instances import CocoGroundTruth, parse_instances
 from yolo_fine.formats.dataset_yaml import dataset_yaml
 from yolo_fine.formats.yolo_layout import label_file
 from yolo_fine.integration.datasets import is_image, upright_size
+from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import StrPath
@@ -92,6 +93,7 @@ class CocoSet(Result):
         return "\n".join(lines)
 
 
+@public
 def convert_coco(source: StrPath, out: StrPath | None = None, json: StrPath | None = None) -> CocoSet:
     """Convert a COCO download.
 

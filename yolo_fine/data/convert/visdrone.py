@@ -24,6 +24,7 @@ from yolo_fine.formats.fingerprint import text_fingerprint
 from yolo_fine.formats.visdrone_files import NAMES
 from yolo_fine.formats.visdrone_rows import Rows, parse_annotations
 from yolo_fine.integration.datasets import is_turned
+from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.images import image_size
@@ -88,6 +89,7 @@ class VisDroneSet(Result):
         return "\n".join(lines)
 
 
+@public
 def convert_visdrone(source: StrPath, out: StrPath | None = None, json: StrPath | None = None) -> VisDroneSet:
     """Convert a VisDrone-DET download, and compare it with the official splits.
 
