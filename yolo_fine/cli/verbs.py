@@ -56,6 +56,15 @@ VERBS = {
         ("yolo-fine data check data=VisDrone.yaml", "yolo-fine data check data=mine.yaml json=check.json"),
         bare="data",
     ),
+    "data slice": Verb(
+        "yolo_fine.assigning.sliced_training:slice_dataset",
+        "a training set of slices, with labels, ignored regions and counts",
+        (
+            "yolo-fine data slice data=VisDrone.yaml out=VisDrone-640",
+            "yolo-fine data slice data=VisDrone.yaml out=VisDrone-320 size=320 imgsz=640 ignored=mask originals=True",
+        ),
+        bare="data",
+    ),
     "eval": Verb(
         "yolo_fine.cli.evaluate:evaluate_into_folder",
         "AP by object size, the official VisDrone score, intervals, an HTML report",
