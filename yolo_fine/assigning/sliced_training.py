@@ -89,8 +89,7 @@ def count_unseen(plan: Plan, imgsz: int, strides: list[float]) -> Unseen:
     others = {}
     for release in RELEASES:
         if release != rule.name:
-            first, second = (share_unseen(truth, imgsz, strides, make_rule(release, strides)) for truth in truths)
-            others[release] = (first, second)
+            others[release] = [share_unseen(truth, imgsz, strides, make_rule(release, strides)) for truth in truths]
     return Unseen(
         imgsz=imgsz,
         rule=rule.name,

@@ -29,7 +29,7 @@ from yolo_fine.utils.resumable import resumable_folder
 
 RECORD, YAML, JOURNAL = "slices.json", "data.yaml", "written.log"
 SCHEMA = 1
-CARRIED = ("channels", "kpt_shape", "flip_idx", "kpt_names")  # keys of a data YAML that training needs
+CARRIED = {"channels": 3, "kpt_shape": None, "flip_idx": None, "kpt_names": None}  # keys that training needs: default
 
 
 def make_sliced_set(data: str, out: Path, rules: SliceRules) -> tuple[SlicedSet, Plan]:
@@ -126,8 +126,8 @@ def _yaml_text(dataset: Dataset, others: Iterable[str], rules: SliceRules) -> st
     splits = {"train": "images/train", **{name: f"images/{name}" for name in others}}
     names = [dataset.classes[number] for number in sorted(dataset.classes)]
     comment = f"slices of {rules.size} px (overlap {rules.overlap:g}), made by `yolo-fine data slice`"
-    kept = {key: dataset.content[key] for key in CARRIED if key in dataset.content}
-    more = yaml.safe_dump(kept, sort_keys=False, default_flow_style=None) if kept else ""
+    kept = {key: dataset.content[key] for key, plain in CARRIED.items() if dataset.content.get(key, plain) != plain}
+    more = yaml.safe_dump(kept, sort_keys=False) if kept else ""
     return dataset_yaml(splits, names, comment) + more
 
 
@@ -139,14 +139,8 @@ def _fingerprint(plan: Plan, rules: SliceRules, others: dict[str, tuple[Path, ..
     for image in plan.images:
         digest.update(f"{image.file.name} {image.file.stat().st_size}\n".encode())
         for one in image.slices:
-            told = [
-                one.name,
-                one.labels,
-                one.annotations,
-                one.place.tolist(),
-                one.boxes.tolist(),
-                one.category.tolist(),
-            ]
+            numbers = (one.place, one.boxes, one.category, one.fill)
+            told = [one.name, one.labels, one.annotations, *(column.tolist() for column in numbers)]
             digest.update(json.dumps(told).encode())
     return digest.hexdigest()
 

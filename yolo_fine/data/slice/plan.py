@@ -137,8 +137,8 @@ def make_plan(truth: GroundTruth, keypoint_shape: Sequence[int], rules: SliceRul
         )
     if keypoint_shape[0] and keypoint_shape[1] != 3:
         raise DataError(
-            f"kpt_shape: {list(keypoint_shape)} gives keypoints no visibility, and one that a slice does not hold could "
-            "not be marked; add it (kpt_shape: [N, 3]), or train on whole images"
+            f"kpt_shape: {list(keypoint_shape)} gives keypoints no visibility, and one that a slice doesn't hold can't "
+            "be marked; add it (kpt_shape: [N, 3]), or train on whole images"
         )
     ends = np.searchsorted(truth.image, np.arange(len(truth.names) + 1))
     images = []

@@ -77,7 +77,7 @@ class Unseen:
     contested_before: float
     contested_after: float
     bins: list[UnseenBin]
-    other_rules: dict[str, tuple[float, float]]
+    other_rules: dict[str, list[float]]
 
 
 @dataclass(frozen=True, repr=False)
