@@ -193,7 +193,8 @@ def _shapes(file: Path, classes: int, keypoint_shape: Sequence[int], size: Array
 
 def _slice_image(source: _Source, rules: SliceRules) -> list[Slice]:
     """All slices of an image, also those without objects; the whole image first if it is kept beside them."""
-    places = lay_out(*source.size.tolist(), rules.size, rules.overlap)
+    width, height = source.size.tolist()
+    places = lay_out(width, height, rules.size, rules.overlap)
     regions = NO_BOXES if source.rows is None else ignored_boxes(source.rows)
     inside, _ = clip_boxes(source.boxes, np.array([0, 0, *source.size]))
     border = np.array([0, 0, *source.size])
