@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from yolo_fine.data.check.check import check_dataset
     from yolo_fine.data.convert.coco import convert_coco
     from yolo_fine.data.convert.visdrone import convert_visdrone
+    from yolo_fine.evaluation.predict.files import predict
     from yolo_fine.evaluation.run import evaluate
     from yolo_fine.exporter.export import export
     from yolo_fine.integration.transfer.seed import seed
@@ -47,6 +48,7 @@ __all__ = [
     "get_block",
     "lint",
     "list_blocks",
+    "predict",
     "seed",
     "slice_dataset",
     "transfer_report",
@@ -68,6 +70,7 @@ _PLACES = {
     "get_block": "yolo_fine.catalog",
     "lint": "yolo_fine.linter.lint",
     "list_blocks": "yolo_fine.catalog",
+    "predict": "yolo_fine.evaluation.predict.files",
     "seed": "yolo_fine.integration.transfer.seed",
     "slice_dataset": "yolo_fine.assigning.sliced_training",
     "transfer_report": "yolo_fine.integration.transfer.transfer_report",

@@ -18,12 +18,14 @@ class Verb:
         purpose: What it is for, in a few words.
         examples: Commands as a user types them.
         bare: The argument that may be given without its key: ``yolo-fine lint my.yaml``.
+        needs: The argument without which the command is Ultralytics' own of that name.
     """
 
     place: str
     purpose: str
     examples: tuple[str, ...]
     bare: str | None = None
+    needs: str | None = None
 
     def load(self) -> Callable[..., Any]:
         """Import the function."""
@@ -75,6 +77,15 @@ VERBS = {
             "yolo-fine eval model=best.pt data=VisDrone.yaml compare=runs/eval/eval.json",
         ),
         bare="model",
+    ),
+    "predict": Verb(
+        "yolo_fine.cli.predict:predict_and_save",
+        "with slice=640: sliced prediction on images, folders and video",
+        (
+            "yolo-fine predict model=best.pt source=images slice=640",
+            "yolo-fine predict model=best.pt source=flight.mp4 slice=640 save_txt=True save_conf=True json=boxes.json",
+        ),
+        needs="slice",
     ),
     "export": Verb(
         "yolo_fine.exporter.export:export",
