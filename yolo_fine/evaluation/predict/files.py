@@ -169,8 +169,7 @@ def predict(
     detector = open_detector(model)
     asked: dict[str, Any] = {
         "imgsz": imgsz or slice or trained_size(detector), "conf": conf, "iou": iou, "max_det": max_det,
-        "device": device, "save": save, "save_txt": save_txt, "save_conf": save_conf, "verbose": False, "batch": 1,
-        **options,
+        "device": device, "save": save, "save_txt": save_txt, "save_conf": save_conf, "verbose": False, **options,
     }  # fmt: skip
     if half:
         asked["half"] = True  # newer releases warn at the word alone
