@@ -28,7 +28,8 @@ from yolo_fine.utils.files import write_json
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import StrPath
 from yolo_fine.utils.progress import track
-from yolo_fine.utils.results import Result, Row
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row
 
 RECORD_FILE = "coco.json"
 YAML_FILE = "coco.yaml"
