@@ -18,11 +18,12 @@ from yolo_fine.evaluation.predict.detector import open_detector
 from yolo_fine.evaluation.predict.sliced import predict_sliced
 from yolo_fine.evaluation.predict.whole import Predictions, predict_whole
 from yolo_fine.evaluation.report.page import write_report
-from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, REPORT, Evaluation
+from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, OFFICIAL, REPORT, Evaluation
 from yolo_fine.evaluation.sizes import Bin, parse_sizes
 from yolo_fine.evaluation.sources import Source, check_boxes, from_results, notes_on, open_source
 from yolo_fine.formats.coco_files import write_results
 from yolo_fine.formats.objects import Detections
+from yolo_fine.formats.visdrone_files import write_detections
 from yolo_fine.integration.prediction import forget_predictor, trained_size
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.folders import finished_folder
@@ -103,8 +104,9 @@ def evaluate(
             whose first group names the clip; a CSV file with the columns ``image`` and ``group``; or ``images`` for
             each by itself. By default VisDrone's sequences where all names have their form, else each image.
         compare: ``eval.json`` of another evaluation of the same data, with its ``detections.json`` beside it.
-        out: Folder for ``eval.json``, ``report.html`` and ``detections.json``; nothing is written without it. Those of
-            an earlier evaluation are replaced when the new ones are complete, and other files stay.
+        out: Folder for ``eval.json``, ``report.html`` and ``detections.json``, for VisDrone's annotations also
+            ``visdrone/``, the detections as the official tool reads them; nothing is written without it. Those of an
+            earlier evaluation are replaced when the new ones are complete, and other files stay.
         numbered: Leave an earlier folder alone, and use the first free one of ``out``, ``out2``, ``out3``, ...
         json: Write the content of ``eval.json`` to this file too.
 
@@ -136,6 +138,8 @@ def evaluate(
             result, found = _evaluate(plan)
             write_results(folder.path / DETECTIONS, source.truth, found)
             write_report(folder.path / REPORT, result, source.truth, found)
+            if source.kind == "visdrone":
+                write_detections(folder.path / OFFICIAL, source.truth, found)
             result.to_json(folder.path / EVALUATION)
         result.folder = folder.out
     if json is not None:
