@@ -20,9 +20,12 @@ from yolo_fine.composer.requests import Request, read_levels, read_requests
 from yolo_fine.errors import ArgumentError, ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
 from yolo_fine.integration.model_files import nearest_model
+from yolo_fine.integration.model_names import read_name
 from yolo_fine.integration.models import yaml_name
+from yolo_fine.integration.parsing.rows import with_clause
 from yolo_fine.integration.parsing.vocabulary import needed_in_file_name, wrong_file_name
 from yolo_fine.integration.yaml_text import read_model
+from yolo_fine.linter.lint import judge
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import write_text
 from yolo_fine.utils.paths import ModelSource, StrPath
@@ -165,7 +168,7 @@ def compose_text(
     words = {"base": base, **asked, "head": head, "at": at, "out": out.name if out else None}
     adapt_wording(document, words, str(model["scale"]))
     result = document.render()
-    check_every_scale(result, name)
+    check_result(result, name, out)
     numbers = {id(row): number for number, row in enumerate(document.rows)}
     blocks = [{"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed]
     return Composed(base, result, sorted(blocks, key=lambda block: int(block["layer"])), len(numbers), out)
@@ -249,6 +252,21 @@ def levels_for(request: Request, anatomy: Anatomy, name: str) -> list[int]:
         asked = f"{request.spec.kind}={request.spec.name}@{','.join(missing)}" if missing else request.spec.name
         raise ArgumentError(f"{asked}: {name} has no such place; places for {request.spec.name} there: {offered}")
     return sorted(wanted, reverse=True)
+
+
+def check_result(text: str, name: str, out: Path | None) -> None:
+    """Let lint look at the composed model, at the scales of its name: what lint refuses is not written.
+
+    Raises:
+        ModelYamlError: It has problems.
+    """
+    file = str(out or name)
+    asked = read_name(file) if out else None
+    model = {**yaml.safe_load(text), "scale": asked.scale if asked else "", "yaml_file": f"composed from {name}"}
+    report = judge(file, model)
+    if not report.clean:
+        more = f"; and {len(report.problems) - 1} more" if len(report.problems) > 1 else ""
+        raise ModelYamlError(with_clause(report.problems[0].message, more))
 
 
 def check_every_scale(text: str, name: str) -> None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -45,10 +45,11 @@ class RowChecks:
         self.parameters = 0
         self.notes: dict[int, str] = {}
 
-    def run(self) -> list[Found]:
-        """All problems, by layer."""
+    def run(self, tell: Callable[[int], None] = lambda layer: None) -> list[Found]:
+        """All problems, by layer. ``tell`` is called with each layer's index."""
         found: list[Found] = []
         for row in self.rows:
+            tell(row.index)
             problems = list(self._check(row))
             found += [(row.index, message) for message in problems]
         self.parameters = sum(output.parameters for output in self.maps if output)

@@ -14,10 +14,16 @@ INTERVAL = 0.2  # seconds between two updates
 
 
 @contextmanager
-def progress_line(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that takes how much is done, and of how much; the line is gone when the work is."""
+def progress_line(what: str, *, at_once: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that takes how much is done, and of how much; the line is gone when the work is.
+
+    ``at_once`` shows a line before anything is done, where the first steps may take seconds.
+    """
     started = shown = time.monotonic()
     live = sys.stderr.isatty()
+    if live and at_once:
+        shown += 1e-6
+        print(f"\r{what} ...\x1b[K", end="", file=sys.stderr, flush=True)
 
     def update(done: int, total: int) -> None:
         nonlocal shown
