@@ -16,7 +16,9 @@ from yolo_fine.evaluation.predict.whole import predict_whole
 from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.evaluation.visdrone.score import evaluate_visdrone
 from yolo_fine.formats.visdrone_files import read_annotations, write_detections
+from yolo_fine.utils.console import show
 from yolo_fine.utils.files import write_json
+from yolo_fine.utils.tables import Table
 
 
 def evaluate(
@@ -50,16 +52,20 @@ def evaluate(
         f"slices of {slice}": predict_sliced(model, truth, slice_size=slice, overlap=overlap, imgsz=imgsz, **settings),
     }
 
-    print(f"{len(truth.names)} images      VisDrone: AP    AP50   AR500      COCO: AP   AP_small       ms/image")
-    results = {}
+    results, rows = {}, []
     for title, found in predictions.items():
         official = evaluate_visdrone(truth, found.detections).metrics  # percent
         coco = evaluate_coco(truth, found.detections, parse_sizes("coco"), max_det=500).metrics  # fractions
         results[title] = {"visdrone": official, "coco": coco, "speed": found.speed}
-        print(
-            f"{title:<22} {official['AP']:9.2f} {official['AP50']:7.2f} {official['AR500']:7.2f} "
-            f"{100 * coco['AP']:13.2f} {100 * coco['AP_small']:10.2f} {found.speed['total']:16.0f}"
+        rows.append(
+            {
+                f"{len(truth.names)} images": title,
+                **{f"VisDrone {key}": f"{official[key]:.2f}" for key in ("AP", "AP50", "AR500")},
+                **{f"COCO {key}": f"{100 * coco[key]:.2f}" for key in ("AP", "AP_small")},
+                "ms/image": f"{found.speed['total']:.0f}",
+            }
         )
+    show(Table(rows))
     if detections is not None:
         write_detections(detections, truth, predictions["whole"].detections)
     if json is not None:
@@ -67,4 +73,11 @@ def evaluate(
 
 
 if __name__ == "__main__":
-    run_script(evaluate)
+    run_script(
+        evaluate,
+        (
+            "python scripts/eval_visdrone.py best.pt VisDrone2019-DET-val",
+            "python scripts/eval_visdrone.py weights=best.pt imgsz=960 slice=640 json=scores.json",
+        ),
+        bare="weights folder",
+    )

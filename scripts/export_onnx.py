@@ -82,12 +82,11 @@ def export(
         json: Write the proof to this file.
     """
     from yolo_fine.exporter.export import export as export_and_prove
-    from yolo_fine.exporter.proof.terminal import format_proof
     from yolo_fine.integration.datasets import read_pixels
 
     options = {"imgsz": imgsz, "dynamic": dynamic, "half": half, "simplify": simplify, "opset": opset, "nms": nms}
     proof = export_and_prove(weights, "onnx", **options)
-    print(format_proof(proof))
+    print(proof.to_text())
     if json:
         proof.to_json(json)
     if not proof.passed:
@@ -106,4 +105,11 @@ def export(
 
 
 if __name__ == "__main__":
-    run_script(export)
+    run_script(
+        export,
+        (
+            "python scripts/export_onnx.py best.pt",
+            "python scripts/export_onnx.py weights=best.pt dynamic=True image=street.jpg",
+        ),
+        bare="weights",
+    )
