@@ -166,4 +166,10 @@ VERBS = {
         "is this environment able to do all that?",
         ("yolo-fine doctor", "yolo-fine doctor json=doctor.json"),
     ),
+    "completion": Verb(
+        "yolo_fine.cli.completion:completion",
+        "completion of verbs, keys and values for bash, zsh or fish",
+        ("yolo-fine completion bash install=True", "yolo-fine completion zsh > _yolo-fine"),
+        bare="shell",
+    ),
 }
