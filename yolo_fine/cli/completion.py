@@ -121,8 +121,7 @@ def _values(shell: str) -> str:
     known |= {"downsample": blocks, "context": blocks, "data": [*packaged_files("datasets"), FILES]}
     cases: dict[str, list[str]] = {}
     for name, verb in VERBS.items():
-        parameters = parameters_of(verb.load())
-        for key, parameter in parameters.items():
+        for key, parameter in parameters_of(verb.load()).items():
             cases[f"{name}:{key}"] = known.get(key) or _choices(parameter.annotation)
         for key in (verb.bare or "").split()[:1]:
             own = {"blocks": blocks, "models": [*models, FILES]}

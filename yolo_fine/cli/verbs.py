@@ -106,9 +106,10 @@ VERBS = {
         bare="name",
     ),
     "models": Verb(
-        "yolo_fine.costs.model_costs:list_models",
-        "the packaged model YAMLs with parameters and GFLOPs",
-        ("yolo-fine models", "yolo-fine models scales=nsmlx"),
+        "yolo_fine.costs.model_list:describe_models",
+        "the packaged model YAMLs with their costs, or one model's rows by number",
+        ("yolo-fine models", "yolo-fine models scales=nsmlx", "yolo-fine models yolo11n-fine.yaml"),
+        bare="name",
     ),
     "compose": Verb(
         "yolo_fine.composer.compose:compose",

@@ -180,9 +180,18 @@ def _rich_table(table: Table) -> Any:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(box=box.SIMPLE, title=table.title or None, caption=table.note or None, title_justify="left")
+    drawn = RichTable(
+        box=box.SIMPLE,
+        title=table.title or None,
+        caption=table.note or None,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+    )
     for column, number in zip(table.columns, table.is_number, strict=True):
-        drawn.add_column(Text(column), justify="right" if number else "left", overflow="fold")
+        drawn.add_column(
+            Text(column), justify="right" if number else "left", overflow="fold", no_wrap=column != table.wraps
+        )
     for cells in table.cells:
         drawn.add_row(*map(Text, cells))
     return drawn

@@ -19,11 +19,13 @@ class Table:
         rows: One mapping a row. The keys of the first one are the columns; None is an empty cell.
         title: What stands above it.
         note: What stands below it.
+        wraps: The column whose cells a terminal may break into lines.
     """
 
     rows: Sequence[Row]
     title: str = ""
     note: str = ""
+    wraps: str = ""
 
     @property
     def columns(self) -> list[str]:
@@ -66,6 +68,7 @@ class Table:
             gap: Characters between two columns.
         """
         lengths = [max(map(len, column)) for column in zip(self.columns, *self.cells, strict=True)]
+        lengths = [min(n, 30) if key == self.wraps else n for key, n in zip(self.columns, lengths, strict=True)]
         if sum(lengths) + gap * len(lengths) <= width or len(lengths) < 3:
             return [self]
         pieces: list[list[str]] = []
@@ -78,7 +81,7 @@ class Table:
             room -= length + gap
         shown = [[{key: row.get(key) for key in (self.columns[0], *piece)} for row in self.rows] for piece in pieces]
         last = len(shown) - 1
-        return [Table(rows, self.title * (i == 0), self.note * (i == last)) for i, rows in enumerate(shown)]
+        return [Table(rows, self.title * (i == 0), self.note * (i == last), self.wraps) for i, rows in enumerate(shown)]
 
     def to_html(self) -> str:
         """An HTML table."""
