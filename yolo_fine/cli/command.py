@@ -19,6 +19,7 @@ from yolo_fine.cli.words import call
 from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.utils.console import show, show_error, show_styled
 from yolo_fine.utils.hints import did_you_mean
+from yolo_fine.utils.libraries import missing_library
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,6 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except YoloFineError as error:
         show_error(f"yolo-fine: {error}")
         return error.exit_code
+    except ImportError as error:
+        advice = missing_library(error)
+        if advice is None:
+            raise
+        show_error(f"yolo-fine: {advice}")
+        return 2
     except BrokenPipeError:  # the reader has seen enough: yolo-fine blocks | head
         close_output()
         return 0

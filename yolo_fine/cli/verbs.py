@@ -64,6 +64,12 @@ VERBS = {
         "the whole loop on drawn small objects, offline, in minutes",
         ("yolo-fine demo", "yolo-fine demo out=runs/demo epochs=20"),
     ),
+    "start": Verb(
+        "yolo_fine.assigning.start:start",
+        "what your dataset's object sizes ask for: input, head, slices, model, commands",
+        ("yolo-fine start mydata.yaml", "yolo-fine start data=mydata.yaml imgsz=960 family=yolo26 scale=s"),
+        bare="data",
+    ),
     "data visdrone": Verb(
         "yolo_fine.data.convert.visdrone:convert_visdrone",
         "an official VisDrone download as a dataset",
