@@ -49,4 +49,11 @@ def evaluate(
 
 
 if __name__ == "__main__":
-    run_script(evaluate)
+    run_script(
+        evaluate,
+        (
+            "python scripts/eval_visdrone.py best.pt VisDrone2019-DET-val",
+            "python scripts/eval_visdrone.py weights=best.pt imgsz=960 slice=640 json=scores.json",
+        ),
+        bare="weights folder",
+    )

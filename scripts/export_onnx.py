@@ -103,4 +103,11 @@ def export(
 
 
 if __name__ == "__main__":
-    run_script(export)
+    run_script(
+        export,
+        (
+            "python scripts/export_onnx.py best.pt",
+            "python scripts/export_onnx.py weights=best.pt dynamic=True image=street.jpg",
+        ),
+        bare="weights",
+    )

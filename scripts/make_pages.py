@@ -92,6 +92,8 @@ def models_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {"blocks": blocks_page, "models": models_page}
 
 if __name__ == "__main__":
+    if {"--help", "-h"} & set(sys.argv):
+        sys.exit(print(__doc__))
     for name in sys.argv[1:] or PAGES:
         (DOCS / f"{name}.md").write_text(PAGES[name](), encoding="utf-8")
         print(f"docs/{name}.md")

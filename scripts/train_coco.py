@@ -62,4 +62,11 @@ def train(
 
 
 if __name__ == "__main__":
-    run_script(train)
+    run_script(
+        train,
+        (
+            "python scripts/train_coco.py yolo11n-fine.yaml",
+            "python scripts/train_coco.py model=yolo11n-fine.yaml epochs=100 device=0",
+        ),
+        bare="model data",
+    )

@@ -66,4 +66,11 @@ def train(
 
 
 if __name__ == "__main__":
-    run_script(train)
+    run_script(
+        train,
+        (
+            "python scripts/train_visdrone.py yolo11n-fine.yaml",
+            "python scripts/train_visdrone.py model=yolo11s-small.yaml imgsz=960 batch=4 device=0",
+        ),
+        bare="model data",
+    )

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from yolo_fine.ablation.grid import ablate
     from yolo_fine.assigning.assign import assignment
+    from yolo_fine.assigning.start import start
     from yolo_fine.catalog import get_block, list_blocks
     from yolo_fine.composer.compose import compose
     from yolo_fine.costs.bench import bench_blocks
@@ -47,6 +48,7 @@ __all__ = [
     "lint",
     "list_blocks",
     "seed",
+    "start",
     "transfer_report",
 ]
 
@@ -67,6 +69,7 @@ _PLACES = {
     "lint": "yolo_fine.linter.lint",
     "list_blocks": "yolo_fine.catalog",
     "seed": "yolo_fine.integration.transfer.seed",
+    "start": "yolo_fine.assigning.start",
     "transfer_report": "yolo_fine.integration.transfer.transfer_report",
 }
 

@@ -26,9 +26,9 @@ from yolo_fine.formats.objects import Detections
 from yolo_fine.formats.visdrone_files import write_detections
 from yolo_fine.integration.prediction import forget_predictor, trained_size
 from yolo_fine.utils.calls import public
+from yolo_fine.utils.console import progress as show_progress
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import ModelSource, StrPath
-from yolo_fine.utils.progress import progress_line
 
 PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "json")
 
@@ -207,13 +207,13 @@ def _predict_with(detector: Any, source: Source, arguments: dict[str, Any]) -> t
     size = arguments["imgsz"]
 
     def on_whole_images() -> Predictions:
-        with progress_line("images") as progress:
+        with show_progress("images") as progress:
             return predict_whole(detector, source.truth, imgsz=size or trained_at, **settings, progress=progress)
 
     if arguments["slice"] is None:
         return on_whole_images(), None
     slicing = {"slice_size": arguments["slice"], "overlap": arguments["overlap"], "imgsz": size}
-    with progress_line("sliced images") as progress:
+    with show_progress("sliced images") as progress:
         sliced = predict_sliced(
             detector, source.truth, **slicing, whole_image=arguments["full_pass"], **settings, progress=progress
         )
