@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,8 +63,7 @@ class LocalExecutor:
         if self.workers > 1:
             share = str(max(1, (os.cpu_count() or 1) // self.workers))
             surroundings.setdefault("OMP_NUM_THREADS", share)
-        with (folder / LOG).open("wb") as log:
-            return subprocess.Popen(command(folder), stdout=log, stderr=subprocess.STDOUT, env=surroundings)
+        return start(folder, surroundings)
 
 
 class RayExecutor:
@@ -117,8 +116,15 @@ class RayExecutor:
 
 def run_in_process(folder: str) -> int:
     """Carry out one run in a process of its own, wherever this is called; returns the exit code."""
-    with (Path(folder) / LOG).open("wb") as log:
-        return subprocess.run(command(Path(folder)), stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+    return start(Path(folder), dict(os.environ)).wait()
+
+
+def start(folder: Path, surroundings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the process of a run. It ends when this process ends: its standard input is a pipe from here."""
+    with (folder / LOG).open("wb") as log:
+        return subprocess.Popen(
+            command(folder), stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=surroundings
+        )
 
 
 def command(folder: Path) -> list[str]:

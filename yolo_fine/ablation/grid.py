@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from yolo_fine.ablation.arms import again, read_arms
-from yolo_fine.ablation.comparisons import FAILED, check_seeds, read_finished
+from yolo_fine.ablation.comparisons import check_seeds, read_finished
 from yolo_fine.ablation.costs import LATENCY, Cost, count_costs, time_latency, with_latency
 from yolo_fine.ablation.estimate import Estimate, estimate_time
 from yolo_fine.ablation.executors import Executor, LocalExecutor, RayExecutor, last_words
-from yolo_fine.ablation.metrics import BOOT, EVALUATION
 from yolo_fine.ablation.plan import Plan, Run, keep_plan
 from yolo_fine.ablation.report import Ablation, read_ablation, write_reports
-from yolo_fine.ablation.run import JOB, PROGRESS, RESULT
+from yolo_fine.ablation.run import FAILED, JOB, RESULT, clear
 from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.groups import read_groups
 from yolo_fine.evaluation.manifest import package_versions
@@ -30,7 +28,6 @@ from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import progress, show
 from yolo_fine.utils.constraints import Positive, PositiveNumber
 from yolo_fine.utils.files import write_json
-from yolo_fine.utils.parts import remove
 from yolo_fine.utils.paths import StrPath
 
 TAKEN = {
@@ -229,10 +226,3 @@ def carry_out(plan: Plan, folder: Path, executor: Executor, costs: Mapping[str, 
             check_seeds(finished)
             estimate.learn(finished)
             write_reports(read_ablation(plan, folder, with_latency(costs, folder)), folder)
-
-
-def clear(folder: Path) -> None:
-    """Remove what a run that was cut, or has failed, left behind."""
-    shutil.rmtree(folder / "train", ignore_errors=True)
-    for name in (PROGRESS, EVALUATION, BOOT, FAILED):
-        remove(folder / name)
