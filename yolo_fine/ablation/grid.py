@@ -12,6 +12,7 @@ from yolo_fine.ablation.comparisons import check_seeds, read_finished
 from yolo_fine.ablation.costs import LATENCY, Cost, count_costs, time_latency, with_latency
 from yolo_fine.ablation.estimate import Estimate, estimate_time
 from yolo_fine.ablation.executors import Executor, LocalExecutor, RayExecutor, last_words
+from yolo_fine.ablation.metrics import metric_names
 from yolo_fine.ablation.plan import Plan, Run, keep_plan
 from yolo_fine.ablation.report import Ablation, read_ablation, write_reports
 from yolo_fine.ablation.run import FAILED, JOB, RESULT, clear
@@ -28,6 +29,7 @@ from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import progress, show
 from yolo_fine.utils.constraints import Positive, PositiveNumber
 from yolo_fine.utils.files import write_json
+from yolo_fine.utils.hints import did_you_mean
 from yolo_fine.utils.paths import StrPath
 
 TAKEN = {
@@ -144,10 +146,13 @@ def make_plan(models: str, data: str, *, seeds: int | str, baseline: str | None,
             instead = f"; use {TAKEN[key]}" if TAKEN[key] else ""
             raise ArgumentError(f"{key}= is set by the ablation{instead}")
     check_train_arguments(training)
-    parse_sizes(evaluation["sizes"])
+    bins = parse_sizes(evaluation["sizes"])
     if evaluation["resamples"] < SHORTEST:
         raise ArgumentError(f"resamples={evaluation['resamples']} must be {SHORTEST} or more")
     source = from_dataset(data, "val")
+    metrics = metric_names(bins, source.kind)
+    if metric not in metrics:
+        raise ArgumentError(f"metric={metric} is none of {', '.join(metrics)}{did_you_mean(metric, metrics)}")
     read_groups(evaluation["groups"], source.truth.names, source.kind)
     fingerprints = [data_fingerprint(truth) for truth in (read_split(data, "train"), source.truth)]
     for file in dict.fromkeys([weights, *(arm.weights for arm in arms)]):
@@ -211,6 +216,7 @@ def carry_out(plan: Plan, folder: Path, executor: Executor, costs: Mapping[str, 
         DataError: Two seeds of a model ended with equal weights.
     """
     finished = read_finished(plan, folder)
+    check_seeds(finished)
     waiting = [folder / run.name for run in plan.runs if run not in finished]
     for path in waiting:
         clear(path)
