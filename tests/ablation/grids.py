@@ -11,8 +11,8 @@ import numpy as np
 
 from yolo_fine.ablation.arms import Arm
 from yolo_fine.ablation.costs import Cost
-from yolo_fine.ablation.executors import Watch
 from yolo_fine.ablation.plan import Plan, Run
+from yolo_fine.utils.executors import Watch
 from yolo_fine.utils.files import write_json
 
 IMAGES, RESAMPLES = 40, 400

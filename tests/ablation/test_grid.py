@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from yolo_fine.ablation import grid as grids
-from yolo_fine.ablation.executors import LocalExecutor, Watch
 from yolo_fine.ablation.grid import ablate
 from yolo_fine.ablation.report import Ablation
 from yolo_fine.ablation.run import run
 from yolo_fine.errors import ArgumentError, DataError, YoloFineError
+from yolo_fine.utils.executors import LocalExecutor, Watch
 
 REPORT = ("results.csv", "report.json", "report.md", "report.html", "pareto.png")
 

@@ -11,7 +11,6 @@ from yolo_fine.ablation.arms import again, read_arms
 from yolo_fine.ablation.comparisons import check_seeds, read_finished
 from yolo_fine.ablation.costs import LATENCY, Cost, count_costs, time_latency, with_latency
 from yolo_fine.ablation.estimate import Estimate, estimate_time
-from yolo_fine.ablation.executors import Executor, LocalExecutor, RayExecutor, last_words
 from yolo_fine.ablation.metrics import metric_names
 from yolo_fine.ablation.plan import Plan, Run, keep_plan
 from yolo_fine.ablation.report import Ablation, read_ablation, write_reports
@@ -28,6 +27,7 @@ from yolo_fine.integration.models import read_weights
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import progress, show
 from yolo_fine.utils.constraints import Positive, PositiveNumber
+from yolo_fine.utils.executors import Executor, LocalExecutor, RayExecutor, last_words
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.hints import did_you_mean
 from yolo_fine.utils.paths import StrPath
@@ -37,6 +37,7 @@ TAKEN = {
     "resume": None, "trainer": None, "mode": None, "task": None, "plots": None, "cfg": None,
 }  # fmt: skip
 SHORTEST = 400  # resamples
+RUN = "yolo_fine.ablation.run"  # carries out one run
 
 
 @public
@@ -109,7 +110,7 @@ def ablate(
         detect=detect, evaluation=evaluation, training=training,
     )  # fmt: skip
     keep_plan(plan, folder)
-    executor = LocalExecutor(workers) if engine == "local" else RayExecutor(address, gpus)
+    executor = LocalExecutor(RUN, workers) if engine == "local" else RayExecutor(RUN, address, gpus)
     files = compose_models(plan, folder)
     sizes_of = {arm.name: arm.imgsz or training.get("imgsz", 640) for arm in plan.arms}
     costs = count_costs(files, sizes_of)

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import statistics
 import sys
-import threading
 import time
 from contextlib import suppress
 from itertools import pairwise
@@ -26,10 +24,11 @@ from typing import Any
 
 from yolo_fine.ablation.metrics import BOOT, EVALUATION, evaluate_run
 from yolo_fine.integration.training import Trained, train_on_equal_data, weights_hash
+from yolo_fine.utils.executors import PROGRESS, end_with_parent
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.parts import remove
 
-JOB, PROGRESS, RESULT, FAILED = "job.json", "progress.json", "result.json", "failed.json"
+JOB, RESULT, FAILED = "job.json", "result.json", "failed.json"
 PROBE_STEPS = 20
 
 
@@ -110,21 +109,6 @@ def arguments_of(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
         "plots": False,
         **job["training"],
     }
-
-
-def end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone, which holds the other end of its standard input.
-
-    A killed ablation can't end its runs, and the next one starts them anew in the same folders.
-    """
-
-    def wait() -> None:
-        with suppress(OSError):
-            while os.read(sys.stdin.fileno(), 1):
-                pass
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ class RowChecks:
         if values > LARGE**4:
             words = (
                 f"grows with the square of the cells: {values:,.0f} values a head on the {side}x{side} cells of a "
-                f"{USUAL}x{USUAL} image, more than {LARGE**4:,}; meant for maps up to {LARGE}x{LARGE}, or for arguments "
+                f"{USUAL}x{USUAL} image, more than {LARGE**4:,}; meant for maps up to {LARGE}x{LARGE}, or arguments "
                 "that pool more"
             )
             self.notes.setdefault(row.index, str(row.error(words)))

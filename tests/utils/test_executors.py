@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Runs in processes of their own: several at a time, failures, and a parent that is killed."""
+"""Pieces of work in processes of their own: several at a time, failures, and a parent that is killed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from yolo_fine.ablation import executors
-from yolo_fine.ablation.executors import LocalExecutor, last_words, read_progress
+from yolo_fine.utils import executors
+from yolo_fine.utils.executors import LocalExecutor, last_words, read_progress
 
 PIECES = {
     "good": "print('fine')",
@@ -27,7 +27,7 @@ PIECES = {
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Folders whose runs are a line of Python, chosen by the folder's name."""
 
-    def command(folder: Path) -> list[str]:
+    def command(module: str, folder: Path) -> list[str]:
         return [sys.executable, "-S", "-c", PIECES[folder.name]]
 
     monkeypatch.setattr(executors, "command", command)
@@ -45,7 +45,7 @@ def watch(folder: Path, how_far: str) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failed_run_does_not_end_the_others(folders: list[Path], workers: int) -> None:
     good, bad, _ = folders
-    codes = dict(LocalExecutor(workers).carry_out([bad, good], watch))
+    codes = dict(LocalExecutor("module", workers).carry_out([bad, good], watch))
     assert codes == {bad: 1, good: 0}
     assert last_words(bad) == "first | it broke"
     assert last_words(good) == "fine"
@@ -53,7 +53,7 @@ def test_a_failed_run_does_not_end_the_others(folders: list[Path], workers: int)
 
 def test_runs_end_when_nobody_waits_for_them(folders: list[Path]) -> None:
     good, _, sleepy = folders
-    executor = LocalExecutor(2)
+    executor = LocalExecutor("module", 2)
     runs = executor.carry_out([sleepy, good], watch)
     began = time.monotonic()
     assert next(runs) == (good, 0)
@@ -77,12 +77,8 @@ print(child.pid, flush=True)
 child.wait()
 """
 CHILD = """
-import sys, time
-sys.modules["yolo_fine.ablation.metrics"] = sys.modules["yolo_fine.integration.training"] = type(sys)("light")
-for name in ("BOOT", "EVALUATION", "evaluate_run", "Trained", "train_on_equal_data", "weights_hash"):
-    for module in ("yolo_fine.ablation.metrics", "yolo_fine.integration.training"):
-        setattr(sys.modules[module], name, None)
-from yolo_fine.ablation.run import end_with_parent
+import time
+from yolo_fine.utils.executors import end_with_parent
 end_with_parent()
 print("ready", flush=True)
 time.sleep(60)
@@ -90,8 +86,8 @@ time.sleep(60)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills by signal")
-def test_a_run_ends_when_the_ablation_is_killed() -> None:
-    """Else it would go on in the folder in which the next ablation starts it anew."""
+def test_a_piece_ends_when_who_started_it_is_killed() -> None:
+    """Else it would go on in the folder in which the next one starts it anew."""
     parent = subprocess.Popen([sys.executable, "-S", "-c", PARENT, CHILD], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
