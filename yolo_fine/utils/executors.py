@@ -29,6 +29,11 @@ Watch = Callable[[Path, str], None]  # is told a folder, and how far its piece i
 class Executor(Protocol):
     """Carries out pieces of work, each given by its folder."""
 
+    @property
+    def slots(self) -> int:
+        """How many pieces at a time."""
+        ...
+
     def carry_out(self, folders: Sequence[Path], watch: Watch) -> Iterator[tuple[Path, int]]:
         """Yield each folder when its piece has ended, with the exit code, in the order in which they end."""
         ...
@@ -44,6 +49,11 @@ class LocalExecutor:
 
     def __init__(self, module: str, workers: int = 1) -> None:
         self.module, self.workers = module, workers
+
+    @property
+    def slots(self) -> int:
+        """See :class:`Executor`."""
+        return self.workers
 
     def carry_out(self, folders: Sequence[Path], watch: Watch) -> Iterator[tuple[Path, int]]:
         """See :class:`Executor`. If it is left early, the processes are ended."""
@@ -109,6 +119,13 @@ class RayExecutor:
                 raise ArgumentError(
                     f"address={address}: no Ray cluster answers there ({error}); start one with ray start"
                 ) from error
+
+    @property
+    def slots(self) -> int:
+        """See :class:`Executor`."""
+        has = self.ray.cluster_resources()
+        wanted = {"CPU": self.cpus, "GPU": self.gpus}
+        return max(1, min(int(has.get(kind, 0) / each) for kind, each in wanted.items() if each))
 
     def carry_out(self, folders: Sequence[Path], watch: Watch) -> Iterator[tuple[Path, int]]:
         """See :class:`Executor`."""
