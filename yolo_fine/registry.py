@@ -18,7 +18,7 @@ import contextlib
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -51,6 +51,8 @@ class BlockSpec:
         arguments_at: The arguments that fit a place in the neck, given how many levels its map lies below the coarsest
             lateral map (0 for P4 where P5 is the coarsest map). None: the defaults fit everywhere.
         aliases: Names by which forks and papers call the block; a row that uses one is answered with the block's name.
+        quadratic: For a block that attends from cells to cells: from its arguments to the number by which the values
+            of a head's attention are fewer than the square of the map's cells; 0 where these arguments avoid it.
     """
 
     name: str
@@ -63,6 +65,7 @@ class BlockSpec:
     strides: tuple[float, ...] = ()
     arguments_at: Callable[[int], list[Any]] | None = None
     aliases: tuple[str, ...] = ()
+    quadratic: Callable[[Mapping[str, Any]], float] | None = None
 
     @property
     def input_names(self) -> tuple[str, ...] | None:
@@ -127,6 +130,18 @@ class BlockSpec:
         """
         return bind_arguments(self.name, self.parameters, args)
 
+    def attention_values(self, cells: int, kwargs: Mapping[str, Any]) -> float:
+        """Values of a head's attention on a map of so many cells; 0 for a block whose cost grows as its cells do.
+
+        Args:
+            cells: Height times width of the map at the block's place.
+            kwargs: Arguments as :meth:`bind` returns them; the others have their defaults.
+        """
+        if self.quadratic is None:
+            return 0.0
+        divisor = self.quadratic({one.name: one.default for one in self.parameters} | dict(kwargs))
+        return cells**2 / divisor if divisor else 0.0
+
     def output_channels(self, channels: Sequence[int], scaled_c2: int | None = None) -> int:
         """Channels of the output, given those of the inputs (and the width-scaled first argument for ``"arg"``)."""
         if self.out == "arg":
@@ -156,6 +171,7 @@ def block(
     strides: Sequence[float] = (),
     arguments_at: Callable[[int], list[Any]] | None = None,
     aliases: Sequence[str] = (),
+    quadratic: Callable[[Mapping[str, Any]], float] | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """Declare an ``nn.Module`` as a block that model YAMLs may name.
 
@@ -171,6 +187,8 @@ def block(
             one of full size; default: all inputs have one size.
         arguments_at: From a place (levels below the coarsest lateral map) to the row's arguments there.
         aliases: Names by which forks and papers call the block, for hints.
+        quadratic: For a block that attends from cells to cells, as ``lambda arguments: arguments["sr"] ** 2`` where
+            each of the H·W cells attends to H·W/sr² others: see :class:`BlockSpec`. ``lint`` warns on large maps.
 
     Raises:
         BlockRegistrationError: The declaration is inconsistent, or the name is taken or resolved by Ultralytics.
@@ -178,7 +196,7 @@ def block(
     declared: int | str | tuple[str, ...] = inputs if isinstance(inputs, (int, str)) else tuple(inputs)
 
     def register(cls: type[T]) -> type[T]:
-        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases))
+        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases), quadratic)
         _add(BlockSpec(name or cls.__name__, cls, declared, *about))
         _check_calls(cls)
         return cls

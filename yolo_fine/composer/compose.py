@@ -245,9 +245,7 @@ def with_finer_level(document: Document, model: dict[str, Any], keep_width: bool
     return copied
 
 
-def reshaped(
-    document: Document, anatomy: Anatomy, model: dict[str, Any], shape: Shape
-) -> tuple[Document, Anatomy]:
+def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape: Shape) -> tuple[Document, Anatomy]:
     """The document with the levels and the neck that are asked for, and its places.
 
     Raises:

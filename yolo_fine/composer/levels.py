@@ -23,7 +23,7 @@ def read_head(head: str) -> list[int] | None:
         ArgumentError: It is no run of levels from p2 to p6.
     """
     levels = read_levels(head)
-    is_run = levels == list(range(levels[0], levels[-1] + 1)) and FINEST <= levels[0] and levels[-1] <= COARSEST
+    is_run = levels == list(range(levels[0], levels[-1] + 1)) and levels[0] >= FINEST and levels[-1] <= COARSEST
     if levels == [FINEST]:
         return None
     if not is_run or len(levels) < 2:
