@@ -6,6 +6,7 @@ from __future__ import annotations
 from yolo_fine.blocks.a2n import A2N
 from yolo_fine.blocks.afa import AFA
 from yolo_fine.blocks.aff import AFF, iAFF
+from yolo_fine.blocks.asf import CPAM, ScalSeq, ZoomCat
 from yolo_fine.blocks.aspp import ASPPLite
 from yolo_fine.blocks.carafe import CARAFE
 from yolo_fine.blocks.cat import CAT
@@ -42,8 +43,8 @@ from yolo_fine.blocks.timm_attn import TimmAttn
 from yolo_fine.blocks.weighted_add import WeightedAdd
 
 __all__ = [
-    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC", "HLG",
-    "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "ASPPLite",
+    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC",
+    "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "ASPPLite",
     "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation", "LCCMBottomUp",
-    "PartWhole", "Res2Net", "SharedDilation", "TimmAttn", "WeightedAdd", "iAFF",
+    "PartWhole", "Res2Net", "ScalSeq", "SharedDilation", "TimmAttn", "WeightedAdd", "ZoomCat", "iAFF",
 ]  # fmt: skip
