@@ -22,8 +22,6 @@ SAMPLE = [
     "SDA",  # fuse: any number of maps
     "LCCM",  # fuse: pooled cells of two levels
     "LCCMBottomUp",
-    "ZoomCat",  # fuse: pooled and repeated neighbours
-    "ScalSeq",
     "FocalModulation",  # context
     "HLG",  # context: windows filled up
     "NTB",  # context: pooled along the raster

@@ -39,12 +39,14 @@ from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
 from yolo_fine.blocks.shared_dilation import SharedDilation
 from yolo_fine.blocks.sra import SRA
+from yolo_fine.blocks.ssr import SSR
 from yolo_fine.blocks.timm_attn import TimmAttn
 from yolo_fine.blocks.weighted_add import WeightedAdd
 
 __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC",
-    "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "ASPPLite",
-    "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation", "LCCMBottomUp",
-    "PartWhole", "Res2Net", "ScalSeq", "SharedDilation", "TimmAttn", "WeightedAdd", "ZoomCat", "iAFF",
+    "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "SSR",
+    "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation",
+    "LCCMBottomUp", "PartWhole", "Res2Net", "ScalSeq", "SharedDilation", "TimmAttn", "WeightedAdd", "ZoomCat",
+    "iAFF",
 ]  # fmt: skip
