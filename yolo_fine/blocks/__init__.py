@@ -25,6 +25,7 @@ from yolo_fine.blocks.fine_concat import FINEConcat
 from yolo_fine.blocks.focal_modulation import FocalModulation
 from yolo_fine.blocks.gc import GC
 from yolo_fine.blocks.hlg import HLG
+from yolo_fine.blocks.hyper_fusion import HyperFusion
 from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
 from yolo_fine.blocks.lda_aqu import LDAAQU
 from yolo_fine.blocks.lscm import LSCM
@@ -47,6 +48,6 @@ __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC",
     "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "SSR",
     "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation",
-    "LCCMBottomUp", "PartWhole", "Res2Net", "ScalSeq", "SharedDilation", "TimmAttn", "WeightedAdd", "ZoomCat",
-    "iAFF",
+    "HyperFusion", "LCCMBottomUp", "PartWhole", "Res2Net", "ScalSeq", "SharedDilation", "TimmAttn", "WeightedAdd",
+    "ZoomCat", "iAFF",
 ]  # fmt: skip
