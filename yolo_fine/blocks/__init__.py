@@ -31,6 +31,7 @@ from yolo_fine.blocks.lda_aqu import LDAAQU
 from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.nextvit import NCB, NTB
+from yolo_fine.blocks.nhs import NHS
 from yolo_fine.blocks.part_whole import PartWhole
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
@@ -46,8 +47,8 @@ from yolo_fine.blocks.weighted_add import WeightedAdd
 
 __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC",
-    "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "SSR",
-    "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation",
-    "HyperFusion", "LCCMBottomUp", "PartWhole", "Res2Net", "ScalSeq", "SharedDilation", "TimmAttn", "WeightedAdd",
-    "ZoomCat", "iAFF",
+    "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA",
+    "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat",
+    "FocalModulation", "HyperFusion", "LCCMBottomUp", "PartWhole", "Res2Net", "ScalSeq", "SharedDilation",
+    "TimmAttn", "WeightedAdd", "ZoomCat", "iAFF",
 ]  # fmt: skip
