@@ -26,7 +26,7 @@ from typing import Any
 from yolo_fine.errors import BlockArgumentError, BlockRegistrationError
 from yolo_fine.utils.arguments import allows, bind_arguments, refusal, type_name
 
-KINDS = ("fuse", "upsample", "refine", "context", "conv")
+KINDS = ("fuse", "upsample", "downsample", "refine", "context", "conv")
 ORIGINS = ("paper", "reconstruction", "adaptation")
 T = typing.TypeVar("T")
 
@@ -163,7 +163,7 @@ def block(
         inputs: ``1``, ``"n"``, or the names of the inputs in the order of the row's ``from`` (deeper map first, as at
             Ultralytics' Concat).
         out: ``"same"``, ``"first"``, ``"sum"``, ``"arg"`` or the name of an input: see :class:`BlockSpec`.
-        kind: One of ``fuse``, ``upsample``, ``refine``, ``context``, ``conv``.
+        kind: One of ``fuse``, ``upsample``, ``downsample``, ``refine``, ``context``, ``conv``.
         paper: Link to the paper.
         origin: ``paper``, ``reconstruction`` (no code was published) or ``adaptation``.
         name: The name in YAML; default is the class name.

@@ -11,10 +11,10 @@ import pytest
 import torch
 import yaml
 from ultralytics.nn.tasks import DetectionModel
-from yolo_fine.costs.block_pages import show_blocks
 
 from yolo_fine import list_blocks
 from yolo_fine.composer.compose import compose_text
+from yolo_fine.costs.block_list import describe_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGED = [spec for spec in list_blocks() if spec.cls.__module__.startswith("yolo_fine.")]
@@ -42,8 +42,8 @@ def test_every_block_learns_at_every_place(spec):
         assert any(gradient.any() for gradient in gradients)
 
 
-def test_the_page_about_blocks_is_up_to_date(tmp_path, capsys):
-    show_blocks(json=tmp_path / "blocks.json")
+def test_the_page_about_blocks_is_up_to_date(tmp_path):
+    describe_blocks(json=tmp_path / "blocks.json")
     facts = {fact["name"]: fact for fact in json.loads((tmp_path / "blocks.json").read_text())}
     page = (ROOT / "docs" / "blocks.md").read_text()
     for spec in PACKAGED:

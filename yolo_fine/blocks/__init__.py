@@ -37,6 +37,7 @@ from yolo_fine.blocks.sda import SDA
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
 from yolo_fine.blocks.shared_dilation import SharedDilation
+from yolo_fine.blocks.spdconv import SPDConv
 from yolo_fine.blocks.sra import SRA
 from yolo_fine.blocks.timm_attn import TimmAttn
 from yolo_fine.blocks.weighted_add import WeightedAdd
@@ -45,5 +46,5 @@ __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC", "HLG",
     "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "ASPPLite",
     "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation", "LCCMBottomUp",
-    "PartWhole", "Res2Net", "SharedDilation", "TimmAttn", "WeightedAdd", "iAFF",
+    "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn", "WeightedAdd", "iAFF",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ from yolo_fine.integration.transfer.pairing import (
     strides_of,
 )
 from yolo_fine.integration.transfer.source_view import renumbered
+from yolo_fine.integration.transfer.takeover import with_layers_taken_over
 from yolo_fine.integration.transfer.transfer_report import (
     BoxPrior,
     LostTensor,
@@ -101,6 +102,7 @@ def _load_paired(
 ) -> TransferReport:
     """Call the stock ``load`` with a renumbered view of the source, then see what arrived."""
     pairing = pair(list(source.model), list(target.model))
+    source = with_layers_taken_over(source, target, pairing.layers)
     before, size = class_width(target.model[-1]), _parameter_count(target)
     load(renumbered(source, target, pairing))
     after = class_width(target.model[-1])
