@@ -26,7 +26,7 @@ from typing import Any
 from yolo_fine.errors import BlockArgumentError, BlockRegistrationError
 from yolo_fine.utils.arguments import allows, bind_arguments, refusal, type_name
 
-KINDS = ("fuse", "upsample", "refine", "context", "conv", "pick")
+KINDS = ("fuse", "upsample", "downsample", "refine", "context", "conv", "pick")
 ORIGINS = ("paper", "reconstruction", "adaptation")
 T = typing.TypeVar("T")
 
@@ -166,9 +166,6 @@ class BlockSpec:
         divisor = self.quadratic({one.name: one.default for one in self.parameters} | dict(kwargs))
         return cells**2 / divisor if divisor else 0.0
 
-    def output_channels(self, channels: Sequence[int], scaled_c2: int | None = None) -> int:
-        """Channels of the output, given those of the inputs (and the width-scaled first argument for ``"arg"``)."""
-
     def output_channels(
         self, channels: Sequence[int], scaled_c2: int | None = None, kwargs: Mapping[str, Any] | None = None
     ) -> int:
@@ -243,7 +240,7 @@ def block(
         inputs: ``1``, ``"n"``, ``"maps"``, or the names of the inputs in the order of the row's ``from`` (deeper map
             first, as at Ultralytics' Concat): see :class:`BlockSpec`.
         out: ``"same"``, ``"first"``, ``"last"``, ``"sum"``, ``"arg"``, ``"each"``, ``"picked"`` or an input's name.
-        kind: One of ``fuse``, ``upsample``, ``refine``, ``context``, ``conv``, ``pick``.
+        kind: One of ``fuse``, ``upsample``, ``downsample``, ``refine``, ``context``, ``conv``, ``pick``.
         paper: Link to the paper.
         origin: ``paper``, ``reconstruction`` (no code was published) or ``adaptation``.
         name: The name in YAML; default is the class name.

@@ -13,6 +13,7 @@ import yaml
 
 from yolo_fine.composer.anatomy import Anatomy, find_anatomy
 from yolo_fine.composer.document import Document, Layer, read_document
+from yolo_fine.composer.downsampling import replace_downsamplers
 from yolo_fine.composer.finer_head import add_finer_level
 from yolo_fine.composer.header import HEADER, adapt_wording
 from yolo_fine.composer.insertion import insert, places
@@ -84,6 +85,7 @@ def compose(
     *,
     fuse: str | None = None,
     upsample: str | None = None,
+    downsample: str | None = None,
     refine: str | None = None,
     context: str | None = None,
     conv: str | None = None,
@@ -101,6 +103,7 @@ def compose(
         base: A model YAML by name or path, as ``yolo26n`` or ``my.yaml``, or a ``YOLO`` that was built from one.
         fuse: Blocks of kind fuse for the top-down fusions, as ``FINE`` or ``FINE@p4+DilatedFusion@p3``.
         upsample: Blocks of kind upsample in place of the top-down upsamplers.
+        downsample: Blocks of kind downsample in place of the convolutions that halve a map, as ``SPDConv@p3``.
         refine: Blocks of kind refine behind the maps that Detect reads.
         context: Blocks of kind context on the lateral maps, and behind the backbone.
         conv: Blocks of kind conv behind the maps that Detect reads, in front of those of kind refine.
@@ -120,7 +123,8 @@ def compose(
             a file can't be written.
         ModelYamlError: The base has no such shape, or the result can't be built.
     """
-    kinds = {"fuse": fuse, "upsample": upsample, "refine": refine, "context": context, "conv": conv}
+    kinds = {"fuse": fuse, "upsample": upsample, "downsample": downsample}
+    kinds |= {"refine": refine, "context": context, "conv": conv}
     asked = {kind: text for kind, text in kinds.items() if text}
     file = None if out is None else Path(out)
     if file is not None and file.exists() and not _is_composed(file):
@@ -159,7 +163,8 @@ def compose_text(
     shape.check()
     if not asked and shape.is_stock:
         raise ArgumentError(
-            "nothing to do: name blocks (fuse=, upsample=, refine=, context=, conv=), head=p2,p3,p4 or neck=bifpn"
+            "nothing to do: name blocks (fuse=, upsample=, downsample=, refine=, context=, conv=), head=p2,p3,p4 or "
+            "neck=bifpn"
         )
     default = read_levels(at) if at else None
     requests = {kind: read_requests(kind, text, default) for kind, text in asked.items()}
@@ -179,6 +184,7 @@ def compose_text(
         for request in requests.get(kind, []):
             for level in levels_for(request, anatomy, name):
                 placed.append((insert(document, anatomy, request.spec, request.args, level), level))
+    placed += replace_downsamplers(document, model, requests.get("downsample", []), name)
 
     if out is not None:
         _check_name(out, [row.module for row in document.rows])

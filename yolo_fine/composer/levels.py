@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``head=p2,p3,p4``: which levels a model detects at. What nothing reads any more goes, and what is missing is added."""
+"""``head=p2,p3,p4``: which levels a model detects at. What nothing reads any more goes, what is missing is added."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from yolo_fine.utils.tables import Row, Table
 MEANING = {
     "fuse": "bring two or more maps together",
     "upsample": "double the size of a map",
+    "downsample": "halve the size of a map",
     "refine": "weigh channels or places of a map",
     "context": "widen what a cell sees",
     "conv": "take the place of a convolution",
