@@ -23,7 +23,7 @@ def canvas(image: Array) -> tuple[Array, int]:
 
 
 def draw_boxes(image: Array, boxes: Array, small: Array, alone: Array | None = None) -> Array:
-    """Detections: small ones amber and thick, others blue and thin; those of one model alone magenta.
+    """Detections: small ones amber, others blue; those of one model alone thick, with a magenta frame.
 
     Args:
         image: The image.
@@ -35,8 +35,10 @@ def draw_boxes(image: Array, boxes: Array, small: Array, alone: Array | None = N
     for index in np.argsort(small, kind="stable"):  # small ones on top
         left, top, right, bottom = (round(float(side) * factor) for side in boxes[index, :4])
         only_here = alone is not None and bool(alone[index])
-        colour = ALONE if only_here else SMALL if small[index] else LARGE
-        cv2.rectangle(picture, (left - 1, top - 1), (right, bottom), colour, 3 if only_here or small[index] else 1)
+        if only_here:
+            cv2.rectangle(picture, (left - 4, top - 4), (right + 3, bottom + 3), ALONE, 3)
+        colour, thickness = (SMALL, 2) if small[index] else (LARGE, 1)
+        cv2.rectangle(picture, (left - 1, top - 1), (right, bottom), colour, thickness + only_here)
     return picture
 
 

@@ -77,7 +77,7 @@ def views_of(block: SeenBlock) -> Iterator[View]:
     if before is not None:
         size = before.float().norm(dim=1, keepdim=True)
         change = (after.float() - before.float()).norm(dim=1, keepdim=True) / size.clamp(min=1e-6)
-        yield Heat("change of the map", change, neutral=0.0)
+        yield Heat("change of the map, share of its size", change)
 
 
 def changed_map(block: SeenBlock) -> Any:
