@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from yolo_fine.data.convert.visdrone import convert_visdrone
     from yolo_fine.evaluation.predict.files import predict
     from yolo_fine.evaluation.run import evaluate
+    from yolo_fine.explaining.explain import explain
     from yolo_fine.exporter.export import export
     from yolo_fine.integration.transfer.seed import seed
     from yolo_fine.integration.transfer.transfer_report import transfer_report
@@ -45,6 +46,7 @@ __all__ = [
     "convert_visdrone",
     "enable",
     "evaluate",
+    "explain",
     "export",
     "get_block",
     "lint",
@@ -68,6 +70,7 @@ _PLACES = {
     "convert_coco": "yolo_fine.data.convert.coco",
     "convert_visdrone": "yolo_fine.data.convert.visdrone",
     "evaluate": "yolo_fine.evaluation.run",
+    "explain": "yolo_fine.explaining.explain",
     "export": "yolo_fine.exporter.export",
     "get_block": "yolo_fine.catalog",
     "lint": "yolo_fine.linter.lint",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -18,6 +18,7 @@ from yolo_fine.layers.places import tokens_of_the_coarsest_map
 from yolo_fine.layers.pooling import pool
 from yolo_fine.layers.positions import sincos_2d
 from yolo_fine.layers.tracing import is_tracing
+from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Positive, PositiveNumber
 
@@ -146,6 +147,13 @@ class FINE(nn.Module):
         modulation = modulation.contiguous(memory_format=layout)  # while it is small; upsampling keeps the layout
         modulation = F.interpolate(modulation, low.shape[2:], mode="bilinear")
         return modulation * low if self.gain is None else torch.addcmul(low, modulation, low)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """How much each position of ``low`` is raised or lowered, as a factor."""
+        high, low = x
+        modulation = self._modulation(high, low)
+        factor = modulation if self.gain is None else 1 + modulation * self.gain.to(low.dtype).view(-1, 1, 1)
+        yield Heat("modulation", factor, neutral=1.0)
 
     def _modulation(self, high: Tensor, low: Tensor) -> Tensor:
         """Steps 1 to 4: the modulation map on the token grid, (B, c_low, h, w)."""

@@ -119,6 +119,15 @@ VERBS = {
         ),
         needs="slice",
     ),
+    "explain": Verb(
+        "yolo_fine.cli.explain:explain_into_folder",
+        "what each block does on an image, as pictures; two models side by side",
+        (
+            "yolo-fine explain model=best.pt source=img.jpg",
+            "yolo-fine explain model=best.pt source=img.jpg compare=other.pt",
+        ),
+        bare="model",
+    ),
     "export": Verb(
         "yolo_fine.exporter.export:export",
         "export, and the proof that the file gives what the model gives",
