@@ -186,7 +186,7 @@ class BlockSpec:
         if self.out == "sum":
             return sum(channels)
         if self.out == "picked":
-            index = self._arguments(kwargs or {})["index"]
+            index: int = self._arguments(kwargs or {})["index"]
             if index >= len(channels):
                 accepted = f"0 to {len(channels) - 1}: the layer puts out {len(channels)} maps"
                 raise BlockArgumentError(f"{self.name} argument 'index' must be {accepted}, got {index}")
@@ -259,8 +259,7 @@ def block(
     declared: int | str | tuple[str, ...] = inputs if isinstance(inputs, (int, str)) else tuple(inputs)
 
     def register(cls: type[T]) -> type[T]:
-        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases), quadratic)
-        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases), outputs)
+        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases), quadratic, outputs)
         _add(BlockSpec(name or cls.__name__, cls, declared, *about))
         _check_calls(cls)
         return cls

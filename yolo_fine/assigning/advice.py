@@ -71,7 +71,7 @@ def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale:
     advice += [packaged(base, model, imgsz, with_p2), weights(data, base, model, imgsz)]
     advice += [one for one in [on_slices(data, truth, imgsz)] if one]
     sliced = any(one.topic == "slices" and one.commands for one in advice)
-    return [*advice, comparison(data, base, model, imgsz, with_p2, sliced)]
+    return [*advice, comparison(data, base, model, imgsz, with_p2=with_p2, sliced=sliced)]
 
 
 def choose(found: Assignment) -> Cure | None:
@@ -181,7 +181,7 @@ def weights(data: str, base: str, model: str, imgsz: int) -> Advice:
     return Advice("weights", f"{base}.pt", why, {"tensors": report.transferred, "of": report.total}, (command,))
 
 
-def comparison(data: str, base: str, model: str, imgsz: int, with_p2: bool, sliced: bool) -> Advice:
+def comparison(data: str, base: str, model: str, imgsz: int, *, with_p2: bool, sliced: bool) -> Advice:
     """How to find out whether it is worth it."""
     models = [f"{base}.yaml", *([f"{base}+head:p2"] if with_p2 else []), model]
     evaluate = f"yolo-fine eval runs/detect/train/weights/best.pt {data}"

@@ -193,8 +193,10 @@ def compose_text(
     result = document.render()
     check_result(result, name, out)
     numbers = {id(row): number for number, row in enumerate(document.rows)}
-    blocks = [{"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed]
-    blocks.sort(key=lambda block: int(block["layer"]))
+    blocks: list[dict[str, Any]] = [
+        {"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed
+    ]
+    blocks.sort(key=lambda block: block["layer"])
     levels = None if shape.is_stock else [f"p{level}" for level in sorted(anatomy.outputs)]
     return Composed(base, result, blocks, len(numbers), out, levels)
 
