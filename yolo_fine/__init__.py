@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from yolo_fine.ablation.grid import ablate
     from yolo_fine.assigning.assign import assignment
     from yolo_fine.assigning.sliced_training import slice_dataset
+    from yolo_fine.assigning.start import start
     from yolo_fine.catalog import get_block, list_blocks
     from yolo_fine.composer.compose import compose
     from yolo_fine.costs.bench import bench_blocks
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from yolo_fine.data.convert.visdrone import convert_visdrone
     from yolo_fine.evaluation.predict.files import predict
     from yolo_fine.evaluation.run import evaluate
+    from yolo_fine.explaining.explain import explain
     from yolo_fine.exporter.export import export
     from yolo_fine.integration.transfer.seed import seed
     from yolo_fine.integration.transfer.transfer_report import transfer_report
@@ -44,6 +46,7 @@ __all__ = [
     "convert_visdrone",
     "enable",
     "evaluate",
+    "explain",
     "export",
     "get_block",
     "lint",
@@ -51,6 +54,7 @@ __all__ = [
     "predict",
     "seed",
     "slice_dataset",
+    "start",
     "transfer_report",
 ]
 
@@ -66,6 +70,7 @@ _PLACES = {
     "convert_coco": "yolo_fine.data.convert.coco",
     "convert_visdrone": "yolo_fine.data.convert.visdrone",
     "evaluate": "yolo_fine.evaluation.run",
+    "explain": "yolo_fine.explaining.explain",
     "export": "yolo_fine.exporter.export",
     "get_block": "yolo_fine.catalog",
     "lint": "yolo_fine.linter.lint",
@@ -73,6 +78,7 @@ _PLACES = {
     "predict": "yolo_fine.evaluation.predict.files",
     "seed": "yolo_fine.integration.transfer.seed",
     "slice_dataset": "yolo_fine.assigning.sliced_training",
+    "start": "yolo_fine.assigning.start",
     "transfer_report": "yolo_fine.integration.transfer.transfer_report",
 }
 

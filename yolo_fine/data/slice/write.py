@@ -113,10 +113,10 @@ def cut_out(pixels: Array, one: Slice, ignored: str) -> Array:
         ignored: With ``mask``, objects that are labelled stay visible in the regions.
     """
     left, top, right, bottom = one.place.tolist()
-    content = pixels[top:bottom, left:right]
+    content: Array = pixels[top:bottom, left:right]
     if not len(one.fill):
         return content
-    filled = content.copy()
+    filled: Array = content.copy()
     for region in one.fill:
         filled[_window(region)] = GREY
     if ignored == "mask":

@@ -109,4 +109,4 @@ def predict_sliced(
         if progress is not None:
             progress(len(collected.boxes), len(truth.names))
     notes = notes_on(model, categories, counts, max_det)
-    return Predictions(collected.detections(), collected.speed(warm_up=1), notes)
+    return Predictions(collected.detections(), collected.speed(warm_up=1), notes, tuple(counts))
