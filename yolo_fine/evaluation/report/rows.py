@@ -118,29 +118,40 @@ def class_table(evaluation: EvaluationData) -> Table:
 
 
 def whole_and_sliced(evaluation: EvaluationData) -> Table:
-    """Metrics on whole images and in slices, the paired differences with their intervals, and what both cost."""
+    """Metrics on whole images and in slices, and the paired differences with their intervals."""
     if evaluation.whole is None:
         return Table([])
-    whole, sliced = _all_numbers(evaluation.whole), _all_numbers(evaluation)
+    whole, sliced = _percents(evaluation.whole), _percents(evaluation)
     compared = comparison_cells(evaluation.slicing or {})
     rows = []
     for name, after in sliced.items():
-        before = whole.get(name)
-        gain = Number(None if before is None or after is None else after - before, signed=True)
-        row = {"": name, "whole": Number(before), "sliced": Number(after), "difference": gain}
+        row = {"": name, **_both(whole.get(name), after)}
         found = compared.get(name, {})
         rows.append({**row, "interval": found.get("interval"), "verdict": found.get("verdict")})
     return without_empty_columns(rows)
 
 
-def _all_numbers(metrics: DetectorMetrics) -> dict[str, float | None]:
-    """Both protocols' metrics in percent, and milliseconds."""
+def whole_and_sliced_times(evaluation: EvaluationData) -> Table:
+    """Milliseconds an image on whole images and in slices, by stage."""
+    if evaluation.whole is None:
+        return Table([])
+    whole = evaluation.whole.speed
+    return Table([{"ms an image": stage, **_both(whole.get(stage), time)} for stage, time in evaluation.speed.items()])
+
+
+def _both(before: float | None, after: float | None) -> dict[str, Number]:
+    gain = None if before is None or after is None else after - before
+    return {"whole": Number(before), "sliced": Number(after), "difference": Number(gain, signed=True)}
+
+
+def _percents(metrics: DetectorMetrics) -> dict[str, float | None]:
+    """Both protocols' metrics in percent."""
     found: dict[str, float | None] = {}
     for key, title, factor in PROTOCOLS:
         for name, value in (getattr(metrics, key) or {}).items():
             if not isinstance(value, dict):
                 found[f"{title} {name}"] = None if value is None else factor * value
-    return found | {f"{stage}, ms an image": value for stage, value in metrics.speed.items()}
+    return found
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> Table:

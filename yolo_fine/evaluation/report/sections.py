@@ -53,9 +53,10 @@ def sliced(evaluation: EvaluationData) -> str:
         return ""
     keys = keys_of([("ring", "whole images"), ("dot", "slices")])
     chart = charts.whole_and_sliced(evaluation.whole, evaluation)
+    times = table_html(rows.whole_and_sliced_times(evaluation))
     table = table_html(rows.whole_and_sliced(evaluation))
     note = note_of(PAIRED) if evaluation.slicing else ""
-    return f'<div class="pair"><div>{chart}{keys}</div><div>{table}{note}</div></div>'
+    return f'<div class="pair"><div>{chart}{keys}</div><div>{times}</div></div>{table}{note}'
 
 
 def comparison(evaluation: EvaluationData) -> str:
