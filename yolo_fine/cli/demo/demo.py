@@ -51,9 +51,11 @@ def run_demo(
     """Run the whole loop once; shows a line for each stage.
 
     The detector is trained from scratch on drawn scenes. So that two minutes suffice, their objects are larger than
-    VisDrone's (``scale``), and of three classes, without look-alikes: the metrics say nothing about real images. What Ultralytics prints goes to ``log.txt``. Ultralytics is kept offline, unless it was
-    imported before. ``out/demo.json`` is written last: a folder without it is unfinished. Run again, the demo draws no
-    images that are already there and replaces the rest.
+    VisDrone's (``scale``), and of three classes, without look-alikes: the metrics say nothing about real images.
+
+    What Ultralytics prints goes to ``log.txt``. Ultralytics is kept offline, unless it was imported before.
+    ``out/demo.json`` is written last: a folder without it is unfinished. Run again, the demo draws no images that are
+    already there and replaces the rest.
 
     Args:
         out: Folder for everything that is made.

@@ -45,7 +45,7 @@ def train(
     from yolo_fine.integration.models import run_of
 
     def after_epoch(trainer: Any) -> None:
-        tell(f"epoch {trainer.epoch + 1} of {epochs}, loss {float(trainer.tloss.sum()):.1f}")
+        tell(f"epoch {trainer.epoch + 1} of {epochs}")
 
     shutil.rmtree(out / "train", ignore_errors=True)
     detector = YOLO(str(_with_box_prior(model, out)), task="detect")
