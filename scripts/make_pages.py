@@ -25,6 +25,8 @@ lateral map ──────────────┴──┘             i
     "upsample": """coarse map ──> [upsample] ──┐
                             ├── Concat ──> C3k2 ──> finer map
 lateral map ────────────────┘             in the place of nn.Upsample""",
+    "downsample": """finer map ──> [downsample] ──> coarser map   in the place of a convolution of stride 2,
+                                             in the backbone and in the bottom-up path""",
     "refine": """C3k2 ──> [refine] ──┬──> Detect
                     └──> bottom-up path   behind a map that Detect reads; the same shape comes out""",
     "context": """backbone ──> lateral map ──> [context] ──> Concat   on a lateral map, or behind the backbone;

@@ -67,7 +67,8 @@ def run(words: list[str]) -> int:
         print(__version__)
         return 0
     name, verb, rest = find_verb(rest)
-    if verb is None:
+    is_ours = verb is not None and (not verb.needs or any(word.startswith(f"{verb.needs}=") for word in rest))
+    if verb is None or not (is_ours or asks_for_help):
         from yolo_fine.cli.forward import check_known, forward
 
         if not asks_for_help:

@@ -65,7 +65,8 @@ class Diagnosis(Result):
             }
             for extra in self.extras
         ]
-        return [*parts, *(["", Table(extras, wraps="for")] if extras else []), self.summary()]
+        parts += ["", Table(extras, wraps="for")] if extras else []
+        return [*parts, self.summary()]
 
 
 @public

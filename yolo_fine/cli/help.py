@@ -129,8 +129,8 @@ def shown_type(annotation: Any) -> str:
         return "path"
     if origin in (list, tuple):
         return f"several {shown_type(inner[0])}"
-    names = {str: "text", int: "whole number", float: "number", bool: "True or False"}
-    return names.get(annotation) or type_name(annotation)
+    plain: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "True or False"}
+    return plain.get(annotation) or type_name(annotation)
 
 
 def shown_default(parameter: inspect.Parameter) -> str:

@@ -19,12 +19,14 @@ class Verb:
         examples: Commands as a user types them.
         bare: The argument that may be given without its key (``yolo-fine lint my.yaml``), or several in their order,
             with blanks between (``model data`` for ``yolo-fine eval best.pt mine.yaml``).
+        needs: The argument without which the command is Ultralytics' own of that name.
     """
 
     place: str
     purpose: str
     examples: tuple[str, ...]
     bare: str | None = None
+    needs: str | None = None
 
     def load(self) -> Callable[..., Any]:
         """Import the function."""
@@ -88,6 +90,15 @@ VERBS = {
         ("yolo-fine data check VisDrone.yaml", "yolo-fine data check data=mine.yaml json=check.json"),
         bare="data",
     ),
+    "data slice": Verb(
+        "yolo_fine.assigning.sliced_training:slice_dataset",
+        "a training set of slices, with labels, ignored regions and counts",
+        (
+            "yolo-fine data slice data=VisDrone.yaml out=VisDrone-640",
+            "yolo-fine data slice data=VisDrone.yaml out=VisDrone-320 size=320 imgsz=640 ignored=mask originals=True",
+        ),
+        bare="data",
+    ),
     "eval": Verb(
         "yolo_fine.cli.evaluate:evaluate_into_folder",
         "AP by object size, the official VisDrone score, intervals, an HTML report",
@@ -98,6 +109,24 @@ VERBS = {
             "yolo-fine eval model=best.pt data=VisDrone.yaml compare=runs/eval/eval.json",
         ),
         bare="model data",
+    ),
+    "predict": Verb(
+        "yolo_fine.cli.predict:predict_and_save",
+        "with slice=640: sliced prediction on images, folders and video",
+        (
+            "yolo-fine predict model=best.pt source=images slice=640",
+            "yolo-fine predict model=best.pt source=flight.mp4 slice=640 save_txt=True save_conf=True json=boxes.json",
+        ),
+        needs="slice",
+    ),
+    "explain": Verb(
+        "yolo_fine.cli.explain:explain_into_folder",
+        "what each block does on an image, as pictures; two models side by side",
+        (
+            "yolo-fine explain model=best.pt source=img.jpg",
+            "yolo-fine explain model=best.pt source=img.jpg compare=other.pt",
+        ),
+        bare="model",
     ),
     "export": Verb(
         "yolo_fine.exporter.export:export",

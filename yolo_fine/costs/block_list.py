@@ -24,6 +24,7 @@ from yolo_fine.utils.tables import Row, Table
 MEANING = {
     "fuse": "bring two or more maps together",
     "upsample": "double the size of a map",
+    "downsample": "halve the size of a map",
     "refine": "weigh channels or places of a map",
     "context": "widen what a cell sees",
     "conv": "take the place of a convolution",
@@ -89,11 +90,10 @@ def describe_blocks(name: str | None = None, kind: str | None = None, json: StrP
 
 def list_row(fact: BlockFacts) -> Row:
     """One block in the list."""
-    built = fact.parameters is not None and fact.mmacs is not None
     return {
         "block": fact.name,
-        "parameters (k)": f"{fact.parameters / 1e3:.1f}" if built else None,
-        "MMACs": f"{fact.mmacs:.0f}" if built else None,
+        "parameters (k)": None if fact.parameters is None else f"{fact.parameters / 1e3:.1f}",
+        "MMACs": None if fact.mmacs is None else f"{fact.mmacs:.0f}",
         "starts as": fact.starts_as,
         "evidence": fact.origin,
         "what it does": plain(fact.summary),

@@ -71,8 +71,8 @@ def run_command(words: Sequence[str]) -> None:
             argv[:] = old
 
 
-def check_train_arguments(arguments: Mapping[str, Any]) -> None:
-    """Check arguments of ``yolo train`` as Ultralytics checks them.
+def check_arguments(arguments: Mapping[str, Any], mode: str = "train") -> None:
+    """Check arguments of ``yolo train``, or of another mode, as Ultralytics checks them.
 
     Raises:
         ArgumentError: One is unknown, or its value does not fit; the message names both.
@@ -81,7 +81,7 @@ def check_train_arguments(arguments: Mapping[str, Any]) -> None:
 
     for key, value in arguments.items():
         if key not in DEFAULT_CFG_DICT:
-            raise ArgumentError(f"'{key}' is no argument of yolo train{did_you_mean(key, DEFAULT_CFG_DICT)}")
+            raise ArgumentError(f"'{key}' is no argument of yolo {mode}{did_you_mean(key, DEFAULT_CFG_DICT)}")
         try:
             check_cfg({key: value})
         except (TypeError, ValueError) as error:

@@ -102,10 +102,10 @@ def progress(title: str, total: int | None = None) -> Iterator[Tell]:
     yield say
 
 
-def track(items: Iterable[T], total: int, title: str) -> Iterator[T]:
-    """Hand items through, and show how many there were."""
+def track(items: Iterable[T], total: int, title: str, begun: int = 0) -> Iterator[T]:
+    """Hand items through, and show how many there were; ``begun`` of the total were done before."""
     with progress(title, total) as tell:
-        for done, item in enumerate(items, 1):
+        for done, item in enumerate(items, begun + 1):
             yield item
             tell(done, total)
 
