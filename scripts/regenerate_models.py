@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yolo_fine.cli.recipes import run_script
+from yolo_fine.recipes import run_script
 
 from yolo_fine.composer.compose import recompose
 

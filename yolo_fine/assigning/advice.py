@@ -156,8 +156,12 @@ def on_slices(data: str, truth: GroundTruth, imgsz: int) -> Advice | None:
     )
     if tiny - tiny_sliced < UNSEEN:
         return Advice("slices", "not needed", why, figures)
-    command = f"yolo-fine eval {BEST} {data} slice={imgsz} whole=True"
-    return Advice("slices", f"predict on slices of {imgsz} px, and compare with whole images", why, figures, (command,))
+    commands = (
+        f"yolo-fine data slice {data} out={Path(data).stem}-slices size={imgsz}",
+        f"yolo-fine eval {BEST} {data} slice={imgsz} whole=True",
+    )
+    what = f"train and predict on slices of {imgsz} px, and compare with whole images"
+    return Advice("slices", what, why, figures, commands)
 
 
 def packaged(base: str, model: str, imgsz: int, with_p2: bool) -> Advice:
