@@ -48,6 +48,18 @@ def test_every_verb_explains_itself(name, capsys):
     assert "``" not in printed
 
 
+def test_help_is_the_same_text_with_colours():
+    from yolo_fine.cli.help import styled, verb_help
+
+    text = verb_help("eval", VERBS["eval"])
+    shown = styled(text)
+    assert shown.plain == text
+    marked = {text[span.start : span.end]: str(span.style) for span in shown.spans}
+    assert marked["  imgsz"] == "cyan"
+    assert marked["Examples:"] == "bold"
+    assert marked["  yolo-fine eval best.pt VisDrone.yaml"] == "green"
+
+
 def test_every_example_names_arguments_that_exist():
     for name, verb in VERBS.items():
         known = parameters_of(verb.load())

@@ -156,3 +156,10 @@ def test_ascii_terminals_get_ascii(monkeypatch):
     show(Table([{"a": "1", "b": "two"}]))
     stream.flush()
     assert b"two" in stream.buffer.getvalue()
+
+
+def test_an_error_stands_out_up_to_its_first_colon(terminal):
+    read = terminal()
+    show_error("yolo-fine: [bold]no[/bold] such file")
+    said = read()
+    assert "\x1b[1;31myolo-fine: \x1b[0m[bold]no[/bold] such file" in said

@@ -105,12 +105,12 @@ def styled(text: str) -> Text:
     from rich.text import Text
 
     shown = Text(text)
-    shown.highlight_regex(r"^\S[^\n]*:$", "bold")
+    shown.highlight_regex(r"(?m)^\S[^\n]*:$", "bold")
     shown.highlight_regex(r"\Ayolo-fine [^:\n]+", "bold")
-    shown.highlight_regex(r"^  [a-z_0-9]+(?=  \()", "cyan")
-    shown.highlight_regex(r"^  [a-z|]+( [a-z]+)?(?=  +\S)", "cyan")
-    shown.highlight_regex(r"^  (yolo-fine|yolo|python) [^\n]+", "green")
-    shown.highlight_regex(r"(?<=  )\([^\n]+\)$", "dim")
+    shown.highlight_regex(r"(?m)^  [a-z_0-9]+(?=  \()", "cyan")
+    shown.highlight_regex(r"(?m)^  [a-z|]+( [a-z]+)?(?=  +\S)", "cyan")
+    shown.highlight_regex(r"(?m)^  (yolo-fine|yolo|python) [^\n]+", "green")
+    shown.highlight_regex(r"(?m)(?<=  )\([^\n]+\)$", "dim")
     return shown
 
 
