@@ -85,7 +85,18 @@ def from_dataset(data: StrPath, split: str) -> Source:
         )
     folder = folders.pop()
     truth = read_annotations(folder, images=labels.files[0].parent)
+    if list(labels.classes.values()) != list(truth.classes.values()):
+        truth = replace(truth, classes={number + 1: name for number, name in labels.classes.items()})
+        if not _same_objects(labels, truth):
+            return Source(labels, "yolo", place)
     return Source(only_images(truth, labels, str(folder)), "visdrone", place)
+
+
+def _same_objects(labels: GroundTruth, truth: GroundTruth) -> bool:
+    """Whether VisDrone rows have the labels' objects of every class, under its number in the labels plus 1."""
+    counted = truth.category[~truth.crowd & np.isin(truth.category, list(truth.classes))] - 1
+    size = len(labels.classes)
+    return bool((np.bincount(labels.category, minlength=size) == np.bincount(counted, minlength=size)).all())
 
 
 def from_annotations(annotations: StrPath, sizes_file: StrPath | None = None, images: StrPath | None = None) -> Source:
