@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.assigning.assumptions import ASSIGNING
 from yolo_fine.integration.assumptions import check_assumptions
 from yolo_fine.integration.versions import KNOWN_VERSIONS, installed
 from yolo_fine.utils.calls import public
@@ -83,4 +84,4 @@ def _installation() -> list[tuple[str, str | None]]:
 
 
 def _upstream() -> list[tuple[str, str | None]]:
-    return [(assumption.statement, reason) for assumption, reason in check_assumptions()]
+    return [(assumption.statement, reason) for assumption, reason in check_assumptions(ASSIGNING)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.evaluation.assignment import assignment_of, differing_rules
 from yolo_fine.evaluation.bootstrap import Bootstrap
 from yolo_fine.evaluation.comparison import Other, read_other
 from yolo_fine.evaluation.groups import Groups, read_groups
@@ -161,7 +162,7 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
     if arguments["detections"] is not None:
         found = Predictions(from_results(arguments["detections"], truth, arguments["first_category"]), speed={})
     else:
-        found, at_whole = _predict(plan.source, arguments)
+        found, at_whole = _predict(plan.source, arguments, plan.manifest)
     how: dict[str, Any] = {"protocols": plan.manifest["protocols"], "bins": plan.bins, "max_det": arguments["max_det"]}
     measured = measure(truth, found.detections, **how)
     result = Evaluation(
@@ -181,15 +182,21 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
         if plan.other is not None:
             theirs = measure(truth, plan.other.detections, **how)
             compared = differences(measured, theirs, result.samples, bootstrap)
-            result.comparison = {"with": str(plan.other.file), "differing": plan.other.differing, **compared}
+            rules = differing_rules(plan.manifest, plan.other.manifest)
+            result.comparison = {
+                "with": str(plan.other.file), "differing": plan.other.differing, "rules": rules, **compared
+            }  # fmt: skip
     return result, found.detections
 
 
-def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Predictions | None]:
-    """The model's boxes; with ``slice`` and ``whole`` those on whole images too."""
+def _predict(
+    source: Source, arguments: dict[str, Any], manifest: dict[str, Any]
+) -> tuple[Predictions, Predictions | None]:
+    """The model's boxes; with ``slice`` and ``whole`` those on whole images too. The manifest gets its training's rule."""
     if source.truth.files is None:
         raise DataError(f"{source.place} has no images to predict on; name their folder with images=DIR")
     detector = open_detector(arguments["model"])
+    manifest["assignment"] = assignment_of(detector)
     try:
         return _predict_with(detector, source, arguments)
     finally:
