@@ -244,9 +244,7 @@ def with_finer_level(
     return copied, examine(copied, model)
 
 
-def reshaped(
-    document: Document, anatomy: Anatomy, model: dict[str, Any], shape: Shape
-) -> tuple[Document, Anatomy]:
+def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape: Shape) -> tuple[Document, Anatomy]:
     """The document with the levels and the neck that are asked for, and its places.
 
     Raises:

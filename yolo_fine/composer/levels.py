@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``head=p2,p3,p4``: which levels a model detects at. What nothing reads any more goes, and what is missing is added."""
+"""``head=p2,p3,p4``: which levels a model detects at. What is missing is added, what nothing reads goes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_head(head: str) -> list[int] | None:
         ArgumentError: It is no run of levels from p2 to p6.
     """
     levels = read_levels(head)
-    is_run = levels == list(range(levels[0], levels[-1] + 1)) and FINEST <= levels[0] and levels[-1] <= COARSEST
+    is_run = levels == list(range(levels[0], levels[-1] + 1)) and levels[0] >= FINEST and levels[-1] <= COARSEST
     if levels == [FINEST]:
         return None
     if not is_run or len(levels) < 2:

@@ -192,7 +192,7 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
 def _predict(
     source: Source, arguments: dict[str, Any], manifest: dict[str, Any]
 ) -> tuple[Predictions, Predictions | None]:
-    """The model's boxes; with ``slice`` and ``whole`` those on whole images too. The manifest gets its training's rule."""
+    """The model's boxes; with ``slice`` and ``whole`` those on whole images too. The manifest gets its rule."""
     if source.truth.files is None:
         raise DataError(f"{source.place} has no images to predict on; name their folder with images=DIR")
     detector = open_detector(arguments["model"])

@@ -54,4 +54,3 @@ def keep_narrow(source: Any, target: Any, pairing: Pairing) -> Pairing:
         return pairing
     lists = tuple(sorted(set(branch_lists(source)) & set(branch_lists(target))))
     return replace(pairing, branches=branches, lists=lists, head=max(pairing.layers))
-
