@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.evaluation.assignment import assignment_of, differing_rules
 from yolo_fine.evaluation.bootstrap import Bootstrap
 from yolo_fine.evaluation.comparison import Other, read_other
 from yolo_fine.evaluation.groups import Groups, read_groups
 from yolo_fine.evaluation.manifest import build_manifest
 from yolo_fine.evaluation.measure import differences, intervals, measure
+from yolo_fine.evaluation.predict.detector import open_detector
 from yolo_fine.evaluation.predict.images import predict_images
 from yolo_fine.evaluation.predict.shards import MODULE, predict_shards
 from yolo_fine.evaluation.predict.whole import Predictions
@@ -174,7 +176,7 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
     if arguments["detections"] is not None:
         found = Predictions(from_results(arguments["detections"], truth, arguments["first_category"]), speed={})
     else:
-        found, at_whole = _predict(plan.source, arguments)
+        found, at_whole = _predict(plan.source, arguments, plan.manifest)
     how: dict[str, Any] = {"protocols": plan.manifest["protocols"], "bins": plan.bins, "max_det": arguments["max_det"]}
     measured = measure(truth, found.detections, **how)
     result = Evaluation(
@@ -194,14 +196,20 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
         if plan.other is not None:
             theirs = measure(truth, plan.other.detections, **how)
             compared = differences(measured, theirs, result.samples, bootstrap)
-            result.comparison = {"with": str(plan.other.file), "differing": plan.other.differing, **compared}
+            rules = differing_rules(plan.manifest, plan.other.manifest)
+            result.comparison = {
+                "with": str(plan.other.file), "differing": plan.other.differing, "rules": rules, **compared
+            }  # fmt: skip
     return result, found.detections
 
 
-def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Predictions | None]:
-    """The model's boxes; with ``slice`` and ``whole`` those on whole images too."""
+def _predict(
+    source: Source, arguments: dict[str, Any], manifest: dict[str, Any]
+) -> tuple[Predictions, Predictions | None]:
+    """The model's boxes; with ``slice`` and ``whole`` those on whole images too. The manifest gets its rule."""
     if source.truth.files is None:
         raise DataError(f"{source.place} has no images to predict on; name their folder with images=DIR")
+    manifest["assignment"] = assignment_of(open_detector(arguments["model"]))
     executor: Executor
     if arguments["engine"] == "ray":
         executor = RayExecutor(MODULE, arguments["address"], arguments["gpus"])

@@ -18,6 +18,7 @@ from yolo_fine.integration.commands import known_verbs, run_command
 from yolo_fine.integration.devices import is_device_here
 from yolo_fine.integration.export_reference import prepare_reference
 from yolo_fine.integration.log import log_filter, silent_thread
+from yolo_fine.integration.stock_assigner import stock_rule
 from yolo_fine.integration.training_hooks import as_rows, in_pixels
 from yolo_fine.integration.versions import Assumption, require
 
@@ -140,6 +141,10 @@ def _engine_backend() -> None:
     require(_parameters(AutoBackend.__init__)[2] == "device", "AutoBackend takes a file and a device")
 
 
+def _assigner() -> None:
+    stock_rule()
+
+
 def _parameters(function: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(function).parameters)
 
@@ -155,4 +160,5 @@ RUNNING = (
     Assumption("export formats, settings and sample images are listed", _export_table),
     Assumption("an export hands its network over before it is traced", _export_network),
     Assumption("TensorRT engines run by AutoBackend", _engine_backend),
+    Assumption("objects are assigned under one of three known rules", _assigner),
 )
