@@ -162,7 +162,9 @@ def image_that_says_it_is_huge(place: Path) -> tuple[str, ...]:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    image = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
+    image = (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
+    )
     dataset(place, image)
     return ("data", "check", "data=d.yaml", "out=p.png")
 
@@ -237,7 +239,9 @@ def model_with_a_row_of_a_billion_channels(place: Path) -> tuple[str, ...]:
 @hostile
 def model_in_latin_1(place: Path) -> tuple[str, ...]:
     """Bytes that are no UTF-8, in a row."""
-    (place / "yolo11n-odd.yaml").write_bytes(b"backbone:\n  - [-1, 1, C\xf6nv, [64]]\nhead:\n  - [-1, 1, Detect, [nc]]\n")
+    (place / "yolo11n-odd.yaml").write_bytes(
+        b"backbone:\n  - [-1, 1, C\xf6nv, [64]]\nhead:\n  - [-1, 1, Detect, [nc]]\n"
+    )
     return ("compose", "base=yolo11n-odd.yaml", "fuse=FINE", "out=yolo11n-new.yaml")
 
 
