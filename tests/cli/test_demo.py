@@ -49,8 +49,9 @@ def test_second_run_reuses_the_images_and_goes_on_without_export(finished, monke
     assert 'pip install "yolo-fine[export]"' in capsys.readouterr().out
 
 
-def test_an_interrupted_run_does_not_look_finished(finished, monkeypatch):
+def test_an_interrupted_run_leaves_the_earlier_one(finished, monkeypatch):
     out, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir() if path.name != "data"}
 
     def stop(*_):
         raise KeyboardInterrupt
@@ -58,7 +59,9 @@ def test_an_interrupted_run_does_not_look_finished(finished, monkeypatch):
     monkeypatch.setattr("yolo_fine.cli.demo._train", stop)
     with pytest.raises(KeyboardInterrupt):
         run_demo(out=out, **TINY)
-    assert not (out / RESULT_FILE).exists()
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir() if path.name != "data"} == before
+    assert json.loads((out / RESULT_FILE).read_text())["settings"]["train"] == 8
+    assert [path.name for path in out.parent.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize(

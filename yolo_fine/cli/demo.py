@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from yolo_fine.errors import ArgumentError
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import write_json
+from yolo_fine.utils.folders import FinishedFolder, finished_folder
 
 if TYPE_CHECKING:
     from yolo_fine.exporter.proof.proof import Proof
@@ -65,8 +66,8 @@ def run_demo(
 ) -> DemoResult:
     """Run the whole loop once; prints its steps, metrics and files.
 
-    Ultralytics is kept offline, unless it was imported before. ``out/demo.json`` is written last: a folder without it
-    is unfinished. Run again, the demo draws no images that are already there and replaces the rest.
+    Ultralytics is kept offline, unless it was imported before. The images come first, and stay; all else appears in
+    ``out`` when the run is complete, and an earlier run's result stays until then.
 
     Args:
         out: Folder for everything that is made.
@@ -82,24 +83,33 @@ def run_demo(
         seed: Seed of images and training.
 
     Raises:
-        ArgumentError: A value is out of range, or ``out`` holds something else.
+        ArgumentError: A value is out of range, or ``out`` holds something else, or it can't be written.
     """
     settings = {key: value for key, value in locals().items() if key != "out"}
     _check(out, settings)
     if "ultralytics" not in sys.modules:
         os.environ.setdefault("YOLO_OFFLINE", "true")
-    (out / RESULT_FILE).unlink(missing_ok=True)
     seconds: dict[str, float] = {}
     with _step("draw", f"1/4 Drawing {train} + {val} images of {imgsz} x {imgsz} with small objects", seconds):
         samples = _draw(out, settings)
         print(f"{samples.boxes['train']} + {samples.boxes['val']} objects")
+    with finished_folder(out, replace=True) as folder:
+        result = _run(folder, samples, settings, seconds)
+    _report(result, samples, out)
+    return result
+
+
+def _run(folder: FinishedFolder, samples: SampleSet, settings: dict[str, Any], seconds: dict[str, float]) -> DemoResult:
+    """Train, export and look, in the folder that becomes ``out``."""
+    model, epochs, imgsz = settings["model"], settings["epochs"], settings["imgsz"]
+    work, out = folder.path, folder.out
     with _step("train", f"2/4 Training {model} from scratch for {epochs} epochs, with validation", seconds):
-        metrics, weights = _train(out, samples, settings)
+        metrics, weights = _train(work, samples, settings)
     with _step("export", "3/4 Exporting to ONNX, and comparing the file with the weights", seconds):
         proof = _export(weights, imgsz)
         onnx = proof.file if proof else None
     with _step("look", f"4/4 Looking at a val image with {'the ONNX file' if onnx else 'the weights'}", seconds):
-        image = out / "prediction.jpg"
+        image = work / "prediction.jpg"
         detections = _look(Path(onnx or weights), samples, imgsz, image)
 
     ap50 = dict.fromkeys(metrics.names.values(), 0.0)
@@ -107,11 +117,11 @@ def run_demo(
         ap50[metrics.names[label]] = round(float(value), 4)
     result = DemoResult(
         map50=round(float(metrics.box.map50), 4), map50_95=round(float(metrics.box.map), 4), ap50=ap50,
-        detections=detections, seconds=seconds, weights=str(weights), onnx=onnx,
-        onnx_verdict=proof.verdict if proof else None, image=str(image), settings=settings,
+        detections=detections, seconds=seconds, weights=str(out / weights.name),
+        onnx=str(out / Path(onnx).name) if onnx else None, onnx_verdict=proof.verdict if proof else None,
+        image=str(out / image.name), settings=settings,
     )  # fmt: skip
-    write_json(out / RESULT_FILE, asdict(result))
-    _report(result, samples, out)
+    write_json(work / RESULT_FILE, asdict(result))
     return result
 
 
@@ -139,7 +149,7 @@ def _draw(out: Path, settings: dict[str, Any]) -> SampleSet:
     return make_dataset(out / DATA_FOLDER / name, **wanted)
 
 
-def _train(out: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any, Path]:
+def _train(work: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any, Path]:
     """Train from scratch; returns the metrics of the best epoch's weights on the val images, and these weights."""
     threads = int(os.environ.get("OMP_NUM_THREADS") or min(8, os.cpu_count() or 1))  # before Ultralytics sets it to 1
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # threads that wait for a busy core spin for microseconds only
@@ -148,17 +158,16 @@ def _train(out: Path, samples: SampleSet, settings: dict[str, Any]) -> tuple[Any
 
     from yolo_fine.integration.models import run_of
 
-    shutil.rmtree(out / "train", ignore_errors=True)
     detector = YOLO(settings["model"], task="detect")
     detector.add_callback("on_train_start", lambda trainer: torch.set_num_threads(threads))
     metrics = detector.train(
-        data=str(samples.yaml.resolve()), project=str(out.resolve()), name="train", exist_ok=True,
+        data=str(samples.yaml.resolve()), project=str(work.resolve()), name="train", exist_ok=True,
         epochs=settings["epochs"], batch=settings["batch"], imgsz=settings["imgsz"], seed=settings["seed"],
         pretrained=False, optimizer="AdamW", lr0=settings["lr"], nbs=settings["batch"], warmup_epochs=0.5,
         mosaic=0.0, close_mosaic=0, scale=0.2, translate=0.05, erasing=0.0,
         amp=False, workers=0, cache="ram", plots=False, verbose=False, device="cpu",
     )  # fmt: skip
-    weights = out / "best.pt"
+    weights = work / "best.pt"
     shutil.copyfile(run_of(detector).best, weights)
     return metrics, weights
 
