@@ -3,7 +3,7 @@
 
 Kills, full and read-only disks, runs at one time, equal process ids, threads, hostile files. It works in a folder of its
 own, ends no process but its own, takes the same random moments for the same seed, and prints a table; ``page=FILE``
-writes that into a page between its marks. Returns 1 when anything was lost or left behind.
+puts its rows into that of a page. Returns 1 when anything was lost or left behind.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(words: list[str]) -> int:
     tried = sum(row.tried for row in rows)
     print(f"{tried} tried, {lost} lost, {left} left behind, {time.monotonic() - began:.0f} s")
     if page := given.get("page"):
-        write_page(Path(page), rows, f"repeats={repeats} seed={seed}")
+        write_page(Path(page), rows)
     return int(lost + left > 0)
 
 
@@ -112,21 +112,22 @@ def line_of(row: Row) -> str:
     return f"{row.what:<38}{row.tried:>7}{row.survived:>10}{row.lost:>6}{row.left:>6}"
 
 
-def write_page(page: Path, rows: list[Row], arguments: str) -> None:
-    """Put the table between the marks of a page."""
-    lines = [
-        f"`python scripts/torture.py {arguments}`:",
-        "",
-        "| what was done to what | tried | survived | lost | left behind |",
-        "|---|---:|---:|---:|---:|",
-        *(f"| {row.what} | {row.tried} | {row.survived} | {row.lost} | {row.left} |" for row in rows),
-    ]
-    total = [sum(getattr(row, key) for row in rows) for key in ("tried", "survived", "lost", "left")]
-    lines.append(f"| **all** | {' | '.join(f'**{number}**' for number in total)} |")
+def write_page(page: Path, rows: list[Row]) -> None:
+    """Put rows into the table between the marks of a page; those of kinds that were not tried now stay."""
     begin, end = MARKS
     text = page.read_text(encoding="utf-8")
-    table = "\n".join([begin, *lines, end])
-    page.write_text(re.sub(f"{begin}.*{end}", lambda _: table, text, flags=re.DOTALL), encoding="utf-8")
+    before, table, after = re.fullmatch(f"(.*{begin})(.*)({end}.*)", text, flags=re.DOTALL).groups()
+    old = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")]
+    counts = {name: tuple(map(int, cells)) for name, *cells in old if cells[0].isdigit()}
+    counts |= {row.what: (row.tried, row.survived, row.lost, row.left) for row in rows}
+    total = tuple(map(sum, zip(*counts.values(), strict=True)))
+    lines = [
+        "| what was done to what | tried | survived | lost | left behind |",
+        "|---|---:|---:|---:|---:|",
+        *(f"| {name} | {' | '.join(map(str, cells))} |" for name, cells in sorted(counts.items())),
+        f"| **all** | {' | '.join(f'**{number}**' for number in total)} |",
+    ]
+    page.write_text("\n".join([before, *lines, after]), encoding="utf-8")
 
 
 if __name__ == "__main__":

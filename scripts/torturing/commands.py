@@ -15,6 +15,7 @@ from torturing.children import command
 from torturing.inputs import YAML
 
 Act = Callable[[], int]
+RUN = "runs/detect/t"
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,19 @@ def _evaluation(place: Path) -> bool:
     return kept and len(detections) > 0 and (place / "o/report.html").read_text().rstrip().endswith("</html>")
 
 
-def _set(name: str, files: int) -> Callable[[Path], bool]:
+def _converted(record: str) -> Callable[[Path], bool]:
     def whole(place: Path) -> bool:
-        return sum(path.is_file() for path in (place / name).rglob("*")) == files
+        return _files(place / "o") == json.loads((place / "o" / record).read_text())["files"]
 
     return whole
+
+
+def _drawn(place: Path) -> bool:
+    return _files(place / "o") == 3 * 10 + 2 and "settings" in json.loads((place / "o/smallobjects.json").read_text())
+
+
+def _files(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.rglob("*"))
 
 
 def _checkpoint(name: str) -> Callable[[Path], bool]:
@@ -93,22 +102,22 @@ def _composed(place: Path) -> bool:
 
 
 def _trained(place: Path) -> bool:
-    run = place / "r/t"
+    run = place / RUN
     rows = list(csv.DictReader((run / "results.csv").read_text().splitlines()))
     epochs = [int(float(row["epoch"])) for row in rows]
-    return sorted(set(epochs)) == [1, 2, 3] and _checkpoint("r/t/weights/last.pt")(place)
+    return sorted(set(epochs)) == [1, 2, 3] and _checkpoint(f"{RUN}/weights/last.pt")(place)
 
 
 def repeated_epochs(place: Path) -> int:
     """Rows of ``results.csv`` whose epoch has a row already."""
-    lines = (place / "r/t/results.csv").read_text().splitlines()[1:]
+    lines = (place / f"{RUN}/results.csv").read_text().splitlines()[1:]
     epochs = [line.split(",")[0].strip() for line in lines]
     return len(epochs) - len(set(epochs))
 
 
 def _resume(place: Path) -> tuple[str, ...]:
-    if (place / "r/t/weights/last.pt").exists():
-        return ("train", "resume=True", "model=r/t/weights/last.pt")
+    if (place / f"{RUN}/weights/last.pt").exists():
+        return ("train", "resume=True", f"model={RUN}/weights/last.pt")
     return TRAINING
 
 
@@ -121,13 +130,13 @@ def _demo(place: Path) -> bool:
 
 TRAINING = (
     "train", f"model={YAML}", "data=in/set/smallobjects.yaml", "epochs=3", "imgsz=64", "batch=3", "workers=0",
-    "plots=False", "amp=False", "device=cpu", "pretrained=False", "project=r", "name=t", "exist_ok=True", "patience=0",
+    "plots=False", "amp=False", "device=cpu", "pretrained=False", "name=t", "exist_ok=True", "patience=0",
 )  # fmt: skip
 WRITERS = (
     Writer("train+resume", TRAINING, _trained, _resume, keeps=False),
-    Writer("data visdrone", ("data", "visdrone", "source=in/visdrone", "out=o"), _set("o", 32)),
-    Writer("data coco", ("data", "coco", "source=in/coco", "out=o"), _set("o", 10)),
-    Writer("drawing", ("draw",), _set("o", 32)),
+    Writer("data visdrone", ("data", "visdrone", "source=in/visdrone", "out=o"), _converted("visdrone.json")),
+    Writer("data coco", ("data", "coco", "source=in/coco", "out=o"), _converted("coco.json")),
+    Writer("drawing", ("draw",), _drawn),
     Writer(
         "eval",
         ("eval", "annotations=in/truth.json", "detections=in/found.json", "out=o", "resamples=100"),

@@ -33,6 +33,7 @@ def kill_often(writer: Writer, inputs: Path, scratch: Path, repeats: int, random
     ended = child.wait()
     if ended.code or not is_whole(writer, place):
         row.count(lost=f"an undisturbed run ended with {ended.code}: {ended.said}")
+        shutil.rmtree(place)
         return row
     usual = names_in(place)
     twice = 0
