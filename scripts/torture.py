@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Do to the commands what happens to them in the field: ``python scripts/torture.py [repeats=20] [only=kill] [seed=0]``.
+"""Do to the commands what happens to them in the field: ``python scripts/torture.py [repeats=20] [only=kill]``.
 
-Kills, full and read-only disks, runs at one time, equal process ids, threads, hostile files. It works in a folder of its
-own, ends no process but its own, takes the same random moments for the same seed, and prints a table; ``page=FILE``
+Kills, full and read-only disks, runs at one time, equal process ids, threads, hostile files. It works in a folder of
+its own, ends no process but its own, takes the same moments for the same ``seed=``, and prints a table; ``page=FILE``
 puts its rows into that of a page. Returns 1 when anything was lost or left behind.
 """
 
@@ -60,13 +60,13 @@ def torture(folder: Path, repeats: int, random_: random.Random, only: str) -> It
     import onnx  # noqa: F401 - forks need not import what this process has
     import ultralytics.engine.trainer
     import ultralytics.models  # noqa: F401
-
-    import yolo_fine.evaluation.run  # noqa: F401
-    import yolo_fine.exporter.export  # noqa: F401
     from torturing import disks, hostile, together
     from torturing.commands import WRITERS
     from torturing.inputs import make_inputs
     from torturing.kills import kill_often
+
+    import yolo_fine.evaluation.run
+    import yolo_fine.exporter.export  # noqa: F401
 
     inputs = make_inputs(folder / "inputs")
     can_mount = os.geteuid() == 0

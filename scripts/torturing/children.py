@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import selectors
 import signal
 import sys
 import time
@@ -53,7 +52,7 @@ class Child:
         for pipe, text in self.pipes.items():
             with suppress(BlockingIOError):
                 while piece := os.read(pipe, 65536):
-                    text += piece
+                    text.extend(piece)
         if self.code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -69,11 +68,10 @@ class Child:
 
     def wait(self) -> Ended:
         """Let it come to its end, or to the deadline."""
-        with selectors.DefaultSelector():
-            while self.poll():
-                if time.monotonic() - self.began > DEADLINE:
-                    self.kill()
-                time.sleep(POLL)
+        while self.poll():
+            if time.monotonic() - self.began > DEADLINE:
+                self.kill()
+            time.sleep(POLL)
         for pipe in self.pipes:
             os.close(pipe)
         out, err = (text.decode(errors="replace") for text in self.pipes.values())
@@ -138,9 +136,10 @@ def run(act: Callable[[], int], cwd: Path, out: Path | None = None) -> Ended:
 def run_together(acts: Iterable[Callable[[], int]], cwd: Path) -> list[Ended]:
     """Run several at one time, to the end of all."""
     children = [start(act, cwd) for act in acts]
-    while any([child.poll() for child in children]):
-        for child in children:
-            if child.code is None and time.monotonic() - child.began > DEADLINE:
+    running = children
+    while running := [child for child in running if child.poll()]:
+        for child in running:
+            if time.monotonic() - child.began > DEADLINE:
                 child.kill()
         time.sleep(POLL)
     return [child.wait() for child in children]

@@ -46,8 +46,7 @@ def kill_often(writer: Writer, inputs: Path, scratch: Path, repeats: int, random
             prepare(again, inputs)
         child = start(writer.act(), again)
         if number % 4 < 2:
-            moment = random_.uniform(0, ended.seconds * 1.05)
-            wait_for(child, lambda _, until=time.monotonic() + moment: time.monotonic() > until)  # type: ignore[misc]
+            wait_for(child, after(random_.uniform(0, ended.seconds * 1.05)))
         else:
             wait_for(child, changed(again, random_.randint(1, max(changes, 1))))
         child.kill()
@@ -89,6 +88,12 @@ def changed(place: Path, times: int) -> Callable[[Child], bool]:
         return count >= times
 
     return is_there
+
+
+def after(seconds: float) -> Callable[[Child], bool]:
+    """A moment: so long after now."""
+    until = time.monotonic() + seconds
+    return lambda _: time.monotonic() > until
 
 
 def wait_for(child: Child, moment: Callable[[Child], bool]) -> None:
