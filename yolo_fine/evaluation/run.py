@@ -12,6 +12,7 @@ from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.assignment import assignment_of, differing_rules
 from yolo_fine.evaluation.bootstrap import Bootstrap
 from yolo_fine.evaluation.comparison import Other, read_other
+from yolo_fine.evaluation.doubts import notes_on
 from yolo_fine.evaluation.groups import Groups, read_groups
 from yolo_fine.evaluation.manifest import build_manifest
 from yolo_fine.evaluation.measure import differences, intervals, measure
@@ -22,7 +23,7 @@ from yolo_fine.evaluation.predict.whole import Predictions
 from yolo_fine.evaluation.report.page import write_report
 from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, OFFICIAL, REPORT, Evaluation
 from yolo_fine.evaluation.sizes import Bin, parse_sizes
-from yolo_fine.evaluation.sources import Source, check_boxes, from_results, notes_on, open_source
+from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
 from yolo_fine.formats.coco_files import write_results
 from yolo_fine.formats.objects import Detections
 from yolo_fine.formats.visdrone_files import write_detections
