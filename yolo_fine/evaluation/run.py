@@ -94,7 +94,8 @@ def evaluate(
         slice: Predict on overlapping squares of this many pixels, and merge.
         overlap: Share of a slice that the next one covers again.
         full_pass: With ``slice``: merge the boxes of the whole image in, for objects that no slice holds.
-        whole: With ``slice``: evaluate the model on whole images too, and show both side by side.
+        whole: With ``slice``: evaluate the model on whole images too, and give the paired differences by size, with
+            intervals.
         imgsz: Input size of the model in pixels; by default that of its training (with ``slice``: the slice).
         conf: Least confidence of a box.
         iou: Threshold of the model's non-maximum suppression.
@@ -187,13 +188,16 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
         confusion=measured.coco.confusion,
         errors=measured.coco.errors,
     )
-    if at_whole is not None:
-        result.whole = measure(truth, at_whole.detections, **how).metrics(at_whole.speed)
+    on_whole = None if at_whole is None else measure(truth, at_whole.detections, **how)
+    if at_whole is not None and on_whole is not None:
+        result.whole = on_whole.metrics(at_whole.speed)
     if arguments["resamples"]:
         draws = {key: arguments[key] for key in ("resamples", "seed", "confidence")}
         bootstrap = Bootstrap(plan.groups, **draws)
         result.samples = measured.resample(bootstrap)
         result.intervals = intervals(measured, result.samples, bootstrap)
+        if on_whole is not None:
+            result.slicing = differences(measured, on_whole, result.samples, bootstrap)
         if plan.other is not None:
             theirs = measure(truth, plan.other.detections, **how)
             compared = differences(measured, theirs, result.samples, bootstrap)

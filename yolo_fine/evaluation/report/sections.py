@@ -19,6 +19,12 @@ PROTOCOL_NOTES = {
     ),
 }
 
+PAIRED = (
+    "The same images are drawn again for both, so what makes an image hard cancels out. Beyond noise: the interval "
+    "leaves out zero. That is a statement about these two sets of detections, not about what another training run "
+    "would give."
+)
+
 
 def metrics(evaluation: EvaluationData) -> str:
     """Both protocols."""
@@ -47,8 +53,10 @@ def sliced(evaluation: EvaluationData) -> str:
         return ""
     keys = keys_of([("ring", "whole images"), ("dot", "slices")])
     chart = charts.whole_and_sliced(evaluation.whole, evaluation)
+    times = table_html(rows.whole_and_sliced_times(evaluation))
     table = table_html(rows.whole_and_sliced(evaluation))
-    return f'<div class="pair"><div>{chart}{keys}</div><div>{table}</div></div>'
+    note = note_of(PAIRED) if evaluation.slicing else ""
+    return f'<div class="pair"><div>{chart}{keys}</div><div>{times}</div></div>{table}{note}'
 
 
 def comparison(evaluation: EvaluationData) -> str:
@@ -57,10 +65,7 @@ def comparison(evaluation: EvaluationData) -> str:
         return ""
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in evaluation.comparison["words"])
     note = (
-        f"{differing_text(evaluation.comparison)} "
-        f"Differences from {evaluation.comparison['with']}, in points. The same images are drawn again for both, so "
-        "what makes an image hard cancels out. Beyond noise: the interval leaves out zero. That is a statement about "
-        "these two sets of detections, not about what another training run would give."
+        f"{differing_text(evaluation.comparison)} Differences from {evaluation.comparison['with']}, in points. {PAIRED}"
     )
     content = rows.comparison_table(evaluation.comparison)
     table = table_html(content, scale_of([content])) if content.rows else ""

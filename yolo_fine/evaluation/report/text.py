@@ -26,7 +26,12 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
         shown += ["", table]
     said = [intervals_text(evaluation), OFFICIAL if evaluation.visdrone else ""]
     shown.append(wrapped(*(text for text in said if text)))
-    for table in (rows.size_table(evaluation), rows.class_table(evaluation), rows.whole_and_sliced(evaluation)):
+    for table in (
+        rows.size_table(evaluation),
+        rows.class_table(evaluation),
+        rows.whole_and_sliced(evaluation),
+        rows.whole_and_sliced_times(evaluation),
+    ):
         shown += [part for piece in fitted(table) for part in ("", piece)]
     if evaluation.comparison:
         table = rows.comparison_table(evaluation.comparison)
