@@ -118,7 +118,7 @@ def class_table(evaluation: EvaluationData) -> Table:
 
 
 def whole_and_sliced(evaluation: EvaluationData) -> Table:
-    """Metrics on whole images and in slices, and what they cost."""
+    """Metrics on whole images and in slices."""
     if evaluation.whole is None:
         return Table([])
     whole, sliced = _all_numbers(evaluation.whole), _all_numbers(evaluation)
@@ -131,13 +131,32 @@ def whole_and_sliced(evaluation: EvaluationData) -> Table:
 
 
 def _all_numbers(metrics: DetectorMetrics) -> dict[str, float | None]:
-    """Both protocols' metrics in percent, and milliseconds."""
+    """Both protocols' metrics in percent."""
     found: dict[str, float | None] = {}
     for key, title, factor in PROTOCOLS:
         for name, value in (getattr(metrics, key) or {}).items():
             if not isinstance(value, dict):
                 found[f"{title} {name}"] = None if value is None else factor * value
-    return found | {f"{stage}, ms an image": value for stage, value in metrics.speed.items()}
+    return found
+
+
+def time_table(evaluation: EvaluationData) -> Table:
+    """Milliseconds an image, stage by stage; with slices those of whole images beside."""
+    stages = list(evaluation.speed)
+    if evaluation.whole is None:
+        return Table([{"stage": stage, "ms an image": Number(evaluation.speed[stage], 1)} for stage in stages])
+    before = evaluation.whole.speed
+    stages += [stage for stage in before if stage not in stages]
+    return Table(
+        [
+            {
+                "stage": stage,
+                "whole, ms": Number(before.get(stage), 1),
+                "sliced, ms": Number(evaluation.speed.get(stage), 1),
+            }
+            for stage in stages
+        ]
+    )
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> Table:

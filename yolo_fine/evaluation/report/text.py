@@ -34,6 +34,8 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
         shown += [wrapped(said) for said in [differing_text(evaluation.comparison)] if said]
     if speed := speed_text(evaluation.speed):
         shown.append(wrapped("", f"Speed: {speed}"))
+    if evaluation.whole and (speed := speed_text(evaluation.whole.speed)):
+        shown.append(wrapped(f"Speed on whole images: {speed}"))
     return shown
 
 
