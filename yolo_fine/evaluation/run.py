@@ -14,6 +14,7 @@ from yolo_fine.evaluation.comparison import Other, read_other
 from yolo_fine.evaluation.groups import Groups, read_groups
 from yolo_fine.evaluation.manifest import build_manifest
 from yolo_fine.evaluation.measure import differences, intervals, measure
+from yolo_fine.evaluation.misses_file import write_misses
 from yolo_fine.evaluation.predict.detector import open_detector
 from yolo_fine.evaluation.predict.sliced import predict_sliced
 from yolo_fine.evaluation.predict.whole import Predictions, predict_whole
@@ -29,7 +30,7 @@ from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import ModelSource, StrPath
 from yolo_fine.utils.progress import progress_line
 
-PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "json")
+PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "misses", "json")
 
 
 @public
@@ -65,6 +66,7 @@ def evaluate(
     compare: StrPath | None = None,
     out: StrPath | None = None,
     numbered: bool = False,
+    misses: StrPath | None = None,
     json: StrPath | None = None,
 ) -> Evaluation:
     """Evaluate a model on a dataset, or a file of detections on a file of annotations.
@@ -106,6 +108,7 @@ def evaluate(
         out: Folder for ``eval.json``, ``report.html`` and ``detections.json``; nothing is written without it. Those of
             an earlier evaluation are replaced when the new ones are complete, and other files stay.
         numbered: Leave an earlier folder alone, and use the first free one of ``out``, ``out2``, ``out3``, ...
+        misses: Write every miss to this COCO file, with attributes, as FiftyOne and CVAT read it.
         json: Write the content of ``eval.json`` to this file too.
 
     Returns:
@@ -130,7 +133,7 @@ def evaluate(
     other = None if compare is None else read_other(arguments["compare"], manifest, source.truth)
     plan = _Plan(source, bins, manifest, divided, other, arguments)
     if out is None:
-        result, _ = _evaluate(plan)
+        result, found = _evaluate(plan)
     else:
         with finished_folder(arguments["out"], replace=not numbered, numbered=numbered) as folder:
             result, found = _evaluate(plan)
@@ -138,6 +141,8 @@ def evaluate(
             write_report(folder.path / REPORT, result, source.truth, found)
             result.to_json(folder.path / EVALUATION)
         result.folder = folder.out
+    if misses is not None:
+        write_misses(arguments["misses"], source.truth, found, result.sizes)
     if json is not None:
         result.to_json(json)
     return result
