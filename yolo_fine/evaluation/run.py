@@ -16,6 +16,7 @@ from yolo_fine.evaluation.doubts import notes_on
 from yolo_fine.evaluation.groups import Groups, read_groups
 from yolo_fine.evaluation.manifest import build_manifest
 from yolo_fine.evaluation.measure import differences, intervals, measure
+from yolo_fine.evaluation.misses_file import write_misses
 from yolo_fine.evaluation.predict.detector import open_detector
 from yolo_fine.evaluation.predict.images import predict_images
 from yolo_fine.evaluation.predict.shards import MODULE, predict_shards
@@ -33,7 +34,7 @@ from yolo_fine.utils.executors import Executor, LocalExecutor, RayExecutor
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import ModelSource, StrPath
 
-PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "json")
+PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "misses", "json")
 
 
 @public
@@ -73,6 +74,7 @@ def evaluate(
     compare: StrPath | None = None,
     out: StrPath | None = None,
     numbered: bool = False,
+    misses: StrPath | None = None,
     json: StrPath | None = None,
 ) -> Evaluation:
     """Evaluate a model on a dataset, or a file of detections on a file of annotations.
@@ -121,6 +123,7 @@ def evaluate(
             ``visdrone/``, the detections as the official tool reads them; nothing is written without it. Those of an
             earlier evaluation are replaced when the new ones are complete, and other files stay.
         numbered: Leave an earlier folder alone, and use the first free one of ``out``, ``out2``, ``out3``, ...
+        misses: Write every miss to this COCO file, with attributes, as FiftyOne and CVAT read it.
         json: Write the content of ``eval.json`` to this file too.
 
     Returns:
@@ -145,7 +148,7 @@ def evaluate(
     other = None if compare is None else read_other(arguments["compare"], manifest, source.truth)
     plan = _Plan(source, bins, manifest, divided, other, arguments)
     if out is None:
-        result, _ = _evaluate(plan)
+        result, found = _evaluate(plan)
     else:
         with finished_folder(arguments["out"], replace=not numbered, numbered=numbered) as folder:
             result, found = _evaluate(plan)
@@ -155,6 +158,8 @@ def evaluate(
                 write_detections(folder.path / OFFICIAL, source.truth, found)
             result.to_json(folder.path / EVALUATION)
         result.folder = folder.out
+    if misses is not None:
+        write_misses(arguments["misses"], source.truth, found, result.sizes)
     if json is not None:
         result.to_json(json)
     return result
