@@ -22,3 +22,10 @@ def is_under_autocast() -> bool:
     if hasattr(torch, "get_autocast_dtype"):  # from torch 2.4 on
         return bool(torch.is_autocast_enabled("cpu"))
     return bool(torch.is_autocast_cpu_enabled())
+
+
+def is_compiling() -> bool:
+    """Whether ``torch.compile`` records what is computed."""
+    if hasattr(torch.compiler, "is_compiling"):  # from torch 2.3 on
+        return bool(torch.compiler.is_compiling())
+    return bool(torch._dynamo.is_compiling())
