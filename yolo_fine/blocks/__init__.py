@@ -29,6 +29,7 @@ from yolo_fine.blocks.lda_aqu import LDAAQU
 from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.nextvit import NCB, NTB
+from yolo_fine.blocks.nonlocal_block import NonLocal
 from yolo_fine.blocks.part_whole import PartWhole
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
@@ -46,5 +47,5 @@ __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC", "HLG",
     "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "ASPPLite",
     "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation", "LCCMBottomUp",
-    "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn", "WeightedAdd", "iAFF",
+    "NonLocal", "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn", "WeightedAdd", "iAFF",
 ]  # fmt: skip
