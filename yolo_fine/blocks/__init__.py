@@ -38,6 +38,7 @@ from yolo_fine.blocks.sda import SDA
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
 from yolo_fine.blocks.shared_dilation import SharedDilation
+from yolo_fine.blocks.sk import SK
 from yolo_fine.blocks.spdconv import SPDConv
 from yolo_fine.blocks.sra import SRA
 from yolo_fine.blocks.timm_attn import TimmAttn
@@ -45,7 +46,8 @@ from yolo_fine.blocks.weighted_add import WeightedAdd
 
 __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC", "HLG",
-    "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "ASPPLite",
-    "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation", "LCCMBottomUp",
-    "NonLocal", "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn", "WeightedAdd", "iAFF",
+    "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SK", "SRA",
+    "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation",
+    "LCCMBottomUp", "NonLocal", "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn", "WeightedAdd",
+    "iAFF",
 ]  # fmt: skip
