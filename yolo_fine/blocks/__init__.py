@@ -43,11 +43,12 @@ from yolo_fine.blocks.spdconv import SPDConv
 from yolo_fine.blocks.sra import SRA
 from yolo_fine.blocks.timm_attn import TimmAttn
 from yolo_fine.blocks.weighted_add import WeightedAdd
+from yolo_fine.blocks.wtconv import WTConv, WTDown
 
 __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC", "HLG",
     "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SK", "SRA",
     "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation",
-    "LCCMBottomUp", "NonLocal", "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn", "WeightedAdd",
-    "iAFF",
+    "LCCMBottomUp", "NonLocal", "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn", "WTConv", "WTDown",
+    "WeightedAdd", "iAFF",
 ]  # fmt: skip
