@@ -31,6 +31,7 @@ from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.nextvit import NCB, NTB
 from yolo_fine.blocks.nonlocal_block import NonLocal
 from yolo_fine.blocks.part_whole import PartWhole
+from yolo_fine.blocks.pst import PST
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
 from yolo_fine.blocks.sapa import SAPA
@@ -47,7 +48,7 @@ from yolo_fine.blocks.wtconv import WTConv, WTDown
 
 __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC", "HLG",
-    "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SK", "SRA",
+    "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "PST", "RFB", "SAPA", "SDA", "SE", "SEM", "SK", "SRA",
     "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation",
     "LCCMBottomUp", "NonLocal", "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn", "WTConv", "WTDown",
     "WeightedAdd", "iAFF",
