@@ -22,6 +22,7 @@ from yolo_fine.blocks.fcvit import FCViTContext
 from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
 from yolo_fine.blocks.focal_modulation import FocalModulation
+from yolo_fine.blocks.freqfusion import FreqFusion
 from yolo_fine.blocks.gc import GC
 from yolo_fine.blocks.hlg import HLG
 from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
@@ -50,6 +51,6 @@ __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC", "HLG",
     "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "PST", "RFB", "SAPA", "SDA", "SE", "SEM", "SK", "SRA",
     "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation",
-    "LCCMBottomUp", "NonLocal", "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn", "WTConv", "WTDown",
-    "WeightedAdd", "iAFF",
+    "FreqFusion", "LCCMBottomUp", "NonLocal", "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn",
+    "WTConv", "WTDown", "WeightedAdd", "iAFF",
 ]  # fmt: skip
