@@ -27,9 +27,7 @@ class TestNonLocal(BlockContract):
     ]
     wrong = [
         ((32,), {"form": "gaussian"}, "form"),
-        ((32,), {"sub_sample": 2}, "sub_sample"),
         ((32,), {"reduction": 0}, "reduction"),
-        ((32,), {"norm": "BN"}, "norm"),
     ]
 
 

@@ -26,8 +26,6 @@ class TestSK(BlockContract):
         ((32,), {"kernels": (3, 4)}, "kernels"),
         ((32,), {"kernels": (3,)}, "kernels"),
         ((32,), {"groups": 5}, "groups"),
-        ((32,), {"split": 1}, "split"),
-        ((32,), {"dilate": "yes"}, "dilate"),
         ((32,), {"reduction": 0}, "reduction"),
         ((32,), {"smallest": 0}, "smallest"),
         ((32,), {"gain": True}, "gain"),

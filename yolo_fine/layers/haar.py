@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -14,14 +16,14 @@ def to_bands(x: Tensor) -> Tensor:
     The four bands of a channel follow each other: ``(a+b+d+e)/2``, ``(a+b-d-e)/2`` (top minus bottom), ``(a-b+d-e)/2``
     (left minus right), ``(a-b-d+e)/2``.
     """
-    cells = torch.unflatten(F.pixel_unshuffle(x, 2), 1, (x.shape[1], 4))  # (B, C, 4, H/2, W/2)
+    cells = [x[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
     return _butterfly(cells).flatten(1, 2)
 
 
 def from_bands(bands: Tensor) -> Tensor:
     """The inverse of :func:`to_bands`: (B, 4C, h, w) to (B, C, 2h, 2w)."""
     bands = torch.unflatten(bands, 1, (bands.shape[1] // 4, 4))
-    return F.pixel_shuffle(_butterfly(bands).flatten(1, 2), 2)
+    return F.pixel_shuffle(_butterfly(bands.unbind(2)).flatten(1, 2), 2)
 
 
 def first_cells(bands: Tensor) -> Tensor:
@@ -29,8 +31,8 @@ def first_cells(bands: Tensor) -> Tensor:
     return torch.unflatten(bands, 1, (bands.shape[1] // 4, 4)).sum(2) / 2
 
 
-def _butterfly(x: Tensor) -> Tensor:
-    """The orthogonal matrix of the transform, its own inverse, over axis 2: (B, C, 4, h, w), same shape."""
-    a, b, d, e = (x * 0.5).unbind(2)
+def _butterfly(maps: Sequence[Tensor]) -> Tensor:
+    """The transform's orthogonal matrix, its own inverse, of four maps (B, C, h, w): (B, C, 4, h, w)."""
+    a, b, d, e = maps
     top, bottom, left, right = a + b, d + e, a - b, d - e
-    return torch.stack([top + bottom, top - bottom, left + right, left - right], 2)
+    return torch.stack([top + bottom, top - bottom, left + right, left - right], 2) * 0.5
