@@ -30,8 +30,6 @@ SAMPLE = [
     "SRA",
     "TimmAttn",  # refine
     "DCDC",  # conv: kernels made from the map
-    "WTConv",  # conv: bands and back
-    "SPDConv",  # downsample
 ]
 
 
