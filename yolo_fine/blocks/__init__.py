@@ -6,6 +6,7 @@ from __future__ import annotations
 from yolo_fine.blocks.a2n import A2N
 from yolo_fine.blocks.afa import AFA
 from yolo_fine.blocks.aff import AFF, iAFF
+from yolo_fine.blocks.asf import CPAM, ScalSeq, ZoomCat
 from yolo_fine.blocks.aspp import ASPPLite
 from yolo_fine.blocks.carafe import CARAFE
 from yolo_fine.blocks.cat import CAT
@@ -25,11 +26,13 @@ from yolo_fine.blocks.focal_modulation import FocalModulation
 from yolo_fine.blocks.freqfusion import FreqFusion
 from yolo_fine.blocks.gc import GC
 from yolo_fine.blocks.hlg import HLG
+from yolo_fine.blocks.hyper_fusion import HyperFusion
 from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
 from yolo_fine.blocks.lda_aqu import LDAAQU
 from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.nextvit import NCB, NTB
+from yolo_fine.blocks.nhs import NHS
 from yolo_fine.blocks.nonlocal_block import NonLocal
 from yolo_fine.blocks.part_whole import PartWhole
 from yolo_fine.blocks.pst import PST
@@ -43,14 +46,15 @@ from yolo_fine.blocks.shared_dilation import SharedDilation
 from yolo_fine.blocks.sk import SK
 from yolo_fine.blocks.spdconv import SPDConv
 from yolo_fine.blocks.sra import SRA
+from yolo_fine.blocks.ssr import SSR
 from yolo_fine.blocks.timm_attn import TimmAttn
 from yolo_fine.blocks.weighted_add import WeightedAdd
 from yolo_fine.blocks.wtconv import WTConv, WTDown
 
 __all__ = [
-    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC", "HLG",
-    "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "PST", "RFB", "SAPA", "SDA", "SE", "SEM", "SK", "SRA",
-    "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation",
-    "FreqFusion", "LCCMBottomUp", "NonLocal", "PartWhole", "Res2Net", "SPDConv", "SharedDilation", "TimmAttn",
-    "WTConv", "WTDown", "WeightedAdd", "iAFF",
+    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC",
+    "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "PST", "RFB", "SAPA", "SDA", "SE", "SEM",
+    "SK", "SRA", "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat",
+    "FocalModulation", "FreqFusion", "HyperFusion", "LCCMBottomUp", "NonLocal", "PartWhole", "Res2Net", "SPDConv",
+    "ScalSeq", "SharedDilation", "TimmAttn", "WTConv", "WTDown", "WeightedAdd", "ZoomCat", "iAFF",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.layers.ring import grow
 from yolo_fine.layers.sampling import Places, sample, split_places, weighted_sample
 from yolo_fine.layers.tracing import is_tracing
+from yolo_fine.layers.views import Points, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, NotNegative, Odd, Positive, Scale
 
@@ -76,7 +77,8 @@ class LDAAQU(nn.Module):
         gain: Gain | None = None,
     ) -> None:
         super().__init__()
-        self.scale, self.kernel, self.groups, self.reach, self.padding = scale, kernel, groups, reach, padding
+        self.scale, self.kernel, self.reach, self.padding = scale, kernel, reach, padding
+        self.groups = groups if reach else 1
         narrow = channels // divisor(self, "reduction", reduction, channels)
         self.norm = ChannelLayerNorm(channels)
         self.query_key = nn.Conv2d(channels, 2 * narrow, 1, bias=False)  # both read the same map: one product
@@ -96,36 +98,49 @@ class LDAAQU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Upsample a map."""
         batch, _, height, width = x.shape
-        query, key = self.query_key(self.norm(x)).chunk(2, dim=1)  # (B, C, H, W) -> each (B, C/reduction, H, W)
         size = (self.scale * height, self.scale * width)
-        query = F.interpolate(query, size=size, mode="bilinear", align_corners=True)
-        if not self.reach:
-            y = self._unmoved(query, key, x)
-            return y if self.gain.weight is None else self.gain(nearest(x, self.scale), y)
-        rows, columns = self._points(query, height, width)
-        weights = self._attention(query, key, rows, columns).repeat_interleave(self.groups, 0)
-        maps = x.float().reshape(batch * self.groups, -1, height, width)  # (B·G, C/G, H, W)
-        y = weighted_sample(maps, rows, columns, weights, self.padding)
-        y = y.reshape(batch, -1, *size).to(x.dtype)
+        if self.reach:
+            rows, columns, weights = self._looks(x, size)
+            maps = x.float().reshape(batch * self.groups, -1, height, width)  # (B·G, C/G, H, W)
+            y = weighted_sample(maps, rows, columns, weights, self.padding)
+            y = y.reshape(batch, -1, *size).to(x.dtype)
+        else:
+            y = self._unmoved(x, size)
         return y if self.gain.weight is None else self.gain(nearest(x, self.scale), y)
 
-    def _unmoved(self, query: Tensor, key: Tensor, x: Tensor) -> Tensor:
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The points of each output cell, and what they count."""
+        height, width = x.shape[2:]
+        places = self._looks(x, (self.scale * height, self.scale * width))
+        batch = x.shape[0]  # the groups of an image become points of one list, (B·G, k², rH, rW) -> (B, G·k², rH, rW)
+        rows, columns = (torch.unflatten(p.whole + p.part, 0, (batch, self.groups)).flatten(1, 2) for p in places[:2])
+        weights = torch.unflatten(places[2], 0, (batch, self.groups)).flatten(1, 2) / self.groups
+        yield Points("sampling points", rows, columns, weights, (height, width))
+
+    def _looks(self, x: Tensor, size: tuple[int, int]) -> tuple[Places, Places, Tensor]:
+        """Rows, columns and weights of the points of each output cell; each (B·groups, k², rH, rW)."""
+        query, key = self.query_key(self.norm(x)).chunk(2, dim=1)  # (B, C, H, W) -> each (B, C/reduction, H, W)
+        query = F.interpolate(query, size=size, mode="bilinear", align_corners=True)
+        rows, columns = self._points(query, x.shape[2], x.shape[3])
+        return rows, columns, self._attention(query, key, rows, columns).repeat_interleave(self.groups, 0)
+
+    def _unmoved(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """The output (B, C, rH, rW) where the points are neighbouring output cells."""
-        query = query.float() * query.shape[1] ** -0.5
-        size, reach = query.shape[2:], self.kernel // 2
-        keys, values = (
-            grow(F.interpolate(one.float(), size=size, mode="bilinear", align_corners=True), one, reach, self.padding)
-            for one in (key, x)
+        query, key = self.query_key(self.norm(x)).chunk(2, dim=1)
+        query, keys, values = (
+            F.interpolate(one.float(), size=size, mode="bilinear", align_corners=True) for one in (query, key, x)
         )
-        logits = torch.stack([(query * one).sum(1) for one in self._views(keys)], 1)
+        query = query.float() * query.shape[1] ** -0.5
+        keys, values = (grow(one, x, self.kernel // 2, self.padding) for one in (keys, values))
+        logits = torch.stack([(query * one).sum(1) for one in self._shifted(keys)], 1)
         logits = logits + F.conv2d(query, self.position.float()[:, :, None, None])
-        views, taps = self._views(values), logits.float().softmax(1).split(1, dim=1)
-        y = next(views) * taps[0]
-        for view, tap in zip(views, taps[1:], strict=True):
+        shifted, taps = self._shifted(values), logits.float().softmax(1).split(1, dim=1)
+        y = next(shifted) * taps[0]
+        for view, tap in zip(shifted, taps[1:], strict=True):
             y = torch.addcmul(y, view, tap)
         return y.to(x.dtype)
 
-    def _views(self, grown: Tensor) -> Iterator[Tensor]:
+    def _shifted(self, grown: Tensor) -> Iterator[Tensor]:
         """A map (B, C, H, W) from each place of the window, given with k//2 cells more on every side."""
         last = self.kernel - 1
         for row in range(self.kernel):
@@ -136,8 +151,11 @@ class LDAAQU(nn.Module):
         """Rows and columns of the points of each output cell, (B·groups, k², rH, rW), on a map of height x width."""
         batch, _, tall, wide = query.shape
         grouped = query.reshape(batch * self.groups, -1, tall, wide)
-        hidden = F.gelu(self.offset_norm(self.offset_depthwise(grouped)))
-        offsets = self.reach * torch.unflatten(self.offset(hidden).float().tanh(), 1, (self.kernel**2, 2))
+        if self.reach:
+            hidden = F.gelu(self.offset_norm(self.offset_depthwise(grouped)))
+            offsets = self.reach * torch.unflatten(self.offset(hidden).float().tanh(), 1, (self.kernel**2, 2))
+        else:
+            offsets = torch.zeros(batch, self.kernel**2, 2, tall, wide, device=query.device)
         steps = [step - self.kernel // 2 for step in range(self.kernel)]
         down = torch.tensor([[[float(row)]] for row in steps for _ in steps], device=query.device)
         across = torch.tensor([[[float(column)]] for _ in steps for column in steps], device=query.device)

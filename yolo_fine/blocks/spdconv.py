@@ -75,7 +75,13 @@ class SPDConv(nn.Module):
         """
         ours = self.conv.conv
         theirs = getattr(replaced, "conv", None) if type(replaced) is Conv else None
-        if theirs is None or not hasattr(replaced, "bn") or self.order != "space_conv" or ours.kernel_size[0] < 6:
+        batch_norm = getattr(replaced, "bn", None)
+        if (
+            theirs is None
+            or not isinstance(batch_norm, nn.BatchNorm2d)
+            or self.order != "space_conv"
+            or ours.kernel_size[0] < 6
+        ):
             return None
         if (theirs.kernel_size, theirs.stride, theirs.padding) != ((3, 3), (2, 2), (1, 1)):
             return None
@@ -85,4 +91,4 @@ class SPDConv(nn.Module):
         start = ours.kernel_size[0] // 2 - 2  # its row 2i - 1 among the rows 2i - (k - 1) and on
         weight = torch.zeros_like(ours.weight, dtype=theirs.weight.dtype, device=theirs.weight.device)
         weight[:, :, start : start + 3, start : start + 3] = theirs.weight.detach()
-        return {"conv.conv.weight": weight, **{f"conv.bn.{key}": x for key, x in replaced.bn.state_dict().items()}}
+        return {"conv.conv.weight": weight, **{f"conv.bn.{key}": x for key, x in batch_norm.state_dict().items()}}
