@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -13,7 +13,9 @@ from torch.nn import functional as F
 from yolo_fine.layers.checks import doubles, require, require_sizes
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.kernels import blended, from_logits, upsampled
+from yolo_fine.layers.reassembly import fine_cells
 from yolo_fine.layers.sampling import Places, sample
+from yolo_fine.layers.views import Heat, View, kernel_points
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf8, NotNegativeInteger
 
@@ -97,14 +99,7 @@ class FreqFusion(nn.Module):
         fits = doubles(coarse, fine)
         require_sizes(self, fits, "'coarse' must have half the size of 'fine'", coarse=coarse, fine=fine)
         size = fine.shape[2:]
-        a, b = self.compress_fine(fine), self.compress_coarse(coarse)
-
-        high = self.high(a).float()  # (B, 9, H, W)
-        a = 2 * a - blended(a, from_logits(high), self.padding)
-        low = self.low(a).float()  # (B, 25, H, W)
-        low = from_logits(low + upsampled(self.low(b).float(), from_logits(low), size, self.padding))
-        high = from_logits(high + upsampled(self.high(b).float(), low, size, self.padding))
-
+        low, high, a, b = self._kernels(coarse, fine)
         up = upsampled(coarse.float(), low, size, self.padding)
         if self.offsets is not None:
             up = self.offsets(up, a, b)
@@ -115,6 +110,24 @@ class FreqFusion(nn.Module):
             plain = F.interpolate(coarse, scale_factor=2.0, mode="nearest")[:, :, : size[0], : size[1]]
             up, sharp = self.gain_coarse(plain, up), self.gain_fine(fine, sharp)
         return torch.cat([up, sharp], 1)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """Which coarse cells each fine one is blended from, and how much the fine map is sharpened."""
+        coarse, fine = x
+        low, high, _, _ = self._kernels(coarse, fine)
+        size = (fine.shape[2], fine.shape[3])
+        yield kernel_points("low-pass kernels", fine_cells(low, coarse), LOW, 2, size)
+        yield Heat("what is added to sharpen", fine.float() - blended(fine.float(), high, self.padding), 0.0)
+
+    def _kernels(self, coarse: Tensor, fine: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Kernels (B, 25, H, W) that smooth and (B, 9, H, W) that sharpen; the compressed maps, fine and coarse."""
+        size = fine.shape[2:]
+        a, b = self.compress_fine(fine), self.compress_coarse(coarse)
+        high = self.high(a).float()
+        a = 2 * a - blended(a, from_logits(high), self.padding)
+        low = self.low(a).float()
+        low = from_logits(low + upsampled(self.low(b).float(), from_logits(low), size, self.padding))
+        return low, from_logits(high + upsampled(self.high(b).float(), low, size, self.padding)), a, b
 
 
 class Offsets(nn.Module):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
@@ -10,6 +12,7 @@ from ultralytics.nn.modules import Conv
 from yolo_fine.layers.checks import divisor, require
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.pooled_conv import PooledConv
+from yolo_fine.layers.views import Bars, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Odds, Positive
 
@@ -81,12 +84,27 @@ class SK(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve, and select among the paths."""
-        parts = x.chunk(len(self.paths), dim=1) if self.split else [x] * len(self.paths)
-        maps = [path(part) for path, part in zip(self.paths, parts, strict=True)]
-        mean = sum(one.mean((2, 3), keepdim=True) for one in maps)  # the maps' sum is not made: means are small
-        logits = torch.unflatten(self.select(self.squeeze(mean)).float(), 1, (len(maps), -1))
-        weights = logits.softmax(1).to(x.dtype)  # (B, n·C, 1, 1) -> (B, n, C, 1, 1)
+        maps = self._convolved(x)
+        weights = self._weights(maps)
         y = maps[0] * weights[:, 0]
         for i, one in enumerate(maps[1:], start=1):
             y = torch.addcmul(y, one, weights[:, i])
         return self.gain(x, y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """How much of each path is taken, channels averaged."""
+        shares = self._weights(self._convolved(x)).flatten(2).mean(2)
+        yield Bars(
+            "share of each path", shares, tuple(f"path {i}" for i in range(shares.shape[1])), 1 / shares.shape[1]
+        )
+
+    def _convolved(self, x: Tensor) -> list[Tensor]:
+        """The output of each path, (B, C, H, W)."""
+        parts = x.chunk(len(self.paths), dim=1) if self.split else [x] * len(self.paths)
+        return [path(part) for path, part in zip(self.paths, parts, strict=True)]
+
+    def _weights(self, maps: Sequence[Tensor]) -> Tensor:
+        """Weights of the n paths for each channel, (B, n, C, 1, 1)."""
+        mean = sum(one.mean((2, 3), keepdim=True) for one in maps)  # the maps' sum is not made: means are small
+        logits = torch.unflatten(self.select(self.squeeze(mean)).float(), 1, (len(maps), -1))
+        return logits.softmax(1).to(maps[0].dtype)
