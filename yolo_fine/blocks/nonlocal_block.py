@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
+from yolo_fine.layers.cell_attention import attend
 from yolo_fine.layers.tracing import is_tracing
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Reduction
@@ -92,8 +93,7 @@ class NonLocal(nn.Module):
             state = (value / key.shape[2]) @ key.transpose(1, 2)  # (B, m, m)
             y = state @ query
         else:
-            tokens = [one.transpose(1, 2).unsqueeze(1) for one in (query, key, value)]  # (B, 1, cells, m)
-            y = F.scaled_dot_product_attention(*tokens, scale=self.scale).squeeze(1).transpose(1, 2)
+            y = attend(*(one.unsqueeze(1) for one in (query, key, value)), scale=self.scale)  # (B, 1, m, cells)
         y = y.reshape(x.shape[0], -1, *x.shape[2:])
         return x + self.out(y).to(x.dtype)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
+from yolo_fine.layers.cell_attention import attend
 from yolo_fine.layers.checks import doubles, require, require_sizes
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.tracing import is_tracing
@@ -124,7 +125,7 @@ class PSTLayer(nn.Module):
         batch, wide, height, width = fine.shape
         query = self._by_head(self.query(fine))  # (B, n, d, H·W)
         key, value = self._by_head(self.key_value(coarse)).chunk(2, dim=2)  # each (B, n, d, h·w)
-        y = _attend(query, key, value)
+        y = attend(query, key, value)
         if self.top:
             y = self._refined(y, query, key, fine, coarse)
         position = self.position(value.reshape(batch, wide, *coarse.shape[2:]))
@@ -150,7 +151,7 @@ class PSTLayer(nn.Module):
         index = best.unsqueeze(2).expand(-1, -1, under.shape[2], -1)
         chosen = torch.unflatten(under.gather(3, index), 2, (2 * each, 4)).flatten(3)  # (B, n, 2d, 4·k)
         fine_key, fine_value = chosen.chunk(2, dim=2)
-        detail = _attend(query, fine_key, fine_value)
+        detail = attend(query, fine_key, fine_value)
         pairs = torch.cat([y, detail], 2).flatten(0, 1)  # (B·n, 2d, H·W)
         gate = self.gate(pairs).sigmoid().reshape(batch, heads, each, cells)
         return y + gate * (detail - y)
@@ -158,9 +159,3 @@ class PSTLayer(nn.Module):
     def _by_head(self, x: Tensor) -> Tensor:
         """(B, n·d, h, w) to (B, n, d, h·w)."""
         return x.reshape(x.shape[0], self.heads, x.shape[1] // self.heads, -1)
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Scaled dot-product attention of (B, n, d, queries) to (B, n, d, keys): (B, n, d, queries)."""
-    y = F.scaled_dot_product_attention(query.transpose(2, 3), key.transpose(2, 3), value.transpose(2, 3))
-    return y.transpose(2, 3)
