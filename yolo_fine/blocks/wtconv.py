@@ -26,14 +26,13 @@ class WTConv(nn.Module):
     3. Back up: the result of a level is added to the mean of the one above, and the inverse transform joins them.
     4. The output is ``scale · Conv_kxk(x)`` plus what has come up.
 
-    It reaches k·2^levels cells and mixes no channels. The bands are sums of neighbouring cells here, not convolutions
-    with constant filters: the same numbers.
+    It reaches k·2^levels cells and mixes no channels.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(WTConv(x) - x)``. ``gain=None`` is the
     paper's form: random blurs. The gain is ours.
 
     Cost: ``C(k² + 1) + C + levels·4C(k² + 1)`` parameters (+ C gains): 16 768, 30 080, 43 392 with 1, 2, 3 levels, and
-    0.041, 0.046, 0.047 GMACs at 128@80x80.
+    0.048, 0.054, 0.056 GMACs at 128@80x80.
 
     Args:
         channels: Channels C.
@@ -65,8 +64,8 @@ class WTDown(nn.Module):
 
     At init: no identity, and it can't take over a pretrained convolution.
 
-    Cost: ``c1(k² + 1) + c1 + levels·4·c1(k² + 1) + c1·c2 + 2·c2`` parameters: 16 832 and 0.104 GMACs at 64@160x160 ->
-    128@80x80, a third of the 0.472 GMACs of a 3x3 convolution of stride 2.
+    Cost: ``c1(k² + 1) + c1 + levels·4·c1(k² + 1) + c1·c2 + 2·c2`` parameters: 16 832 and 0.110 GMACs at 64@160x160 ->
+    128@80x80, a quarter of the 0.472 GMACs of a 3x3 convolution of stride 2.
 
     Args:
         c1: Channels of the input.

@@ -28,7 +28,7 @@ class WaveletConv(nn.Module):
 
     def __init__(self, channels: int, kernel: int = 5, levels: int = 1, stride: int = 1, bias: bool = True) -> None:
         super().__init__()
-        self.stride = stride
+        self.channels, self.stride = channels, stride
         self.base = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=bias)
         self.base_scale = nn.Parameter(torch.ones(channels))
         wide = 4 * channels
@@ -45,16 +45,19 @@ class WaveletConv(nn.Module):
             sizes.append(low.shape[2:])
             if is_tracing() or low.shape[2] % 2 or low.shape[3] % 2:
                 low = pad_to_multiple(low, 2)
-            bands = to_bands(low)
+            bands = to_bands(low, self.channels)
             low = bands[:, ::4]  # before its convolution
             convolved.append(_scaled(conv, bands, scale))
         y: Tensor | None = None
         for level in range(len(sizes) - 1, -1, -1):
             bands, (height, width) = convolved[level], sizes[level]
             if y is not None:
-                split = torch.unflatten(bands, 1, (y.shape[1], 4))
+                split = torch.unflatten(bands, 1, (self.channels, 4))
                 bands = torch.cat([(split[:, :, 0] + y).unsqueeze(2), split[:, :, 1:]], 2).flatten(1, 2)
-            y = first_cells(bands) if level == 0 and self.stride == 2 else from_bands(bands)[:, :, :height, :width]
+            if level == 0 and self.stride == 2:
+                y = first_cells(bands, self.channels)
+            else:
+                y = from_bands(bands, self.channels)[:, :, :height, :width]
         base = _scaled(self.base, x, self.base_scale, self.stride)
         return base if y is None else base + y.to(base.dtype)
 
