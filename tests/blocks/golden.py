@@ -67,7 +67,7 @@ def load(built: Recipe, about: dict[str, Any], tensors: dict[str, Tensor]) -> No
     assert set(built.names) == ours
     state = built.block.state_dict()
     values = {
-        key: shaped(torch.cat([tensors[f"sd.{name}"] for name in names]), state[key])
+        key: shaped(torch.cat([tensors[f"sd.{name}"] for name in names])[: built.rows.get(key)], state[key])
         for key, names in built.names.items()
     }
     missing, unexpected = built.block.load_state_dict(values, strict=False)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -18,12 +18,14 @@ class Recipe:
         names: Our parameter or buffer -> the authors' names; several are concatenated.
         run: From the module and the inputs to what the authors' class returns.
         constants: The authors' buffers that are never learnt, and which our block computes.
+        rows: How many of the authors' first rows a tensor of ours has, where they never read the others.
     """
 
     block: nn.Module
     names: dict[str, tuple[str, ...]]
     run: Callable[[nn.Module, list[Tensor]], Tensor]
     constants: frozenset[str] = frozenset()
+    rows: dict[str, int] = field(default_factory=dict)
 
 
 def batch_norm(ours: str, theirs: str) -> dict[str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from yolo_fine.blocks.aspp import ASPPLite
 from yolo_fine.blocks.carafe import CARAFE
 from yolo_fine.blocks.cat import CAT
 from yolo_fine.blocks.cbam import CBAM
+from yolo_fine.blocks.cfpt import CFPT
 from yolo_fine.blocks.danet import CAM, PAM
 from yolo_fine.blocks.dcdc import DCDC
 from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
@@ -33,6 +34,7 @@ from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.nextvit import NCB, NTB
 from yolo_fine.blocks.nhs import NHS
 from yolo_fine.blocks.part_whole import PartWhole
+from yolo_fine.blocks.pick import Pick
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
 from yolo_fine.blocks.sapa import SAPA
@@ -46,9 +48,9 @@ from yolo_fine.blocks.timm_attn import TimmAttn
 from yolo_fine.blocks.weighted_add import WeightedAdd
 
 __all__ = [
-    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC",
-    "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA",
-    "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat",
-    "FocalModulation", "HyperFusion", "LCCMBottomUp", "PartWhole", "Res2Net", "ScalSeq", "SharedDilation",
+    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CFPT", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE",
+    "FINE", "GC", "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE",
+    "SEM", "SRA", "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat",
+    "FocalModulation", "HyperFusion", "LCCMBottomUp", "PartWhole", "Pick", "Res2Net", "ScalSeq", "SharedDilation",
     "TimmAttn", "WeightedAdd", "ZoomCat", "iAFF",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from yolo_fine.composer.anatomy import Anatomy, find_anatomy
 from yolo_fine.composer.document import Document, Layer, read_document
 from yolo_fine.composer.finer_head import add_finer_level
 from yolo_fine.composer.header import HEADER, adapt_wording
-from yolo_fine.composer.insertion import insert, places
+from yolo_fine.composer.insertion import insert, insert_across, places
 from yolo_fine.composer.requests import Request, read_levels, read_requests
 from yolo_fine.errors import ArgumentError, ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
@@ -154,11 +154,16 @@ def compose_text(
             document = with_finer_level(document, model, keep_width=True)
         anatomy = examine(document, model)
 
-    placed: list[tuple[Layer, int]] = []
+    placed: list[tuple[Layer, str]] = []
     for kind in ORDER:
         for request in requests.get(kind, []):
-            for level in levels_for(request, anatomy, name):
-                placed.append((insert(document, anatomy, request.spec, request.args, level), level))
+            levels = levels_for(request, anatomy, name)
+            if request.spec.gives_maps:
+                row = insert_across(document, anatomy, request.spec, request.args, levels)
+                placed.append((row, ",".join(f"p{level}" for level in sorted(levels))))
+                continue
+            for level in levels:
+                placed.append((insert(document, anatomy, request.spec, request.args, level), f"p{level}"))
 
     if out is not None:
         _check_name(out, [row.module for row in document.rows])
@@ -167,7 +172,7 @@ def compose_text(
     result = document.render()
     check_every_scale(result, name)
     numbers = {id(row): number for number, row in enumerate(document.rows)}
-    blocks = [{"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed]
+    blocks = [{"block": row.module, "level": level, "layer": numbers[id(row)]} for row, level in placed]
     return Composed(base, result, sorted(blocks, key=lambda block: int(block["layer"])), len(numbers), out)
 
 
@@ -244,6 +249,8 @@ def levels_for(request: Request, anatomy: Anatomy, name: str) -> list[int]:
     known = places(request.spec, anatomy)
     wanted = request.levels or known
     missing = [f"p{level}" for level in wanted if level not in known]
+    if request.spec.gives_maps and len(wanted) > 1 and wanted != list(range(wanted[0], wanted[-1] + 1)):
+        raise ArgumentError(f"{request.spec.kind}={request.spec.name}: it reads neighbouring levels, not every second")
     if missing or not wanted:
         offered = ", ".join(f"p{level}" for level in known) or "none"
         asked = f"{request.spec.kind}={request.spec.name}@{','.join(missing)}" if missing else request.spec.name
