@@ -15,6 +15,7 @@ from yolo_fine.costs.block_facts import BlockFacts, block_facts
 from yolo_fine.costs.block_list import MEANING, describe_blocks
 from yolo_fine.costs.model_costs import list_models
 from yolo_fine.registry import KINDS
+from yolo_fine.utils.tables import Table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCHEMATICS = {
@@ -24,6 +25,8 @@ lateral map ──────────────┴──┘             i
     "upsample": """coarse map ──> [upsample] ──┐
                             ├── Concat ──> C3k2 ──> finer map
 lateral map ────────────────┘             in the place of nn.Upsample""",
+    "downsample": """finer map ──> [downsample] ──> coarser map   in the place of a convolution of stride 2,
+                                             in the backbone and in the bottom-up path""",
     "refine": """C3k2 ──> [refine] ──┬──> Detect
                     └──> bottom-up path   behind a map that Detect reads; the same shape comes out""",
     "context": """backbone ──> lateral map ──> [context] ──> Concat   on a lateral map, or behind the backbone;
@@ -93,12 +96,14 @@ def link(fact: BlockFacts) -> str:
 
 def models_page() -> str:
     """The packaged models at every scale."""
-    return MODELS.format(table=list_models(scales="nsmlx").text())
+    return MODELS.format(table=Table(list_models(scales="nsmlx").table()).to_markdown())
 
 
 PAGES: dict[str, Callable[[], str]] = {"blocks": blocks_page, "models": models_page}
 
 if __name__ == "__main__":
+    if {"--help", "-h"} & set(sys.argv):
+        sys.exit(print(__doc__))
     for name in sys.argv[1:] or PAGES:
         (DOCS / f"{name}.md").write_text(PAGES[name](), encoding="utf-8")
         print(f"docs/{name}.md")

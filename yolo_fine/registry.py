@@ -26,7 +26,7 @@ from typing import Any
 from yolo_fine.errors import BlockArgumentError, BlockRegistrationError
 from yolo_fine.utils.arguments import allows, bind_arguments, refusal, type_name
 
-KINDS = ("fuse", "upsample", "refine", "context", "conv", "pick")
+KINDS = ("fuse", "upsample", "downsample", "refine", "context", "conv", "pick")
 ORIGINS = ("paper", "reconstruction", "adaptation")
 T = typing.TypeVar("T")
 
@@ -54,6 +54,8 @@ class BlockSpec:
         arguments_at: The arguments that fit a place in the neck, given how many levels its map lies below the coarsest
             lateral map (0 for P4 where P5 is the coarsest map). None: the defaults fit everywhere.
         aliases: Names by which forks and papers call the block; a row that uses one is answered with the block's name.
+        quadratic: For a block that attends from cells to cells: from its arguments to the number by which the values
+            of a head's attention are fewer than the square of the map's cells; 0 where these arguments avoid it.
         outputs: How many maps the block puts out: 1 (a map), more (a list of that many), ``"n"`` (a list as long as
             that of its inputs), or a function of the number of inputs and of the arguments, defaults included.
     """
@@ -68,6 +70,7 @@ class BlockSpec:
     strides: tuple[float, ...] = ()
     arguments_at: Callable[[int], list[Any]] | None = None
     aliases: tuple[str, ...] = ()
+    quadratic: Callable[[Mapping[str, Any]], float] | None = None
     outputs: int | str | Callable[[int, Mapping[str, Any]], int] = 1
 
     @property
@@ -151,6 +154,18 @@ class BlockSpec:
         """
         return bind_arguments(self.name, self.parameters, args)
 
+    def attention_values(self, cells: int, kwargs: Mapping[str, Any]) -> float:
+        """Values of a head's attention on a map of so many cells; 0 for a block whose cost grows as its cells do.
+
+        Args:
+            cells: Height times width of the map at the block's place.
+            kwargs: Arguments as :meth:`bind` returns them; the others have their defaults.
+        """
+        if self.quadratic is None:
+            return 0.0
+        divisor = self.quadratic({one.name: one.default for one in self.parameters} | dict(kwargs))
+        return cells**2 / divisor if divisor else 0.0
+
     def output_channels(
         self, channels: Sequence[int], scaled_c2: int | None = None, kwargs: Mapping[str, Any] | None = None
     ) -> int:
@@ -171,7 +186,7 @@ class BlockSpec:
         if self.out == "sum":
             return sum(channels)
         if self.out == "picked":
-            index = self._arguments(kwargs or {})["index"]
+            index: int = self._arguments(kwargs or {})["index"]
             if index >= len(channels):
                 accepted = f"0 to {len(channels) - 1}: the layer puts out {len(channels)} maps"
                 raise BlockArgumentError(f"{self.name} argument 'index' must be {accepted}, got {index}")
@@ -216,6 +231,7 @@ def block(
     strides: Sequence[float] = (),
     arguments_at: Callable[[int], list[Any]] | None = None,
     aliases: Sequence[str] = (),
+    quadratic: Callable[[Mapping[str, Any]], float] | None = None,
     outputs: int | str | Callable[[int, Mapping[str, Any]], int] = 1,
 ) -> Callable[[type[T]], type[T]]:
     """Declare an ``nn.Module`` as a block that model YAMLs may name.
@@ -224,7 +240,7 @@ def block(
         inputs: ``1``, ``"n"``, ``"maps"``, or the names of the inputs in the order of the row's ``from`` (deeper map
             first, as at Ultralytics' Concat): see :class:`BlockSpec`.
         out: ``"same"``, ``"first"``, ``"last"``, ``"sum"``, ``"arg"``, ``"each"``, ``"picked"`` or an input's name.
-        kind: One of ``fuse``, ``upsample``, ``refine``, ``context``, ``conv``, ``pick``.
+        kind: One of ``fuse``, ``upsample``, ``downsample``, ``refine``, ``context``, ``conv``, ``pick``.
         paper: Link to the paper.
         origin: ``paper``, ``reconstruction`` (no code was published) or ``adaptation``.
         name: The name in YAML; default is the class name.
@@ -233,6 +249,8 @@ def block(
             example.
         arguments_at: From a place (levels below the coarsest lateral map) to the row's arguments there.
         aliases: Names by which forks and papers call the block, for hints.
+        quadratic: For a block that attends from cells to cells, as ``lambda arguments: arguments["sr"] ** 2`` where
+            each of the H·W cells attends to H·W/sr² others: see :class:`BlockSpec`. ``lint`` warns on large maps.
         outputs: How many maps it puts out; more than one are taken by rows of ``Pick``: see :class:`BlockSpec`.
 
     Raises:
@@ -241,7 +259,7 @@ def block(
     declared: int | str | tuple[str, ...] = inputs if isinstance(inputs, (int, str)) else tuple(inputs)
 
     def register(cls: type[T]) -> type[T]:
-        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases), outputs)
+        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases), quadratic, outputs)
         _add(BlockSpec(name or cls.__name__, cls, declared, *about))
         _check_calls(cls)
         return cls

@@ -11,8 +11,9 @@ import pytest
 
 from tests.commands import FAST, main_of, pythons, yolo_fine
 from yolo_fine.cli import main
+from yolo_fine.cli.help import EXIT_CODES
 from yolo_fine.cli.inputs import check_inputs
-from yolo_fine.cli.verbs import VERBS
+from yolo_fine.cli.verbs import FORWARDED, VERBS
 from yolo_fine.errors import DataError
 from yolo_fine.utils.calls import parameters_of
 
@@ -31,13 +32,14 @@ def test_every_verb_explains_itself(name, capsys):
     verb = VERBS[name]
     for words in ([*name.split(), "--help"], ["help", *name.split()], [*name.split(), "-h"]):
         assert main(words) == 0
+    assert set((verb.bare or "").split()) <= set(parameters_of(verb.load()))
     printed = capsys.readouterr().out.split(f"yolo-fine {name}: ")[-1]
     for key, parameter in parameters_of(verb.load()).items():
         described = re.search(rf"^  {key}  \((.+)\)\n      (\S.+)$", printed, re.MULTILINE)
         assert described, f"{key} has no description"
         required = parameter.default is parameter.empty
         assert ("must be given" in described[1]) == required
-    assert len(verb.examples) >= 1
+    assert len(verb.examples) >= 2
     assert all(example.startswith(f"yolo-fine {name}") and example in printed for example in verb.examples)
     assert "Exit codes: 0 done, 1 checked and failed, 2 can't be done as asked." in printed
     assert "``" not in printed
@@ -51,17 +53,41 @@ def test_every_example_names_arguments_that_exist():
             keys = [word.partition("=")[0] for word in words if "=" in word]
             takes_more = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(verb.load()).parameters.values())
             assert takes_more or set(keys) <= set(known), example
-            assert len([word for word in words if "=" not in word]) <= (verb.bare is not None), example
+            bare = [word for word in words if "=" not in word and not word.startswith(">")]
+            assert len(bare[: None if ">" not in words else -1]) <= len((verb.bare or "").split()), example
+
+
+@pytest.mark.parametrize("name", FORWARDED)
+def test_modes_of_ultralytics_are_explained_too(name, capsys):
+    assert main([name, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^  imgsz  \(int.*; default 640\)\n      \S", printed, re.MULTILINE)
+    assert all(example in printed for example in FORWARDED[name][1])
+    assert len(FORWARDED[name][1]) >= 2
+    assert EXIT_CODES in printed
 
 
 def test_blocks_are_listed_and_described(capsys, tmp_path):
     assert main(["blocks"]) == 0
     listed = capsys.readouterr().out
-    assert "[high, low] -> FINE(stride" in listed
-    assert "[reconstruction]" in listed
+    assert re.search(r"^FINE +231.6 +93 +identity +\w+ +Refine", listed, re.MULTILINE)
+    assert "reconstruction" in listed
     assert main(["blocks", "EMA", f"json={tmp_path / 'ema.json'}"]) == 0
     assert "2305.13563" in capsys.readouterr().out
     assert json.loads((tmp_path / "ema.json").read_text())[0]["name"] == "EMA"
+
+
+@pytest.mark.parametrize("name", ["FINE", "AFF"])
+def test_a_block_reads_as_text(name, capsys):
+    from yolo_fine.catalog import get_block
+
+    assert main(["blocks", name]) == 0
+    shown = capsys.readouterr().out
+    assert not re.search(r"``|:[a-z]+:`", shown)
+    signature, _, rest = shown.partition("\n  kind ")
+    assert max(map(len, signature.splitlines())) <= 100
+    assert rest
+    assert re.sub(r"\(\s+", "(", " ".join(signature.split())) == get_block(name).signature
 
 
 def test_models_are_measured_beside_stock(tmp_path, monkeypatch):

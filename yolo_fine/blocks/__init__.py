@@ -42,6 +42,7 @@ from yolo_fine.blocks.sda import SDA
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
 from yolo_fine.blocks.shared_dilation import SharedDilation
+from yolo_fine.blocks.spdconv import SPDConv
 from yolo_fine.blocks.sra import SRA
 from yolo_fine.blocks.ssr import SSR
 from yolo_fine.blocks.timm_attn import TimmAttn
@@ -51,6 +52,6 @@ __all__ = [
     "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CFPT", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE",
     "FINE", "GC", "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE",
     "SEM", "SRA", "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat",
-    "FocalModulation", "HyperFusion", "LCCMBottomUp", "PartWhole", "Pick", "Res2Net", "ScalSeq", "SharedDilation",
-    "TimmAttn", "WeightedAdd", "ZoomCat", "iAFF",
+    "FocalModulation", "HyperFusion", "LCCMBottomUp", "PartWhole", "Pick", "Res2Net", "SPDConv", "ScalSeq",
+    "SharedDilation", "TimmAttn", "WeightedAdd", "ZoomCat", "iAFF",
 ]  # fmt: skip

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,16 @@ from yolo_fine.layers.places import tokens_of_the_coarsest_map
 from yolo_fine.layers.pooling import pool
 from yolo_fine.layers.positions import sincos_2d
 from yolo_fine.layers.tracing import is_tracing
+from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Positive, PositiveNumber
 
 PAPER = "https://arxiv.org/abs/2606.14005"
+
+
+def softmax_over_tokens(arguments: Mapping[str, Any]) -> int:
+    """Of H·W/(2·stride)² tokens each attends to all, if by softmax: see :attr:`BlockSpec.quadratic`."""
+    return (2 * arguments["stride"]) ** 4 if arguments["attn"] == "softmax" else 0
 
 
 @block(
@@ -33,6 +39,7 @@ PAPER = "https://arxiv.org/abs/2606.14005"
     strides=(2, 1),
     arguments_at=tokens_of_the_coarsest_map,
     aliases=("SpatialAlignTransnormer", "SemanticAlignTransNormer", "FeatureInteractionNetwork"),
+    quadratic=softmax_over_tokens,
 )
 class FINE(nn.Module):
     """Refine a fine map by attention to the coarser map above it, on a token grid that both share.
@@ -153,6 +160,13 @@ class FINE(nn.Module):
         modulation = modulation.contiguous(memory_format=layout)  # while it is small; upsampling keeps the layout
         modulation = F.interpolate(modulation, low.shape[2:], mode="bilinear")
         return modulation * low if self.gain is None else torch.addcmul(low, modulation, low)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """How much each position of ``low`` is raised or lowered, as a factor."""
+        high, low = x
+        modulation = self._modulation(high, low)
+        factor = modulation if self.gain is None else 1 + modulation * self.gain.to(low.dtype).view(-1, 1, 1)
+        yield Heat("modulation", factor, neutral=1.0)
 
     def _modulation(self, high: Tensor, low: Tensor) -> Tensor:
         """Steps 1 to 4: the modulation map on the token grid, (B, c_low, h, w)."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -14,6 +15,7 @@ from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.layers.sampling import Places, sample, split_places, weighted_sample
 from yolo_fine.layers.tracing import is_tracing
+from yolo_fine.layers.views import Points, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Odd, Positive, PositiveNumber, Scale
 
@@ -87,15 +89,28 @@ class LDAAQU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Upsample a map."""
         batch, _, height, width = x.shape
-        query, key = self.query_key(self.norm(x)).chunk(2, dim=1)  # (B, C, H, W) -> each (B, C/reduction, H, W)
         size = (self.scale * height, self.scale * width)
-        query = F.interpolate(query, size=size, mode="bilinear", align_corners=True)
-        rows, columns = self._points(query, height, width)
-        weights = self._attention(query, key, rows, columns).repeat_interleave(self.groups, 0)
+        rows, columns, weights = self._looks(x, size)
         maps = x.float().reshape(batch * self.groups, -1, height, width)  # (B·G, C/G, H, W)
         y = weighted_sample(maps, rows, columns, weights, self.padding)
         y = y.reshape(batch, -1, *size).to(x.dtype)
         return y if self.gain.weight is None else self.gain(nearest(x, self.scale), y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The points of each output cell, and what they count."""
+        height, width = x.shape[2:]
+        places = self._looks(x, (self.scale * height, self.scale * width))
+        batch = x.shape[0]  # the groups of an image become points of one list, (B·G, k², rH, rW) -> (B, G·k², rH, rW)
+        rows, columns = (torch.unflatten(p.whole + p.part, 0, (batch, self.groups)).flatten(1, 2) for p in places[:2])
+        weights = torch.unflatten(places[2], 0, (batch, self.groups)).flatten(1, 2) / self.groups
+        yield Points("sampling points", rows, columns, weights, (height, width))
+
+    def _looks(self, x: Tensor, size: tuple[int, int]) -> tuple[Places, Places, Tensor]:
+        """Rows, columns and weights of the points of each output cell; each (B·groups, k², rH, rW)."""
+        query, key = self.query_key(self.norm(x)).chunk(2, dim=1)  # (B, C, H, W) -> each (B, C/reduction, H, W)
+        query = F.interpolate(query, size=size, mode="bilinear", align_corners=True)
+        rows, columns = self._points(query, x.shape[2], x.shape[3])
+        return rows, columns, self._attention(query, key, rows, columns).repeat_interleave(self.groups, 0)
 
     def _points(self, query: Tensor, height: int, width: int) -> tuple[Places, Places]:
         """Rows and columns of the points of each output cell, (B·groups, k², rH, rW), on a map of height x width."""

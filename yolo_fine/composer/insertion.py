@@ -131,8 +131,9 @@ def _upsample(document: Document, step: Step, spec: BlockSpec, args: list[Any]) 
 
 def _fuse(document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any], level: int) -> Layer:
     step = anatomy.steps[level]
+    by_stride: dict[float, Layer]
     if 0.5 in spec.strides and not _refines(spec):  # in Concat's stead, with the backbone's finer map
-        by_stride: dict[float, Layer] = {2: step.coarse, 1: step.lateral, 0.5: anatomy.backbone[level - 1]}
+        by_stride = {2: step.coarse, 1: step.lateral, 0.5: anatomy.backbone[level - 1]}
         return _replace_fusion(document, step, spec, args, [by_stride[stride] for stride in spec.strides])
     if 0.5 in spec.strides:
         finer = anatomy.outputs.get(level - 1)
@@ -144,7 +145,7 @@ def _fuse(document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any]
     if not spec.strides or set(spec.strides) == {1}:
         step.fusion.rewrite(spec.name, args)
         return step.fusion
-    by_stride: dict[float, Layer] = {2: step.coarse, 1: step.lateral}
+    by_stride = {2: step.coarse, 1: step.lateral}
     if 4 in spec.strides:  # three maps of the backbone, as they are on their way into the neck
         by_stride |= {4: anatomy.steps[level + 1].coarse, 2: anatomy.steps[level + 1].lateral}
     sources = [by_stride[stride] for stride in spec.strides]

@@ -12,6 +12,7 @@ import numpy as np
 
 from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge_images
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError
+from yolo_fine.formats.beside import annotation_file, beside, instances_file
 from yolo_fine.formats.coco_files import read_instances, read_results
 from yolo_fine.formats.numbering import counted_from, decide_reading, lie_on_objects
 from yolo_fine.formats.objects import Detections, GroundTruth
@@ -194,30 +195,6 @@ def check_boxes(model: object, detections: StrPath | None) -> None:
     if (model is None) == (detections is None):
         found = "both are given" if model else "neither is given"
         raise ArgumentError(f"boxes come from model=best.pt or from detections=DIR|results.json; {found}")
-
-
-def annotation_file(image: Path) -> Path:
-    """Where an image's original VisDrone annotations lie: the last ``images`` of its path becomes ``annotations``."""
-    return (beside(image, "annotations") or image).with_suffix(".txt")
-
-
-def instances_file(image: Path) -> Path | None:
-    """The COCO file of an image's folder: ``images/val2017/x.jpg`` -> ``annotations/instances_val2017.json``."""
-    folder = beside(image.parent, "annotations")
-    if folder is None:
-        return None
-    file = folder.with_name(f"instances_{folder.name}.json")
-    return file if file.is_file() else None
-
-
-def beside(path: Path, name: str) -> Path | None:
-    """The same path with its last ``images`` or ``annotations`` folder called ``name``; None if it has neither."""
-    parts = list(path.parts)
-    for index in range(len(parts) - 1, -1, -1):
-        if parts[index] in ("images", "annotations"):
-            parts[index] = name
-            return Path(*parts)
-    return None
 
 
 def only_images(truth: GroundTruth, wanted: GroundTruth, place: str) -> GroundTruth:

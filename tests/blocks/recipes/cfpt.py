@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,7 +29,7 @@ PARTS = {
 def build(name: str, about: dict[str, Any]) -> Recipe:
     given = about["official"]["constructor"]
     names: dict[str, tuple[str, ...]] = {}
-    rows: dict[str, int] = {}
+    convert: dict[str, Callable[[Tensor], Tensor]] = {}
     constants: set[str] = set()
     settings = (given["num_heads"], given["reduction"])
     ratio = given["mlp_ratio"]
@@ -49,9 +51,10 @@ def build(name: str, about: dict[str, Any]) -> Recipe:
                 for kind in ("weight", "bias"):
                     names[f"{ours}levels.{i}.{part}.{kind}"] = (f"{theirs}{official.format(i)}.{kind}",)
         names[f"{ours}position.table"] = (f"{theirs}pos_embed.relative_position_bias_table",)
-        rows[f"{ours}position.table"] = block.state_dict()[f"{ours}position.table"].shape[0]
+        read = block.state_dict()[f"{ours}position.table"].shape[0]  # of theirs, the first rows only
+        convert[f"{ours}position.table"] = operator.itemgetter(slice(read))
         constants |= {f"{theirs}pos_embed.{key}" for key in ("absolute_position_bias", "relative_position_index")}
-    return Recipe(block, names, lambda module, x: in_one_line(module(x)), frozenset(constants), rows)
+    return Recipe(block, names, lambda module, x: in_one_line(module(x)), frozenset(constants), convert)
 
 
 def in_one_line(maps: list[Tensor]) -> Tensor:

@@ -17,16 +17,13 @@ from typing import Any
 
 from yolo_fine.catalog import list_blocks
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.box_prior import DEFAULT_MEAN, KEY, read_box_prior, set_box_prior
-from yolo_fine.integration.transfer.pairing import (
-    CLASS_BRANCHES,
-    WIDEST_BY_CLASSES,
-    Pairing,
-    class_width,
-    pair,
-    strides_of,
-)
+from yolo_fine.integration.box_prior import DEFAULT_MEAN, read_box_prior, set_box_prior
+from yolo_fine.integration.branch_width import CLASS_BRANCHES, WIDEST_BY_CLASSES
+from yolo_fine.integration.head_settings import has_head_settings
+from yolo_fine.integration.transfer.narrow_heads import keep_narrow
+from yolo_fine.integration.transfer.pairing import Pairing, class_width, pair, strides_of
 from yolo_fine.integration.transfer.source_view import renumbered
+from yolo_fine.integration.transfer.takeover import with_layers_taken_over
 from yolo_fine.integration.transfer.transfer_report import (
     BoxPrior,
     LostTensor,
@@ -86,7 +83,7 @@ def holds_blocks(source: Any, target: Any) -> bool:
 
 def has_our_keys(target: Any) -> bool:
     """Whether a model's YAML was written for this package, though it may name no block: ``compose head=p2``."""
-    return _is_layered(target) and KEY in (getattr(target, "yaml", None) or {})
+    return _is_layered(target) and has_head_settings(getattr(target, "yaml", None))
 
 
 def _is_layered(model: Any) -> bool:
@@ -101,7 +98,9 @@ def _load_paired(
 ) -> TransferReport:
     """Call the stock ``load`` with a renumbered view of the source, then see what arrived."""
     pairing = pair(list(source.model), list(target.model))
+    source = with_layers_taken_over(source, target, pairing.layers)
     before, size = class_width(target.model[-1]), _parameter_count(target)
+    pairing = keep_narrow(source.model[-1], target.model[-1], pairing)
     load(renumbered(source, target, pairing))
     after = class_width(target.model[-1])
     report = compare(source, target, pairing)
