@@ -131,14 +131,6 @@ def whole_and_sliced(evaluation: EvaluationData) -> Table:
     return without_empty_columns(rows)
 
 
-def whole_and_sliced_times(evaluation: EvaluationData) -> Table:
-    """Milliseconds an image on whole images and in slices, by stage."""
-    if evaluation.whole is None:
-        return Table([])
-    whole = evaluation.whole.speed
-    return Table([{"ms an image": stage, **_both(whole.get(stage), time)} for stage, time in evaluation.speed.items()])
-
-
 def _both(before: float | None, after: float | None) -> dict[str, Number]:
     gain = None if before is None or after is None else after - before
     return {"whole": Number(before), "sliced": Number(after), "difference": Number(gain, signed=True)}
@@ -152,6 +144,25 @@ def _percents(metrics: DetectorMetrics) -> dict[str, float | None]:
             if not isinstance(value, dict):
                 found[f"{title} {name}"] = None if value is None else factor * value
     return found
+
+
+def time_table(evaluation: EvaluationData) -> Table:
+    """Milliseconds an image, stage by stage; with slices those of whole images beside."""
+    stages = list(evaluation.speed)
+    if evaluation.whole is None:
+        return Table([{"stage": stage, "ms an image": Number(evaluation.speed[stage], 1)} for stage in stages])
+    before = evaluation.whole.speed
+    stages += [stage for stage in before if stage not in stages]
+    return Table(
+        [
+            {
+                "stage": stage,
+                "whole, ms": Number(before.get(stage), 1),
+                "sliced, ms": Number(evaluation.speed.get(stage), 1),
+            }
+            for stage in stages
+        ]
+    )
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> Table:

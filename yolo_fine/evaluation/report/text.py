@@ -30,7 +30,6 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
         rows.size_table(evaluation),
         rows.class_table(evaluation),
         rows.whole_and_sliced(evaluation),
-        rows.whole_and_sliced_times(evaluation),
     ):
         shown += [part for piece in fitted(table) for part in ("", piece)]
     if evaluation.comparison:
@@ -39,6 +38,8 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
         shown += [wrapped(said) for said in [differing_text(evaluation.comparison)] if said]
     if speed := speed_text(evaluation.speed):
         shown.append(wrapped("", f"Speed: {speed}"))
+    if evaluation.whole and (speed := speed_text(evaluation.whole.speed)):
+        shown.append(wrapped(f"Speed on whole images: {speed}"))
     return shown
 
 
