@@ -83,14 +83,16 @@ def test_the_second_run_reuses_the_images_and_goes_on_without_packages(finished,
     result = run_demo(out=out, **TINY)
     assert image.stat().st_mtime_ns == drawn
     assert result.onnx is None
+    assert not (out / "best.onnx").exists()
     assert result.sliced is None
     said = capsys.readouterr().out
     assert 'pip install "yolo-fine[sliced]"' in said
     assert "pip install onnx onnxruntime" in said
 
 
-def test_an_interrupted_run_does_not_look_finished(finished, monkeypatch):
+def test_an_interrupted_run_leaves_the_earlier_one(finished, monkeypatch):
     out = finished[0]
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir() if path.name not in ("data", LOG_FILE)}
 
     def stop(*_, **__):
         raise KeyboardInterrupt
@@ -98,7 +100,9 @@ def test_an_interrupted_run_does_not_look_finished(finished, monkeypatch):
     monkeypatch.setattr("yolo_fine.cli.demo.training.train", stop)
     with pytest.raises(KeyboardInterrupt):
         run_demo(out=out, **TINY)
-    assert not (out / RESULT_FILE).exists()
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir() if path.name not in ("data", LOG_FILE)} == before
+    assert json.loads((out / RESULT_FILE).read_text())["settings"]["train"] == 8
+    assert [path.name for path in out.parent.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize(
