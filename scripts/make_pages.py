@@ -17,6 +17,7 @@ from yolo_fine.costs.block_facts import BlockFacts, block_facts
 from yolo_fine.costs.block_list import MEANING, describe_blocks
 from yolo_fine.costs.model_costs import list_models
 from yolo_fine.registry import KINDS
+from yolo_fine.utils.tables import Table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCHEMATICS = {
@@ -26,6 +27,8 @@ lateral map ──────────────┴──┘             i
     "upsample": """coarse map ──> [upsample] ──┐
                             ├── Concat ──> C3k2 ──> finer map
 lateral map ────────────────┘             in the place of nn.Upsample""",
+    "downsample": """finer map ──> [downsample] ──> coarser map   in the place of a convolution of stride 2,
+                                             in the backbone and in the bottom-up path""",
     "refine": """C3k2 ──> [refine] ──┬──> Detect
                     └──> bottom-up path   behind a map that Detect reads; the same shape comes out""",
     "context": """backbone ──> lateral map ──> [context] ──> Concat   on a lateral map, or behind the backbone;
@@ -87,7 +90,7 @@ def link(fact: BlockFacts) -> str:
 
 def models_page() -> str:
     """The packaged models at every scale."""
-    return MODELS.format(table=list_models(scales="nsmlx").text())
+    return MODELS.format(table=Table(list_models(scales="nsmlx").table()).to_markdown())
 
 
 PAGES: dict[str, Callable[[], dict[str, str]]] = {
@@ -97,6 +100,8 @@ PAGES: dict[str, Callable[[], dict[str, str]]] = {
 }
 
 if __name__ == "__main__":
+    if {"--help", "-h"} & set(sys.argv):
+        sys.exit(print(__doc__))
     for made in sys.argv[1:] or PAGES:
         for name, page in PAGES[made]().items():
             (DOCS / name).parent.mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from yolo_fine.blocks.a2n import A2N
 from yolo_fine.blocks.afa import AFA
 from yolo_fine.blocks.aff import AFF, iAFF
+from yolo_fine.blocks.asf import CPAM, ScalSeq, ZoomCat
 from yolo_fine.blocks.aspp import ASPPLite
 from yolo_fine.blocks.carafe import CARAFE
 from yolo_fine.blocks.cat import CAT
@@ -24,11 +25,13 @@ from yolo_fine.blocks.fine_concat import FINEConcat
 from yolo_fine.blocks.focal_modulation import FocalModulation
 from yolo_fine.blocks.gc import GC
 from yolo_fine.blocks.hlg import HLG
+from yolo_fine.blocks.hyper_fusion import HyperFusion
 from yolo_fine.blocks.lccm import LCCM, LCCMBottomUp
 from yolo_fine.blocks.lda_aqu import LDAAQU
 from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.nextvit import NCB, NTB
+from yolo_fine.blocks.nhs import NHS
 from yolo_fine.blocks.part_whole import PartWhole
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
@@ -37,13 +40,60 @@ from yolo_fine.blocks.sda import SDA
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
 from yolo_fine.blocks.shared_dilation import SharedDilation
+from yolo_fine.blocks.spdconv import SPDConv
 from yolo_fine.blocks.sra import SRA
+from yolo_fine.blocks.ssr import SSR
 from yolo_fine.blocks.timm_attn import TimmAttn
 from yolo_fine.blocks.weighted_add import WeightedAdd
 
 __all__ = [
-    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC", "HLG",
-    "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE", "SEM", "SRA", "ASPPLite",
-    "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat", "FocalModulation", "LCCMBottomUp",
-    "PartWhole", "Res2Net", "SharedDilation", "TimmAttn", "WeightedAdd", "iAFF",
+    "A2N",
+    "AFA",
+    "AFF",
+    "CAM",
+    "CARAFE",
+    "CAT",
+    "CBAM",
+    "CPAM",
+    "DCDC",
+    "DWR",
+    "ECA",
+    "EMA",
+    "FADE",
+    "FINE",
+    "GC",
+    "HLG",
+    "LCCM",
+    "LDAAQU",
+    "LSCM",
+    "MSCAM",
+    "NCB",
+    "NHS",
+    "NTB",
+    "PAM",
+    "RFB",
+    "SAPA",
+    "SDA",
+    "SE",
+    "SEM",
+    "SRA",
+    "SSR",
+    "ASPPLite",
+    "DilatedContext",
+    "DilatedFusion",
+    "DySample",
+    "FCViTContext",
+    "FINEConcat",
+    "FocalModulation",
+    "HyperFusion",
+    "LCCMBottomUp",
+    "PartWhole",
+    "Res2Net",
+    "SPDConv",
+    "ScalSeq",
+    "SharedDilation",
+    "TimmAttn",
+    "WeightedAdd",
+    "ZoomCat",
+    "iAFF",
 ]  # fmt: skip

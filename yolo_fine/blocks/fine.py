@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,11 @@ from yolo_fine.utils.constraints import Gain, MultipleOf4, Positive, PositiveNum
 PAPER = "https://arxiv.org/abs/2606.14005"
 
 
+def softmax_over_tokens(arguments: Mapping[str, Any]) -> int:
+    """Of H·W/(2·stride)² tokens each attends to all, if by softmax: see :attr:`BlockSpec.quadratic`."""
+    return (2 * arguments["stride"]) ** 4 if arguments["attn"] == "softmax" else 0
+
+
 @block(
     inputs=("high", "low"),
     out="low",
@@ -33,6 +38,7 @@ PAPER = "https://arxiv.org/abs/2606.14005"
     strides=(2, 1),
     arguments_at=tokens_of_the_coarsest_map,
     aliases=("SpatialAlignTransnormer", "SemanticAlignTransNormer", "FeatureInteractionNetwork"),
+    quadratic=softmax_over_tokens,
 )
 class FINE(nn.Module):
     """Refine a fine map by attention to the coarser map above it, on a token grid that both share.

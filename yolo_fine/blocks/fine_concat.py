@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.fine import FINE, PAPER
+from yolo_fine.blocks.fine import FINE, PAPER, softmax_over_tokens
 from yolo_fine.layers.checks import require_sizes
 from yolo_fine.layers.places import tokens_of_the_coarsest_map
 from yolo_fine.layers.pooling import pool
@@ -19,7 +19,14 @@ from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive, PositiveNumber
 
 
-@block(inputs=("high", "low"), out="sum", kind="fuse", paper=PAPER, arguments_at=tokens_of_the_coarsest_map)
+@block(
+    inputs=("high", "low"),
+    out="sum",
+    kind="fuse",
+    paper=PAPER,
+    arguments_at=tokens_of_the_coarsest_map,
+    quadratic=softmax_over_tokens,
+)
 class FINEConcat(nn.Module):
     """Concat that refines its second map by FINE: the one word to change in a stock YAML.
 

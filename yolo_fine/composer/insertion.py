@@ -30,6 +30,8 @@ def places(spec: BlockSpec, anatomy: Anatomy) -> list[int]:
         return [*sorted(anatomy.steps), anatomy.coarsest]
     if spec.kind == "fuse" and 0.5 in spec.strides:
         return [level for level in sorted(anatomy.outputs) if level in anatomy.steps and level - 1 in anatomy.backbone]
+    if spec.kind == "fuse" and 4 in spec.strides:
+        return [level for level in sorted(anatomy.steps) if level + 1 in anatomy.steps]
     return sorted(anatomy.steps)
 
 
@@ -104,22 +106,40 @@ def _upsample(document: Document, step: Step, spec: BlockSpec, args: list[Any]) 
 
 
 def _fuse(document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any], level: int) -> Layer:
+    step = anatomy.steps[level]
+    by_stride: dict[float, Layer]
+    if 0.5 in spec.strides and not _refines(spec):  # in Concat's stead, with the backbone's finer map
+        by_stride = {2: step.coarse, 1: step.lateral, 0.5: anatomy.backbone[level - 1]}
+        return _replace_fusion(document, step, spec, args, [by_stride[stride] for stride in spec.strides])
     if 0.5 in spec.strides:
         finer = anatomy.outputs.get(level - 1)
         if finer is None or not _above(document, finer, anatomy.outputs[level]):
             finer = anatomy.backbone[level - 1]
-        by_stride = {2: anatomy.steps[level].coarse, 1: anatomy.outputs[level], 0.5: finer}
+        by_stride = {2: step.coarse, 1: anatomy.outputs[level], 0.5: finer}
         new = Layer([by_stride[stride] for stride in spec.strides], spec.name, args, is_list=True)
         return _behind_output(document, anatomy, level, new)
-    step = anatomy.steps[level]
     if not spec.strides or set(spec.strides) == {1}:
         step.fusion.rewrite(spec.name, args)
         return step.fusion
-    sources = [step.coarse if stride == 2 else step.lateral for stride in spec.strides]
-    if spec.out in (spec.input_names or ()) and spec.strides[(spec.input_names or ()).index(spec.out)] == 1:
+    by_stride = {2: step.coarse, 1: step.lateral}
+    if 4 in spec.strides:  # three maps of the backbone, as they are on their way into the neck
+        by_stride |= {4: anatomy.steps[level + 1].coarse, 2: anatomy.steps[level + 1].lateral}
+    sources = [by_stride[stride] for stride in spec.strides]
+    if _refines(spec):
         comment = f"{{n}}: lateral P{level}, refined before it is fused"
         return _onto_lateral(document, step, Layer([*sources], spec.name, args, is_list=True, comment=comment))
-    step.fusion.rewrite(spec.name, args)  # it upsamples the coarse map itself
+    return _replace_fusion(document, step, spec, args, sources)
+
+
+def _refines(spec: BlockSpec) -> bool:
+    """Whether the output is one of the inputs, refined: that of stride 1."""
+    names = spec.input_names or ()
+    return spec.out in names and spec.strides[names.index(spec.out)] == 1
+
+
+def _replace_fusion(document: Document, step: Step, spec: BlockSpec, args: list[Any], sources: list[Layer]) -> Layer:
+    """Put a block that upsamples the coarse map itself in the place of the fusion and its upsampler."""
+    step.fusion.rewrite(spec.name, args)
     step.fusion.sources, step.fusion.offsets = [*sources], []
     if not document.readers(step.upsampler):
         document.head.remove(step.upsampler)

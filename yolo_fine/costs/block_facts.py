@@ -15,6 +15,7 @@ from yolo_fine.registry import BlockSpec
 
 CHANNELS = 128
 SIZE = 80  # cells a side: P3 of a 640 x 640 image
+STRIDES = {"upsample": 2.0, "downsample": 0.5}  # of the inputs, where a block declares none
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def example(spec: BlockSpec, channels: int, size: int) -> tuple[Any, Any]:
     import torch
 
     count = len(spec.input_names or ("first", "second"))
-    strides = spec.strides or ((2.0,) if spec.kind == "upsample" else (1.0,)) * count
+    strides = spec.strides or (STRIDES.get(spec.kind, 1.0),) * count
     kwargs = spec.bind(spec.arguments_at(1)) if spec.arguments_at else {}  # P3 lies one level below P4
     equal = spec.kind == "upsample" and not spec.strides
     widths = [channels if equal else int(channels * stride) for stride in strides]

@@ -10,7 +10,6 @@ from yolo_fine.evaluation.metrics import EvaluationData
 from yolo_fine.evaluation.report import charts, html, rows
 from yolo_fine.evaluation.report.html import scale_of, table_html
 from yolo_fine.evaluation.report.wording import differing_text, intervals_text, notes_of, percent
-from yolo_fine.utils.tables import Table
 
 PROTOCOL_NOTES = {
     "COCO": "Mean over IoU 0.50 to 0.95, 101 recall points; every class counts once.",
@@ -19,6 +18,12 @@ PROTOCOL_NOTES = {
         "Class mean: every class counts once. Objects and detections in ignored regions are left out."
     ),
 }
+
+PAIRED = (
+    "The same images are drawn again for both, so what makes an image hard cancels out. Beyond noise: the interval "
+    "leaves out zero. That is a statement about these two sets of detections, not about what another training run "
+    "would give."
+)
 
 
 def metrics(evaluation: EvaluationData) -> str:
@@ -46,11 +51,9 @@ def sliced(evaluation: EvaluationData) -> str:
         return ""
     keys = keys_of([("ring", "whole images"), ("dot", "slices")])
     chart = charts.whole_and_sliced(evaluation.whole, evaluation)
-    lines = rows.whole_and_sliced(evaluation).rows
-    official = [row for row in lines if str(row[""]).startswith("VisDrone")]
-    left = table_html(Table(official)) if official else ""
-    right = table_html(Table([row for row in lines if row not in official]))
-    return f'<div class="pair"><div>{chart}{keys}{left}</div><div>{right}</div></div>'
+    table = table_html(rows.whole_and_sliced(evaluation))
+    note = note_of(PAIRED) if evaluation.slicing else ""
+    return f'<div class="pair"><div>{chart}{keys}</div><div>{table}{note}</div></div>'
 
 
 def comparison(evaluation: EvaluationData) -> str:
@@ -59,10 +62,7 @@ def comparison(evaluation: EvaluationData) -> str:
         return ""
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in evaluation.comparison["words"])
     note = (
-        f"{differing_text(evaluation.comparison)} "
-        f"Differences from {evaluation.comparison['with']}, in points. The same images are drawn again for both, so "
-        "what makes an image hard cancels out. Beyond noise: the interval leaves out zero. That is a statement about "
-        "these two sets of detections, not about what another training run would give."
+        f"{differing_text(evaluation.comparison)} Differences from {evaluation.comparison['with']}, in points. {PAIRED}"
     )
     content = rows.comparison_table(evaluation.comparison)
     table = table_html(content, scale_of([content])) if content.rows else ""
