@@ -3,7 +3,7 @@
 
     python benchmarks/slicing.py model=best.pt source=FOLDER [imgsz=640] [slices=640,320] [threads=1] [rounds=3]
 
-Processor time of this process, which other programs disturb little, with reading and without writing files. Whole images
+Processor time of this process, which other programs disturb little, with reading, without writing. Whole images
 and slices take turns; the table gives the median round, the passes of the network an image, and the ratio.
 """
 
