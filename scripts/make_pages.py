@@ -34,6 +34,8 @@ lateral map ────────────────┘             in t
     "context": """backbone ──> lateral map ──> [context] ──> Concat   on a lateral map, or behind the backbone;
                                                     the same shape comes out""",
     "conv": """map ──> [conv] ──> map   where a convolution or a stage stands""",
+    "pick": """block with several outputs ──┬──> [pick] ──> P3
+                             └──> [pick] ──> P4   one row a map; the block is computed once""",
 }
 BLOCKS = """# Blocks
 
@@ -42,6 +44,12 @@ mode) are those of a block whose output has 128 channels on 80 x 80 cells (P3 of
 has 256 channels on 40 x 40, a finer one 64 on 160 x 160. "Starts as" is what a fresh block puts out. Evidence: *paper*
 follows published code or equations, *reconstruction* fills gaps of a paper without code, *adaptation* carries an idea
 to a neck. ONNX: exported at one size and compared with PyTorch at another.
+
+Of FINE, the paper's abstract could be read and the authors' code of ten months before; so its default form is a
+reconstruction. Published form: `FINE` with `{{modulation: mul}}`, which reproduces the tensors of that code. Attention:
+`linear` (the form that the authors' figures for YOLOs are of) or `softmax`; the abstract's attention weights, and its
+order of magnitude less cost, are shown by their softmax figures only. Which block carries which paper, and which
+systems have none: [reading-list.md](reading-list.md).
 
 {sections}
 Made by `python scripts/make_pages.py blocks`.

@@ -162,6 +162,19 @@ def _export_network() -> None:
     require(reference.layout == "grid" and reference.imgsz == (64, 64), "an exporter prepares its network by callback")
 
 
+def _embeddings() -> None:
+    import numpy as np
+    from ultralytics import YOLO
+
+    with tempfile.TemporaryDirectory() as folder, silent_thread():
+        detector = YOLO(write_tiny_checkpoint(folder))
+        layers = detector.model.model
+        numbered = all(layer.i == i and hasattr(layer, "f") for i, layer in enumerate(layers))
+        require(numbered, "a layer has its number in i and its sources in f")
+        (vector,) = detector.predict(np.zeros((32, 32, 3), np.uint8), imgsz=32, embed=[0], verbose=False)
+    require(vector.ndim == 1, "Model.predict takes embed by name and returns one vector an image")
+
+
 def _engine_backend() -> None:
     from ultralytics.nn.autobackend import AutoBackend
 
@@ -187,6 +200,7 @@ RUNNING = (
     Assumption("validated images come with their labels and letterboxing", _validated_images),
     Assumption("export formats, settings and sample images are listed", _export_table),
     Assumption("an export hands its network over before it is traced", _export_network),
+    Assumption("layers are embedded by their numbers", _embeddings),
     Assumption("TensorRT engines run by AutoBackend", _engine_backend),
     Assumption("objects are assigned under one of three known rules", _assigner),
 )
