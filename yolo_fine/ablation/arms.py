@@ -54,7 +54,8 @@ class Arm:
             return self.base
         file = folder / composed_name(self)
         if not file.is_file():
-            compose(self.base, out=file, **dict(self.recipe))
+            recipe: dict[str, Any] = dict(self.recipe)
+            compose(self.base, out=file, **recipe)
         return str(file)
 
 

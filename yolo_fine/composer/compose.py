@@ -13,9 +13,10 @@ import yaml
 
 from yolo_fine.composer.anatomy import Anatomy, find_anatomy
 from yolo_fine.composer.document import Document, Layer, read_document
+from yolo_fine.composer.downsampling import replace_downsamplers
 from yolo_fine.composer.finer_head import add_finer_level
 from yolo_fine.composer.header import HEADER, adapt_wording
-from yolo_fine.composer.insertion import insert, places
+from yolo_fine.composer.insertion import insert, insert_across, places
 from yolo_fine.composer.levels import add_coarser_level, detect_at, prune, unread_rows
 from yolo_fine.composer.necks import Neck, change_neck
 from yolo_fine.composer.requests import Request, read_levels, read_requests
@@ -23,9 +24,12 @@ from yolo_fine.composer.shape import Shape
 from yolo_fine.errors import ArgumentError, ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
 from yolo_fine.integration.model_files import nearest_model
+from yolo_fine.integration.model_names import read_name
 from yolo_fine.integration.models import yaml_name
+from yolo_fine.integration.parsing.rows import with_clause
 from yolo_fine.integration.parsing.vocabulary import needed_in_file_name, wrong_file_name
 from yolo_fine.integration.yaml_text import read_model
+from yolo_fine.linter.lint import judge
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import write_text
 from yolo_fine.utils.paths import ModelSource, StrPath
@@ -81,6 +85,7 @@ def compose(
     *,
     fuse: str | None = None,
     upsample: str | None = None,
+    downsample: str | None = None,
     refine: str | None = None,
     context: str | None = None,
     conv: str | None = None,
@@ -98,6 +103,7 @@ def compose(
         base: A model YAML by name or path, as ``yolo26n`` or ``my.yaml``, or a ``YOLO`` that was built from one.
         fuse: Blocks of kind fuse for the top-down fusions, as ``FINE`` or ``FINE@p4+DilatedFusion@p3``.
         upsample: Blocks of kind upsample in place of the top-down upsamplers.
+        downsample: Blocks of kind downsample in place of the convolutions that halve a map, as ``SPDConv@p3``.
         refine: Blocks of kind refine behind the maps that Detect reads.
         context: Blocks of kind context on the lateral maps, and behind the backbone.
         conv: Blocks of kind conv behind the maps that Detect reads, in front of those of kind refine.
@@ -117,7 +123,8 @@ def compose(
             a file can't be written.
         ModelYamlError: The base has no such shape, or the result can't be built.
     """
-    kinds = {"fuse": fuse, "upsample": upsample, "refine": refine, "context": context, "conv": conv}
+    kinds = {"fuse": fuse, "upsample": upsample, "downsample": downsample}
+    kinds |= {"refine": refine, "context": context, "conv": conv}
     asked = {kind: text for kind, text in kinds.items() if text}
     file = None if out is None else Path(out)
     if file is not None and file.exists() and not _is_composed(file):
@@ -156,7 +163,8 @@ def compose_text(
     shape.check()
     if not asked and shape.is_stock:
         raise ArgumentError(
-            "nothing to do: name blocks (fuse=, upsample=, refine=, context=, conv=), head=p2,p3,p4 or neck=bifpn"
+            "nothing to do: name blocks (fuse=, upsample=, downsample=, refine=, context=, conv=), head=p2,p3,p4 or "
+            "neck=bifpn"
         )
     default = read_levels(at) if at else None
     requests = {kind: read_requests(kind, text, default) for kind, text in asked.items()}
@@ -171,21 +179,30 @@ def compose_text(
     anatomy = examine(document, model)
     document, anatomy = reshaped(document, anatomy, model, shape)
 
-    placed: list[tuple[Layer, int]] = []
+    placed: list[tuple[Layer, str]] = []
     for kind in ORDER:
         for request in requests.get(kind, []):
-            for level in levels_for(request, anatomy, name):
-                placed.append((insert(document, anatomy, request.spec, request.args, level), level))
+            levels = levels_for(request, anatomy, name)
+            if request.spec.gives_maps:
+                row = insert_across(document, anatomy, request.spec, request.args, levels)
+                placed.append((row, ",".join(f"p{level}" for level in sorted(levels))))
+                continue
+            for level in levels:
+                placed.append((insert(document, anatomy, request.spec, request.args, level), f"p{level}"))
+    replaced = replace_downsamplers(document, model, requests.get("downsample", []), name)
+    placed += [(row, f"p{level}") for row, level in replaced]
 
     if out is not None:
         _check_name(out, [row.module for row in document.rows])
     words = {"base": base, **asked, **shape.words(), "at": at, "out": out.name if out else None}
     adapt_wording(document, words, str(model["scale"]))
     result = document.render()
-    check_every_scale(result, name)
+    check_result(result, name, out)
     numbers = {id(row): number for number, row in enumerate(document.rows)}
-    blocks = [{"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed]
-    blocks.sort(key=lambda block: int(block["layer"]))
+    blocks: list[dict[str, Any]] = [
+        {"block": row.module, "level": level, "layer": numbers[id(row)]} for row, level in placed
+    ]
+    blocks.sort(key=lambda block: block["layer"])
     levels = None if shape.is_stock else [f"p{level}" for level in sorted(anatomy.outputs)]
     return Composed(base, result, blocks, len(numbers), out, levels)
 
@@ -293,11 +310,28 @@ def levels_for(request: Request, anatomy: Anatomy, name: str) -> list[int]:
     known = places(request.spec, anatomy)
     wanted = request.levels or known
     missing = [f"p{level}" for level in wanted if level not in known]
+    if request.spec.gives_maps and len(wanted) > 1 and wanted != list(range(wanted[0], wanted[-1] + 1)):
+        raise ArgumentError(f"{request.spec.kind}={request.spec.name}: it reads neighbouring levels, not every second")
     if missing or not wanted:
         offered = ", ".join(f"p{level}" for level in known) or "none"
         asked = f"{request.spec.kind}={request.spec.name}@{','.join(missing)}" if missing else request.spec.name
         raise ArgumentError(f"{asked}: {name} has no such place; places for {request.spec.name} there: {offered}")
     return sorted(wanted, reverse=True)
+
+
+def check_result(text: str, name: str, out: Path | None) -> None:
+    """Let lint look at the composed model, at the scales of its name: what lint refuses is not written.
+
+    Raises:
+        ModelYamlError: It has problems.
+    """
+    file = str(out or name)
+    asked = read_name(file) if out else None
+    model = {**yaml.safe_load(text), "scale": asked.scale if asked else "", "yaml_file": f"composed from {name}"}
+    report = judge(file, model)
+    if not report.clean:
+        more = f"; and {len(report.problems) - 1} more" if len(report.problems) > 1 else ""
+        raise ModelYamlError(with_clause(report.problems[0].message, more))
 
 
 def check_every_scale(text: str, name: str) -> None:

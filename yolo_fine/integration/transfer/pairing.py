@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from yolo_fine.integration.branch_width import CLASS_BRANCHES
+from yolo_fine.integration.transfer.takeover import tensors_taken_over
 
 Pairs = dict[int, int]  # place in the target -> place in the source
 
@@ -75,13 +76,15 @@ def pair(source: Sequence[Any], target: Sequence[Any]) -> Pairing:
 def align(source: Sequence[Any], target: Sequence[Any]) -> Pairs:
     """Pair layers in order so that the most parameters are carried over (longest common subsequence, weighted).
 
-    A layer goes to one of its own class, or of a related class where tensors fit (``Detect`` to ``Segment``).
+    A layer goes to one of its own class, of a related class where tensors fit (``Detect`` to ``Segment``), or to a
+    block that can take it over.
     """
     shapes = [[_shapes(layer) for layer in layers] for layers in (source, target)]
 
     def carried(i: int, j: int) -> float:
         if not _related(type(source[i]), type(target[j])):
-            return 0.0
+            taken = tensors_taken_over(source[i], target[j]) is not None
+            return float(sum(shape.numel() for shape in shapes[0][i].values())) if taken else 0.0
         theirs, ours = shapes[0][i], shapes[1][j]
         same_class = 0.5 if type(source[i]) is type(target[j]) else 0.0  # less than one parameter: it breaks ties
         fitting = [shape for key, shape in theirs.items() if ours.get(key) == shape]

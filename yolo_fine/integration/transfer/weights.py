@@ -23,6 +23,7 @@ from yolo_fine.integration.head_settings import has_head_settings
 from yolo_fine.integration.transfer.narrow_heads import keep_narrow
 from yolo_fine.integration.transfer.pairing import Pairing, class_width, pair, strides_of
 from yolo_fine.integration.transfer.source_view import renumbered
+from yolo_fine.integration.transfer.takeover import with_layers_taken_over
 from yolo_fine.integration.transfer.transfer_report import (
     NO_BRANCH,
     NO_LAYER,
@@ -99,6 +100,7 @@ def _load_paired(
 ) -> TransferReport:
     """Call the stock ``load`` with a renumbered view of the source, then see what arrived."""
     pairing = pair(list(source.model), list(target.model))
+    source = with_layers_taken_over(source, target, pairing.layers)
     before, size = class_width(target.model[-1]), _parameter_count(target)
     pairing = keep_narrow(source.model[-1], target.model[-1], pairing)
     load(renumbered(source, target, pairing))
