@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Writes the pages of ``docs/`` that consist of facts of the code: ``python scripts/make_pages.py [blocks] [models]``.
+"""Writes pages of ``docs/``: ``python scripts/make_pages.py [blocks] [models] [cost] [study]``; without words, all.
 
-Without words, all of them. A test compares the committed pages with what this writes.
+``blocks`` and ``models`` consist of facts of the code, ``cost`` and ``study`` of committed measurements, in
+``docs/cost`` and ``docs/study``. A test compares the latter two with what this writes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from cost_page import cost_page
+from study_page import study_page
 
 from yolo_fine.catalog import get_block
 from yolo_fine.costs.block_facts import BlockFacts, block_facts
@@ -88,7 +92,12 @@ def models_page() -> str:
     return MODELS.format(table=list_models(scales="nsmlx").text())
 
 
-PAGES: dict[str, Callable[[], str]] = {"blocks": blocks_page, "models": models_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "blocks": blocks_page,
+    "models": models_page,
+    "cost": lambda: cost_page(DOCS / "cost"),
+    "study": lambda: study_page(DOCS / "study"),
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PAGES:
