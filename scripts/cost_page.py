@@ -57,7 +57,7 @@ of the authors' code are reproduced by both).
 
 {notes}
 """
-NOTES = """* EMA: of its 3x3 convolution only a mean and one weighed sum are needed, which come from sums; the norm is put
+NOTES = """* EMA: of its 3x3 convolution only a mean and one weighed sum are needed, which come from sums; the norm goes
   into weights.
 * DilatedContext: Mish by one exponential in inference. DilatedFusion: 1x1 convolutions in a row are one matrix in eval
   mode, and nothing is concatenated.
