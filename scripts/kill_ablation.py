@@ -131,4 +131,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if {"--help", "-h"} & set(sys.argv):
+        sys.exit(print(__doc__))
     sys.exit(main())

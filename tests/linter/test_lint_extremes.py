@@ -195,7 +195,7 @@ def test_a_message_is_one_line(tmp_path, capsys):
     name = write(tmp_path, **inserted("[-1, 1, FINE, [9]]"))
     assert main(["lint", f"model={name}"]) == 1
     said = capsys.readouterr().out
-    assert "FINE takes 2 inputs (high, low), 'from' gives 1; accepted: [high, low] -> FINE(" in said
+    assert "FINE takes 2 inputs (high, low), 'from' gives 1\n  accepted: [high, low] -> FINE(" in said
     assert "\\n" not in said
 
 

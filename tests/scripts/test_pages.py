@@ -26,7 +26,7 @@ COSTS = costs({BASE.name: 1.0, FINE.name: 1.1, EMA.name: 1.2, f"{BASE.name} agai
 def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     """The makers of pages, as ``python scripts/NAME.py`` imports them."""
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    names = ("cost_page", "study_page", "make_pages")
+    names = ("command_pages", "cost_page", "study_page", "make_pages")
     found = {name: importlib.import_module(name) for name in names}
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -35,7 +35,8 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
 
 @pytest.mark.parametrize("name", ["cost", "study"])
 def test_committed_pages_are_up_to_date(scripts: dict[str, ModuleType], name: str) -> None:
-    assert scripts["make_pages"].PAGES[name]() == (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for file, text in scripts["make_pages"].PAGES[name]().items():
+        assert text == (ROOT / "docs" / file).read_text(encoding="utf-8")
 
 
 def ablation(folder: Path, chosen: Plan, finished: int) -> None:

@@ -24,7 +24,7 @@ from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.evaluation.sources import from_dataset
 from yolo_fine.formats.fingerprint import data_fingerprint
 from yolo_fine.formats.yolo_labels import read_split
-from yolo_fine.integration.commands import check_train_arguments
+from yolo_fine.integration.commands import check_arguments
 from yolo_fine.integration.models import read_weights
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import progress, show
@@ -179,7 +179,7 @@ def make_plan(models: str, data: str, *, seeds: int | str, baseline: str | None,
         if key in TAKEN:
             instead = f"; use {TAKEN[key]}" if TAKEN[key] else ""
             raise ArgumentError(f"{key}= is set by the ablation{instead}")
-    check_train_arguments(training)
+    check_arguments(training)
     bins = parse_sizes(evaluation["sizes"])
     if evaluation["resamples"] < SHORTEST:
         raise ArgumentError(f"resamples={evaluation['resamples']} must be {SHORTEST} or more")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,6 +12,7 @@ from torch.nn import functional as F
 from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.tracing import computes_plainly
+from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
@@ -62,6 +65,11 @@ class EMA(nn.Module):
         group = x.reshape(-1, self.width, height, width)  # (B, C, H, W) -> (B·factor, n, H, W)
         y = (group * self._gate(group)).reshape(batch, channels, height, width)
         return self.gain(x, y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The gate of positions, in the mean of the groups."""
+        gate = self._gate(x.reshape(-1, self.width, *x.shape[2:]))  # (B·factor, 1, H, W)
+        yield Heat("gate of positions", gate.reshape(x.shape[0], -1, *x.shape[2:]), neutral=1.0)
 
     def _gate(self, group: Tensor) -> Tensor:
         """One gate map (B·factor, 1, H, W) for groups (B·factor, n, H, W)."""

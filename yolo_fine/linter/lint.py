@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
 from yolo_fine.integration.models import yaml_name
-from yolo_fine.integration.parsing.rows import read_rows
+from yolo_fine.integration.parsing.rows import ACCEPTED, read_rows, with_clause
 from yolo_fine.integration.parsing.vocabulary import needed_in_file_name, wrong_file_name
 from yolo_fine.integration.yaml_text import read_model
 from yolo_fine.linter.keys import check_keys
@@ -17,6 +19,7 @@ from yolo_fine.linter.lint_keys import check_scale_letter, usable_keys
 from yolo_fine.linter.rows import RowChecks
 from yolo_fine.linter.whole_model import check_build, check_sizes
 from yolo_fine.utils.calls import public
+from yolo_fine.utils.console import progress
 from yolo_fine.utils.paths import ModelSource, StrPath
 from yolo_fine.utils.results import Result
 from yolo_fine.utils.tables import Table
@@ -122,6 +125,23 @@ def find_problems(name: str) -> LintReport:
         ModelYamlError: The file is no YAML of a model.
     """
     _, model = read_model(name)
+    report = judge(name, model)
+    if report.clean:
+        scale = report.scales[0]
+        report.problems += [Problem(message) for message in check_build({**usable_keys(model), "scale": scale}, scale)]
+    return report
+
+
+def judge(name: str, model: dict[str, Any]) -> LintReport:
+    """Check a model that has been read, or made.
+
+    Args:
+        name: Its file's name, which asks for a scale or not.
+        model: The dictionary that the stock parser would get, with the scale that ``name`` asks for.
+
+    Raises:
+        ModelYamlError: It is no model.
+    """
     for section in ("backbone", "head"):
         if not isinstance(model.get(section), list) or not model[section]:
             raise ModelYamlError(f"{name}: '{section}' must be a list of rows [from, repeats, module, args]")
@@ -145,30 +165,38 @@ def find_problems(name: str) -> LintReport:
         report.problems.append(Problem(str(error)))
         del model["activation"]
     report.problems += _at_each_scale(model, report)
-    if report.clean:
-        report.problems += [Problem(message) for message in check_build(model, report.scales[0])]
     report.problems.sort(key=lambda problem: -1 if problem.layer is None else problem.layer)
     return report
 
 
 def printable(text: str) -> str:
-    """Text on one line: whatever a terminal would not show as a character is shown as its escape sequence."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    """Text in which whatever a terminal would not show as a character is shown as its escape sequence.
+
+    Only what is accepted begins a line.
+    """
+    lines = text.split(ACCEPTED)
+    return ACCEPTED.join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
 
 
 def _at_each_scale(model: dict[str, Any], report: LintReport) -> list[Problem]:
     """Problems of the rows. Their notes are added to the report."""
     found: dict[str, list[Problem]] = {}
     notes: dict[int, str] = {}
-    for scale in report.scales:
-        checks = RowChecks({**model, "scale": scale})
-        found[scale] = []
-        for layer, message in [*checks.run(), *check_sizes(checks)]:
-            row = None if layer is None else checks.rows[layer]
-            found[scale].append(Problem(message, layer, row.section, row.position) if row else Problem(message))
-        notes = {**checks.notes, **notes}
+    with progress(f"{report.model}: layers") as advance:
+        for at, scale in enumerate(report.scales):
+            checks = RowChecks({**model, "scale": scale})
+            found[scale] = []
+            tell = partial(_tell, advance, at * report.layers, len(report.scales) * report.layers)
+            for layer, message in [*checks.run(tell), *check_sizes(checks)]:
+                row = None if layer is None else checks.rows[layer]
+                found[scale].append(Problem(message, layer, row.section, row.position) if row else Problem(message))
+            notes = {**checks.notes, **notes}
     report.notes += [notes[layer] for layer in sorted(notes)]
     return _merged(found)
+
+
+def _tell(advance: Callable[..., None], before: int, total: int, layer: int) -> None:
+    advance(before + layer, total)
 
 
 def _merged(found: dict[str, list[Problem]]) -> list[Problem]:
@@ -182,7 +210,7 @@ def _merged(found: dict[str, list[Problem]]) -> list[Problem]:
         for problem in new:
             others = [scale for scale in found if _place(problem) in places[scale]]
             where = f" (at scale {', '.join(others)})" if len(others) < len(found) else ""
-            merged.append(replace(problem, message=problem.message + where))
+            merged.append(replace(problem, message=with_clause(problem.message, where)))
     return merged
 
 

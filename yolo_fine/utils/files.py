@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.errors import ArgumentError, DataError, YoloFineError
 from yolo_fine.utils.parts import open_part
 
 
@@ -28,9 +28,26 @@ def finished_file(file: Path) -> Iterator[Path]:
         with open_part(file) as part:
             yield part
             part.replace(file)
+    except YoloFineError:  # some are an OSError too
+        raise
     except OSError as error:
         if is_elsewhere(error, file.absolute().parent):
             raise
+        raise unwritable(file, error) from error
+
+
+def check_target(argument: str, file: Path) -> None:
+    """Find out whether a file can be written, before the work whose result it will hold. Nothing is left there.
+
+    Raises:
+        ArgumentError: It is a folder, or can't be written.
+    """
+    if file.is_dir():
+        raise ArgumentError(f"{argument}={file} is a folder; name a file")
+    try:
+        with open_part(file):
+            pass
+    except OSError as error:
         raise unwritable(file, error) from error
 
 

@@ -10,7 +10,7 @@ from yolo_fine.evaluation.predict.sliced import predict_sliced
 from yolo_fine.evaluation.predict.whole import Predictions, predict_whole
 from yolo_fine.formats.objects import GroundTruth
 from yolo_fine.integration.prediction import forget_predictor, trained_size
-from yolo_fine.utils.progress import progress_line
+from yolo_fine.utils.console import progress as show_progress
 
 # The arguments of an evaluation that are read here.
 SETTINGS = ("conf", "iou", "max_det", "multi_label", "allow_missing", "batch", "device", "half")
@@ -34,13 +34,13 @@ def _predict_with(
     size = arguments["imgsz"]
 
     def on_whole_images() -> Predictions:
-        with progress_line("images") as progress:
+        with show_progress("images") as progress:
             return predict_whole(detector, truth, imgsz=size or trained_at, **settings, progress=progress)
 
     if arguments["slice"] is None:
         return on_whole_images(), None
     slicing = {"slice_size": arguments["slice"], "overlap": arguments["overlap"], "imgsz": size}
-    with progress_line("sliced images") as progress:
+    with show_progress("sliced images") as progress:
         sliced = predict_sliced(
             detector, truth, **slicing, whole_image=arguments["full_pass"], **settings, progress=progress
         )

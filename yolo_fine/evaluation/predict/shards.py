@@ -24,9 +24,9 @@ from yolo_fine.evaluation.predict.images import ARGUMENTS, predict_images
 from yolo_fine.evaluation.predict.whole import Predictions, note_on_limit
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.utils.arrays import Array
+from yolo_fine.utils.console import progress as show_progress
 from yolo_fine.utils.executors import Executor, end_with_parent, last_words
 from yolo_fine.utils.files import write_json
-from yolo_fine.utils.progress import progress_line
 
 MODULE = "yolo_fine.evaluation.predict.shards"
 JOB, FOUND, COLUMNS = "job.json", "found.json", "found.npz"
@@ -65,7 +65,7 @@ def predict_shards(
         for folder, start, end in zip(folders, bounds, bounds[1:], strict=False):
             folder.mkdir()
             write_json(folder / JOB, job(truth, arguments, start, end))
-        with progress_line("shards") as progress:
+        with show_progress("shards") as progress:
             for done, (folder, code) in enumerate(executor.carry_out(folders, lambda folder, how_far: None), 1):
                 check(folder, code)
                 progress(done, count)

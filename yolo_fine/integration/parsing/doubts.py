@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from yolo_fine.integration.parsing.rows import Row
+from yolo_fine.integration.parsing.rows import Row, with_clause
 from yolo_fine.registry import BlockSpec
 from yolo_fine.utils.arguments import constraints, matches
 
@@ -75,8 +75,7 @@ def find_doubt(row: Row, spec: BlockSpec, c2: int | None, counts: Callable[[], s
 
 def with_doubt(error: object, doubt: Doubt | None) -> str:
     """An error's text with the doubt as last clause of its first line."""
-    first, newline, signature = str(error).partition("\n")
-    return f"{first}; {doubt.words}{newline}{signature}" if doubt else str(error)
+    return with_clause(error, f"; {doubt.words}") if doubt else str(error)
 
 
 def _may_be_channels(value: Any, default: Any) -> bool:

@@ -13,6 +13,7 @@ from yolo_fine.registry import BlockSpec
 from yolo_fine.utils.hints import did_you_mean
 
 MOST_SHOWN = 300  # characters of a row in a message
+ACCEPTED = "\n  accepted: "  # a block's signature stands on a line of its own
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Row:
 
     def error(self, reason: object, spec: BlockSpec | None = None) -> ModelYamlError:
         """An error that says where the row is, what it is, and what would be accepted."""
-        signature = f"; accepted: {spec.signature}" if spec else ""
+        signature = f"{ACCEPTED}{spec.signature}" if spec else ""
         return ModelYamlError(f"{self.where}: {reason}{signature}")
 
     def unknown(self, known: list[str]) -> UnknownBlockError:
@@ -94,6 +95,12 @@ class Row:
             raise self.error(f"the module must be a name, got {as_yaml_has_it(self.raw[2])}", spec)
         if not isinstance(self.raw[3], (list, tuple)):
             raise self.error(f"the arguments must be a list, got {self.raw[3]!r}", spec)
+
+
+def with_clause(message: object, clause: str) -> str:
+    """A message with a clause more on its first line, in front of what is accepted."""
+    first, accepted, signature = str(message).partition(ACCEPTED)
+    return f"{first}{clause}{accepted}{signature}"
 
 
 def read_rows(model: dict[str, Any]) -> Iterator[Row]:
