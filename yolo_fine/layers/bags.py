@@ -40,7 +40,7 @@ class Bags(torch.autograd.Function):
         return F.embedding_bag(bags, table, mode="sum", per_sample_weights=scales)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[misc,untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
         """Gradients of table and scales."""
         table, bags, scales = ctx.saved_tensors
