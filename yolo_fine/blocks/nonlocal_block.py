@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,7 +19,12 @@ PAPER = "https://arxiv.org/abs/1711.07971"
 ALIASES = ("NonLocal2d", "NonLocalBlock", "NonLocalBlockND", "NLBlock", "NonLocalAttn")
 
 
-@block(inputs=1, out="same", kind="context", paper=PAPER, aliases=ALIASES)
+def all_cells(arguments: Mapping[str, Any]) -> int:
+    """Each cell attends to all others or a quarter of them, but as ``dot_product``: see :attr:`BlockSpec.quadratic`."""
+    return 0 if arguments["form"] == "dot_product" else 4 if arguments["sub_sample"] else 1
+
+
+@block(inputs=1, out="same", kind="context", paper=PAPER, aliases=ALIASES, quadratic=all_cells)
 class NonLocal(nn.Module):
     """Non-local block: ``x + W(attention of every cell to every other one)``.
 

@@ -29,6 +29,7 @@ CLOSED = -4.0  # bias of a new gate: the output is that of coarse attention but 
     paper=PAPER,
     strides=(2, 1),
     aliases=("PyramidSparseTransformer", "PSAttnBlock"),
+    quadratic=lambda arguments: 4,  # H·W cells of the fine map attend to H·W/4 of the coarse one
 )
 class PST(nn.Module):
     """Pyramid sparse transformer: cross-scale attention, coarse and (by ``top``) fine.
