@@ -24,3 +24,4 @@ upstream: ## the assumptions about Ultralytics and the tests of the seam, on eve
 
 pages:  ## the tables of docs/ and README.md that commands make
 	python scripts/make_pages.py
+	python scripts/readme_tables.py

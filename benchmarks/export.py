@@ -29,10 +29,10 @@ from export_page import write_page
 from randomised_model import write_checkpoint
 from transfer import families, pretrained
 
-from yolo_fine.cli.recipes import run_script
 from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.prove import export_model
+from yolo_fine.recipes import run_script
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.hints import did_you_mean
 

@@ -26,10 +26,10 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import BaseModel, yaml_model_load
 from ultralytics.utils.torch_utils import init_seeds
 
-from yolo_fine.cli.recipes import run_script
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.transfer.pairing import Pairing
 from yolo_fine.integration.transfer.weights import compare, transfer
+from yolo_fine.recipes import run_script
 from yolo_fine.utils.files import write_json
 
 BATCH, IMAGES, SEED = 8, 200, 0  # cfg/datasets/smallobjects.yaml has 200 training images: 25 steps an epoch

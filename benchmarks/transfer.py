@@ -24,7 +24,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from transfer_page import write_page
 from ultralytics.nn.tasks import BaseModel, DetectionModel
 
-from yolo_fine.cli.recipes import run_script
 from yolo_fine.composer.compose import compose_text
 from yolo_fine.errors import MissingFileError
 from yolo_fine.integration.model_files import packaged_files
@@ -33,6 +32,7 @@ from yolo_fine.integration.transfer.pairing import Pairing, pair
 from yolo_fine.integration.transfer.raw_outputs import largest_difference
 from yolo_fine.integration.transfer.transfer_report import TransferReport
 from yolo_fine.integration.transfer.weights import compare, transfer
+from yolo_fine.recipes import run_script
 from yolo_fine.utils.files import write_json
 
 

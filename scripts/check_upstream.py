@@ -39,11 +39,13 @@ DROPPED_LATER = ("pandas==2.2.3", "scipy==1.15.3", "seaborn", "tqdm", "py-cpuinf
 OLD_NUMPY = ("numpy==2.1.1",)
 FLOORS = "floors"
 FLOOR_EXTRAS = ("export", "timm")  # openvino and sahi pin a newer NumPy and OpenCV than the floors
-TEST_TOOLS = ("pytest", "pytest-xdist", "hatchling", "cloudpickle", "pycocotools", "pandas<3")
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "hatchling", "cloudpickle", "pycocotools", "pandas<3")
 ASSUMPTIONS = """
+from yolo_fine.assigning.assumptions import ASSIGNING
 from yolo_fine.integration.assumptions import check_assumptions
-failed = [f"{assumption.statement}: {reason}" for assumption, reason in check_assumptions() if reason]
-print(*failed, f"HELD {len(check_assumptions()) - len(failed)} of {len(check_assumptions())}", sep="\\n")
+checked = check_assumptions(ASSIGNING)
+failed = [f"{assumption.statement}: {reason}" for assumption, reason in checked if reason]
+print(*failed, f"HELD {len(checked) - len(failed)} of {len(checked)}", sep="\\n")
 """
 HEADER = """# Ultralytics releases
 
@@ -177,4 +179,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if {"--help", "-h"} & set(sys.argv):
+        sys.exit(print(__doc__))
     sys.exit(main())

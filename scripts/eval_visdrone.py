@@ -1,22 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Both scores on VisDrone, for whole images and for slices: ``python scripts/eval_visdrone.py weights=best.pt``.
 
-A recipe to copy and edit: every step is one call. ``yolo-fine eval`` does the same with intervals and a report.
+A recipe to copy and edit: ``yolo-fine eval`` does the same from the command line.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from yolo_fine.cli.recipes import run_script
-from yolo_fine.evaluation.coco.score import evaluate_coco
-from yolo_fine.evaluation.predict.detector import open_detector
-from yolo_fine.evaluation.predict.sliced import predict_sliced
-from yolo_fine.evaluation.predict.whole import predict_whole
-from yolo_fine.evaluation.sizes import parse_sizes
-from yolo_fine.evaluation.visdrone.score import evaluate_visdrone
-from yolo_fine.formats.visdrone_files import read_annotations, write_detections
-from yolo_fine.utils.files import write_json
+import yolo_fine
+from yolo_fine.recipes import run_script
 
 
 def evaluate(
@@ -27,7 +20,7 @@ def evaluate(
     slice: int = 640,
     overlap: float = 0.2,
     device: str | int | None = None,
-    detections: Path | None = None,
+    out: Path | None = None,
     json: Path | None = None,
 ) -> None:
     """Print COCO and VisDrone metrics for whole images and for slices.
@@ -39,32 +32,28 @@ def evaluate(
         slice: Side of a slice in pixels.
         overlap: Share of a slice that the next one covers again.
         device: As in Ultralytics: ``cpu``, ``0``.
-        detections: Write the whole-image detections into this folder, in the official format.
+        out: Write the HTML report and the detections of slices into this folder, in the official format too.
         json: Write the metrics to this file.
     """
-    truth = read_annotations(folder / "annotations", images=folder / "images")
-    model = open_detector(weights)
-    settings = {"conf": 0.001, "iou": 0.7, "max_det": 500, "device": device}
-    predictions = {
-        "whole": predict_whole(model, truth, imgsz=imgsz, **settings),
-        f"slices of {slice}": predict_sliced(model, truth, slice_size=slice, overlap=overlap, imgsz=imgsz, **settings),
-    }
-
-    print(f"{len(truth.names)} images      VisDrone: AP    AP50   AR500      COCO: AP   AP_small       ms/image")
-    results = {}
-    for title, found in predictions.items():
-        official = evaluate_visdrone(truth, found.detections).metrics  # percent
-        coco = evaluate_coco(truth, found.detections, parse_sizes("coco"), max_det=500).metrics  # fractions
-        results[title] = {"visdrone": official, "coco": coco, "speed": found.speed}
+    sliced = yolo_fine.evaluate(
+        model=weights, annotations=folder / "annotations", images=folder / "images", imgsz=imgsz, slice=slice,
+        overlap=overlap, whole=True, device=device, resamples=1000 if out else 0, out=out, json=json,
+    )  # fmt: skip
+    print("                       VisDrone: AP    AP50   AR500      COCO: AP   AP_small       ms/image")
+    for title, result in (("whole", sliced.whole), (f"slices of {slice}", sliced)):
+        official, coco = result.visdrone, result.coco  # percent; fractions
         print(
             f"{title:<22} {official['AP']:9.2f} {official['AP50']:7.2f} {official['AR500']:7.2f} "
-            f"{100 * coco['AP']:13.2f} {100 * coco['AP_small']:10.2f} {found.speed['total']:16.0f}"
+            f"{100 * coco['AP']:13.2f} {100 * coco['AP_small']:10.2f} {result.speed['total']:16.0f}"
         )
-    if detections is not None:
-        write_detections(detections, truth, predictions["whole"].detections)
-    if json is not None:
-        write_json(json, results)
 
 
 if __name__ == "__main__":
-    run_script(evaluate)
+    run_script(
+        evaluate,
+        (
+            "python scripts/eval_visdrone.py best.pt VisDrone2019-DET-val",
+            "python scripts/eval_visdrone.py weights=best.pt imgsz=960 slice=640 json=scores.json",
+        ),
+        bare="weights folder",
+    )

@@ -14,7 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from yolo_fine.cli.recipes import run_script
+import yolo_fine
+from yolo_fine.recipes import run_script
 
 
 def detect(session: Any, image: np.ndarray, conf: float = 0.25, iou: float = 0.7) -> np.ndarray:
@@ -81,13 +82,9 @@ def export(
         conf: Least confidence of its boxes.
         json: Write the proof to this file.
     """
-    from yolo_fine.exporter.export import export as export_and_prove
-    from yolo_fine.exporter.proof.terminal import format_proof
-    from yolo_fine.integration.datasets import read_pixels
-
     options = {"imgsz": imgsz, "dynamic": dynamic, "half": half, "simplify": simplify, "opset": opset, "nms": nms}
-    proof = export_and_prove(weights, "onnx", **options)
-    print(format_proof(proof))
+    proof = yolo_fine.export(weights, "onnx", **options)
+    print(proof.to_text())
     if json:
         proof.to_json(json)
     if not proof.passed:
@@ -100,10 +97,17 @@ def export(
     names = ast.literal_eval(session.get_modelmeta().custom_metadata_map["names"])
     file = image or Path(ASSETS) / "bus.jpg"
     print(f"{file.name}:")
-    for x1, y1, x2, y2, score, label in detect(session, read_pixels(file), conf):
+    for x1, y1, x2, y2, score, label in detect(session, cv2.imread(str(file)), conf):
         print(f"  {names[int(label)]:<16}{score:.2f}  {x1:.0f},{y1:.0f} to {x2:.0f},{y2:.0f}")
     return True
 
 
 if __name__ == "__main__":
-    run_script(export)
+    run_script(
+        export,
+        (
+            "python scripts/export_onnx.py best.pt",
+            "python scripts/export_onnx.py weights=best.pt dynamic=True image=street.jpg",
+        ),
+        bare="weights",
+    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Writes the pages of ``docs/`` that consist of facts of the code: ``python scripts/make_pages.py [blocks] [models]``.
+"""Writes the pages of ``docs/`` that consist of facts of the code: ``python scripts/make_pages.py [commands] ...``.
 
 Without words, all of them. A test compares the committed pages with what this writes.
 """
@@ -10,11 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from command_pages import command_pages
+
 from yolo_fine.catalog import get_block
 from yolo_fine.costs.block_facts import BlockFacts, block_facts
 from yolo_fine.costs.block_list import MEANING, describe_blocks
 from yolo_fine.costs.model_costs import list_models
 from yolo_fine.registry import KINDS
+from yolo_fine.utils.tables import Table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SCHEMATICS = {
@@ -24,11 +27,15 @@ lateral map ──────────────┴──┘             i
     "upsample": """coarse map ──> [upsample] ──┐
                             ├── Concat ──> C3k2 ──> finer map
 lateral map ────────────────┘             in the place of nn.Upsample""",
+    "downsample": """finer map ──> [downsample] ──> coarser map   in the place of a convolution of stride 2,
+                                             in the backbone and in the bottom-up path""",
     "refine": """C3k2 ──> [refine] ──┬──> Detect
                     └──> bottom-up path   behind a map that Detect reads; the same shape comes out""",
     "context": """backbone ──> lateral map ──> [context] ──> Concat   on a lateral map, or behind the backbone;
                                                     the same shape comes out""",
     "conv": """map ──> [conv] ──> map   where a convolution or a stage stands""",
+    "pick": """block with several outputs ──┬──> [pick] ──> P3
+                             └──> [pick] ──> P4   one row a map; the block is computed once""",
 }
 BLOCKS = """# Blocks
 
@@ -37,6 +44,12 @@ mode) are those of a block whose output has 128 channels on 80 x 80 cells (P3 of
 has 256 channels on 40 x 40, a finer one 64 on 160 x 160. "Starts as" is what a fresh block puts out. Evidence: *paper*
 follows published code or equations, *reconstruction* fills gaps of a paper without code, *adaptation* carries an idea
 to a neck. ONNX: exported at one size and compared with PyTorch at another.
+
+Of FINE, the paper's abstract could be read and the authors' code of ten months before; so its default form is a
+reconstruction. Published form: `FINE` with `{{modulation: mul}}`, which reproduces the tensors of that code. Attention:
+`linear` (the form that the authors' figures for YOLOs are of) or `softmax`; the abstract's attention weights, and its
+order of magnitude less cost, are shown by their softmax figures only. Which block carries which paper, and which
+systems have none: [reading-list.md](reading-list.md).
 
 {sections}
 Made by `python scripts/make_pages.py blocks`.
@@ -85,12 +98,20 @@ def link(fact: BlockFacts) -> str:
 
 def models_page() -> str:
     """The packaged models at every scale."""
-    return MODELS.format(table=list_models(scales="nsmlx").text())
+    return MODELS.format(table=Table(list_models(scales="nsmlx").table()).to_markdown())
 
 
-PAGES: dict[str, Callable[[], str]] = {"blocks": blocks_page, "models": models_page}
+PAGES: dict[str, Callable[[], dict[str, str]]] = {
+    "blocks": lambda: {"blocks.md": blocks_page()},
+    "models": lambda: {"models.md": models_page()},
+    "commands": command_pages,
+}
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or PAGES:
-        (DOCS / f"{name}.md").write_text(PAGES[name](), encoding="utf-8")
-        print(f"docs/{name}.md")
+    if {"--help", "-h"} & set(sys.argv):
+        sys.exit(print(__doc__))
+    for made in sys.argv[1:] or PAGES:
+        for name, page in PAGES[made]().items():
+            (DOCS / name).parent.mkdir(exist_ok=True)
+            (DOCS / name).write_text(page, encoding="utf-8")
+            print(f"docs/{name}")

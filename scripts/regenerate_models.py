@@ -8,19 +8,22 @@ A new variant: yolo-fine compose base=yolo11 refine=EMA out=cfg/models/11/yolo11
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from yolo_fine.composer.compose import recompose
+from yolo_fine.recipes import run_script
 
 MODELS = Path(__file__).resolve().parents[1] / "cfg" / "models"
 
 
-def main() -> None:
-    """Recompose every packaged YAML, or those with ``name=`` in their names."""
-    words = dict(word.split("=", 1) for word in sys.argv[1:])
+def main(name: str = "") -> None:
+    """Recompose every packaged YAML.
+
+    Args:
+        name: Only those with this in their names.
+    """
     for file in sorted(MODELS.rglob("*.yaml")):
-        if words.get("name", "") not in file.name:
+        if name not in file.name:
             continue
         text = recompose(file)
         changed = text != file.read_text(encoding="utf-8")
@@ -29,4 +32,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(
+        main, ("python scripts/regenerate_models.py", "python scripts/regenerate_models.py name=-fine"), bare="name"
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ultralytics import settings as ultralytics_settings
 
-from yolo_fine.cli.recipes import run_script, train_and_validate
+from yolo_fine.recipes import run_script, train_and_validate
 
 HOW_TO_GET = (
     "online, coco.yaml downloads itself (about 20 GB); offline, put images/train2017, images/val2017, "
@@ -62,4 +62,11 @@ def train(
 
 
 if __name__ == "__main__":
-    run_script(train)
+    run_script(
+        train,
+        (
+            "python scripts/train_coco.py yolo11n-fine.yaml",
+            "python scripts/train_coco.py model=yolo11n-fine.yaml epochs=100 device=0",
+        ),
+        bare="model data",
+    )

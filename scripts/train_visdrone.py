@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ultralytics import settings as ultralytics_settings
 
-from yolo_fine.cli.recipes import run_script, train_and_validate
+from yolo_fine.recipes import run_script, train_and_validate
 
 MAX_DET = 500  # the official VisDrone protocol counts 500 detections an image; Ultralytics' default is 300
 HOW_TO_GET = (
@@ -66,4 +66,11 @@ def train(
 
 
 if __name__ == "__main__":
-    run_script(train)
+    run_script(
+        train,
+        (
+            "python scripts/train_visdrone.py yolo11n-fine.yaml",
+            "python scripts/train_visdrone.py model=yolo11s-small.yaml imgsz=960 batch=4 device=0",
+        ),
+        bare="model data",
+    )

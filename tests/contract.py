@@ -34,7 +34,7 @@ class BlockContract(GraphContract):
     def test_output_is_as_declared(self, height: int, width: int, batch: int, training: bool) -> None:
         y = self.run(self.random().train(training), self.maps(height, width, batch))
         size = (self.factor * height, self.factor * width)
-        assert y.shape == (batch, self.spec.output_channels(self.channels), *size)
+        assert y.shape == (batch, self.spec.output_channels(self.channels, self.arguments.get("c2")), *size)
         assert y.isfinite().all()
 
     def test_single_cell_of_one_image(self) -> None:

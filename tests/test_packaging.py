@@ -58,14 +58,13 @@ def test_docs_speak_of_the_tested_versions():
 
 
 def test_the_page_of_models_holds_every_model_as_measured():
-    from yolo_fine.costs.model_cost import ModelCost, markdown_table, measure
-
+    from yolo_fine.costs.model_costs import ModelCost, ModelCosts, measure
     from yolo_fine.integration.model_files import packaged_files
+    from yolo_fine.utils.tables import Table
 
     page = (ROOT / "docs" / "models.md").read_text()
     for name in packaged_files("models"):
         family, variant = name.split("-", 1)
         assert all(f"| {family}{scale}-{variant} |" in page for scale in "nsmlx")
-    stock = measure("yolov8n.yaml")
-    row = markdown_table([ModelCost("yolov8n-fine.yaml", "yolov8n.yaml", *measure("yolov8n-fine.yaml"), *stock)])
-    assert row.splitlines()[-1] in page
+    cost = ModelCost("yolov8n-fine.yaml", "yolov8n.yaml", *measure("yolov8n-fine.yaml"), *measure("yolov8n.yaml"))
+    assert Table(ModelCosts([cost]).table()).to_markdown().splitlines()[-1] in page

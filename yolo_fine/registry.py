@@ -18,7 +18,7 @@ import contextlib
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,7 +26,7 @@ from typing import Any
 from yolo_fine.errors import BlockArgumentError, BlockRegistrationError
 from yolo_fine.utils.arguments import allows, bind_arguments, refusal, type_name
 
-KINDS = ("fuse", "upsample", "refine", "context", "conv")
+KINDS = ("fuse", "upsample", "downsample", "refine", "context", "conv", "pick")
 ORIGINS = ("paper", "reconstruction", "adaptation")
 T = typing.TypeVar("T")
 
@@ -41,9 +41,12 @@ class BlockSpec:
     Attributes:
         name: The name that a YAML row uses.
         cls: The ``nn.Module`` class.
-        inputs: ``1``, ``"n"`` (any number of maps), or the names of the inputs in the order of the row's ``from``.
-        out: How the output channels follow: ``"same"``, ``"first"``, ``"sum"``, ``"arg"`` (the row's first argument,
-            scaled by the model's width) or the name of an input.
+        inputs: ``1``, ``"n"`` (any number of maps), ``"maps"`` (one row that puts out several, all of them), or the
+            names of the inputs in the order of the row's ``from``.
+        out: How the output channels follow: ``"same"``, ``"first"``, ``"last"``, ``"sum"``, ``"arg"`` (the row's first
+            argument, scaled by the model's width) or the name of an input; for ``inputs="maps"`` also ``"picked"``:
+            those of the map that the argument ``index`` names. Of several outputs each has as many, or with ``"each"``
+            the i-th output those of the i-th input.
         kind: One of :data:`KINDS`.
         paper: Link to the paper, or an empty string.
         origin: ``"paper"`` if it follows published code or equations, else ``"reconstruction"`` or ``"adaptation"``.
@@ -51,6 +54,10 @@ class BlockSpec:
         arguments_at: The arguments that fit a place in the neck, given how many levels its map lies below the coarsest
             lateral map (0 for P4 where P5 is the coarsest map). None: the defaults fit everywhere.
         aliases: Names by which forks and papers call the block; a row that uses one is answered with the block's name.
+        quadratic: For a block that attends from cells to cells: from its arguments to the number by which the values
+            of a head's attention are fewer than the square of the map's cells; 0 where these arguments avoid it.
+        outputs: How many maps the block puts out: 1 (a map), more (a list of that many), ``"n"`` (a list as long as
+            that of its inputs), or a function of the number of inputs and of the arguments, defaults included.
     """
 
     name: str
@@ -63,13 +70,27 @@ class BlockSpec:
     strides: tuple[float, ...] = ()
     arguments_at: Callable[[int], list[Any]] | None = None
     aliases: tuple[str, ...] = ()
+    quadratic: Callable[[Mapping[str, Any]], float] | None = None
+    outputs: int | str | Callable[[int, Mapping[str, Any]], int] = 1
 
     @property
     def input_names(self) -> tuple[str, ...] | None:
         """Names of the inputs, or None if any number is accepted."""
         if self.inputs == "n":
             return None
+        if self.inputs == "maps":
+            return ("maps",)
         return ("x",) if self.inputs == 1 else typing.cast("tuple[str, ...]", self.inputs)
+
+    @property
+    def reads_one_row(self) -> bool:
+        """Whether the block is called with what one row puts out, not with a list of rows' outputs."""
+        return self.inputs in (1, "maps")
+
+    @property
+    def gives_maps(self) -> bool:
+        """Whether the block puts out a list of maps, of which rows below take one each."""
+        return self.outputs != 1
 
     @cached_property
     def parameters(self) -> tuple[inspect.Parameter, ...]:
@@ -81,7 +102,12 @@ class BlockSpec:
     @property
     def _injected(self) -> int:
         """How many leading parameters of the constructor are channels: one an input, and ``c2`` for ``out="arg"``."""
-        return (1 if self.input_names is None else len(self.input_names)) + (self.out == "arg")
+        return (1 if self.takes_list else len(self.input_names or ())) + (self.out == "arg")
+
+    @property
+    def takes_list(self) -> bool:
+        """Whether the constructor takes the channels of its maps as one list."""
+        return self.inputs in ("n", "maps")
 
     @property
     def takes_repeats(self) -> bool:
@@ -91,7 +117,8 @@ class BlockSpec:
     @property
     def stackable(self) -> bool:
         """Whether repeats are built as a sequence of equal blocks."""
-        return self.inputs == 1 and self.out == "same" and self.kind != "upsample" and not self.takes_repeats
+        single = self.inputs == 1 and self.out == "same" and not self.gives_maps
+        return single and self.kind != "upsample" and not self.takes_repeats
 
     @property
     def signature(self) -> str:
@@ -102,7 +129,7 @@ class BlockSpec:
         for parameter in self.parameters:
             default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
             shown.append(f"{parameter.name}: {type_name(parameter.annotation)}{default}")
-        return f"{source} -> {self.name}({', '.join(shown)})"
+        return f"{source} -> {self.name}({', '.join(shown)})" + " -> maps" * self.gives_maps
 
     def check_inputs(self, count: int) -> None:
         """Raise :class:`BlockArgumentError` unless the block takes ``count`` inputs."""
@@ -111,7 +138,7 @@ class BlockSpec:
             if count < 2:
                 raise BlockArgumentError(f"{self.name} takes two inputs or more, 'from' gives {count}")
         elif count != len(names):
-            listed = f" ({', '.join(names)})" if self.inputs != 1 else ""
+            listed = "" if self.reads_one_row else f" ({', '.join(names)})"
             raise BlockArgumentError(
                 f"{self.name} takes {len(names)} input{'s' * (len(names) > 1)}{listed}, 'from' gives {count}"
             )
@@ -127,21 +154,69 @@ class BlockSpec:
         """
         return bind_arguments(self.name, self.parameters, args)
 
-    def output_channels(self, channels: Sequence[int], scaled_c2: int | None = None) -> int:
-        """Channels of the output, given those of the inputs (and the width-scaled first argument for ``"arg"``)."""
+    def attention_values(self, cells: int, kwargs: Mapping[str, Any]) -> float:
+        """Values of a head's attention on a map of so many cells; 0 for a block whose cost grows as its cells do.
+
+        Args:
+            cells: Height times width of the map at the block's place.
+            kwargs: Arguments as :meth:`bind` returns them; the others have their defaults.
+        """
+        if self.quadratic is None:
+            return 0.0
+        divisor = self.quadratic({one.name: one.default for one in self.parameters} | dict(kwargs))
+        return cells**2 / divisor if divisor else 0.0
+
+    def output_channels(
+        self, channels: Sequence[int], scaled_c2: int | None = None, kwargs: Mapping[str, Any] | None = None
+    ) -> int:
+        """Channels of the output, or of the first of several.
+
+        Args:
+            channels: Those of the inputs.
+            scaled_c2: The width-scaled first argument for ``"arg"``.
+            kwargs: The row's arguments, for ``"picked"``.
+
+        Raises:
+            BlockArgumentError: The row lacks its channels, or there is no map of that index.
+        """
         if self.out == "arg":
             if scaled_c2 is None:
                 raise BlockArgumentError(f"{self.name} needs its output channels as first argument")
             return scaled_c2
         if self.out == "sum":
             return sum(channels)
-        if self.out in ("same", "first"):
+        if self.out == "picked":
+            index: int = self._arguments(kwargs or {})["index"]
+            if index >= len(channels):
+                accepted = f"0 to {len(channels) - 1}: the layer puts out {len(channels)} maps"
+                raise BlockArgumentError(f"{self.name} argument 'index' must be {accepted}, got {index}")
+            return channels[index]
+        if self.out in ("same", "first", "each"):
             return channels[0]
+        if self.out == "last":
+            return channels[-1]
         return channels[typing.cast("tuple[str, ...]", self.input_names).index(self.out)]
+
+    def output_list(self, channels: Sequence[int], c2: int, kwargs: Mapping[str, Any]) -> list[int]:
+        """Channels of every output of a block that puts out several.
+
+        Args:
+            channels: Those of the inputs.
+            c2: Those of the first output.
+            kwargs: The row's arguments.
+        """
+        if self.out == "each":
+            return list(channels)
+        count = self.outputs(len(channels), self._arguments(kwargs)) if callable(self.outputs) else self.outputs
+        return [c2] * (len(channels) if count == "n" else int(count))
+
+    def _arguments(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The row's arguments with the defaults of those it leaves out."""
+        return {parameter.name: parameter.default for parameter in self.parameters} | dict(kwargs)
 
     def build(self, channels: Sequence[int], c2: int, kwargs: dict[str, Any]) -> Any:
         """Construct the module for inputs of the given channels and ``c2`` output channels."""
-        leading: tuple[Any, ...] = (list(channels),) if self.input_names is None else tuple(channels)
+        leading: tuple[Any, ...] = (list(channels),) if self.takes_list else tuple(channels)
         return self.cls(*leading, *([c2] if self.out == "arg" else []), **kwargs)
 
 
@@ -156,21 +231,27 @@ def block(
     strides: Sequence[float] = (),
     arguments_at: Callable[[int], list[Any]] | None = None,
     aliases: Sequence[str] = (),
+    quadratic: Callable[[Mapping[str, Any]], float] | None = None,
+    outputs: int | str | Callable[[int, Mapping[str, Any]], int] = 1,
 ) -> Callable[[type[T]], type[T]]:
     """Declare an ``nn.Module`` as a block that model YAMLs may name.
 
     Args:
-        inputs: ``1``, ``"n"``, or the names of the inputs in the order of the row's ``from`` (deeper map first, as at
-            Ultralytics' Concat).
-        out: ``"same"``, ``"first"``, ``"sum"``, ``"arg"`` or the name of an input: see :class:`BlockSpec`.
-        kind: One of ``fuse``, ``upsample``, ``refine``, ``context``, ``conv``.
+        inputs: ``1``, ``"n"``, ``"maps"``, or the names of the inputs in the order of the row's ``from`` (deeper map
+            first, as at Ultralytics' Concat): see :class:`BlockSpec`.
+        out: ``"same"``, ``"first"``, ``"last"``, ``"sum"``, ``"arg"``, ``"each"``, ``"picked"`` or an input's name.
+        kind: One of ``fuse``, ``upsample``, ``downsample``, ``refine``, ``context``, ``conv``, ``pick``.
         paper: Link to the paper.
         origin: ``paper``, ``reconstruction`` (no code was published) or ``adaptation``.
         name: The name in YAML; default is the class name.
         strides: Stride of each named input relative to the block's place, as ``(2, 1)`` for a map of half the size and
-            one of full size; default: all inputs have one size.
+            one of full size; default: all inputs have one size. For a block with several outputs: of the maps of an
+            example.
         arguments_at: From a place (levels below the coarsest lateral map) to the row's arguments there.
         aliases: Names by which forks and papers call the block, for hints.
+        quadratic: For a block that attends from cells to cells, as ``lambda arguments: arguments["sr"] ** 2`` where
+            each of the H·W cells attends to H·W/sr² others: see :class:`BlockSpec`. ``lint`` warns on large maps.
+        outputs: How many maps it puts out; more than one are taken by rows of ``Pick``: see :class:`BlockSpec`.
 
     Raises:
         BlockRegistrationError: The declaration is inconsistent, or the name is taken or resolved by Ultralytics.
@@ -178,7 +259,7 @@ def block(
     declared: int | str | tuple[str, ...] = inputs if isinstance(inputs, (int, str)) else tuple(inputs)
 
     def register(cls: type[T]) -> type[T]:
-        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases))
+        about = (out, kind, paper, origin, tuple(strides), arguments_at, tuple(aliases), quadratic, outputs)
         _add(BlockSpec(name or cls.__name__, cls, declared, *about))
         _check_calls(cls)
         return cls
@@ -229,12 +310,23 @@ def _add(spec: BlockSpec) -> None:
         raise BlockRegistrationError(f"{where}: kind '{spec.kind}' is none of {', '.join(KINDS)}")
     if spec.origin not in ORIGINS:
         raise BlockRegistrationError(f"{where}: origin '{spec.origin}' is none of {', '.join(ORIGINS)}")
-    if not (spec.inputs in (1, "n") or (isinstance(spec.inputs, tuple) and len(spec.inputs) > 1)):
-        raise BlockRegistrationError(f"{where}: inputs must be 1, 'n' or a list of input names, not {spec.inputs!r}")
-    accepted = ("same", "arg") if spec.inputs == 1 else ("first", "sum", "arg", *(spec.input_names or ()))
+    if not (spec.inputs in (1, "n", "maps") or (isinstance(spec.inputs, tuple) and len(spec.inputs) > 1)):
+        words = "1, 'n', 'maps' or a list of input names"
+        raise BlockRegistrationError(f"{where}: inputs must be {words}, not {spec.inputs!r}")
+    several = ("first", "last", "sum", "arg")
+    accepted = ("same", "arg") if spec.inputs == 1 else (*several, *(spec.input_names or ()))
+    if spec.inputs == "maps":
+        accepted = (*several, "picked")
+    if spec.outputs == "n" and not spec.reads_one_row:
+        accepted = (*accepted, "each")
     if spec.out not in accepted:
         raise BlockRegistrationError(f"{where}: out '{spec.out}' is none of {', '.join(accepted)}")
-    if spec.strides and (spec.input_names is None or len(spec.strides) != len(spec.input_names)):
+    if not (callable(spec.outputs) or spec.outputs == "n" or (type(spec.outputs) is int and spec.outputs > 0)):
+        raise BlockRegistrationError(f"{where}: outputs must be a number, 'n' or a function, not {spec.outputs!r}")
+    if spec.out == "picked" and "index" not in {parameter.name for parameter in spec.parameters}:
+        raise BlockRegistrationError(f"{where}: a block with out 'picked' has an argument 'index'")
+    fits = spec.gives_maps if spec.input_names is None else len(spec.strides) == len(spec.input_names)
+    if spec.strides and not fits:
         raise BlockRegistrationError(f"{where}: strides {spec.strides} do not fit inputs {spec.inputs!r}")
     if reason := why_refused(spec.name):
         raise BlockRegistrationError(f"block name '{spec.name}' of {where} is refused: {reason}")

@@ -67,16 +67,20 @@ def load(built: Recipe, about: dict[str, Any], tensors: dict[str, Tensor]) -> No
     assert set(built.names) == ours
     state = built.block.state_dict()
     values = {
-        key: shaped(torch.cat([tensors[f"sd.{name}"] for name in names]), state[key])
+        key: shaped(built.convert.get(key, unchanged)(torch.cat([tensors[f"sd.{name}"] for name in names])), state[key])
         for key, names in built.names.items()
     }
     missing, unexpected = built.block.load_state_dict(values, strict=False)
     assert not unexpected
     assert all(key.endswith("num_batches_tracked") for key in missing)
-    settings = [entry for entry in about["norms"].values() if entry["type"] == "BatchNorm2d"]
+    settings = [entry for entry in about["norms"].values() if entry["type"].startswith("BatchNorm")]
     norms = [module for module in built.block.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm, entry in zip(norms, settings, strict=True):
         norm.eps, norm.momentum = entry["eps"], entry["momentum"]
+
+
+def unchanged(theirs: Tensor) -> Tensor:
+    return theirs
 
 
 def shaped(theirs: Tensor, ours: Tensor) -> Tensor:

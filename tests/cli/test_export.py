@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from yolo_fine.cli.export import run
 
+from yolo_fine.cli.command import run
 from yolo_fine.errors import YoloFineError
 from yolo_fine.exporter import prove
 from yolo_fine.exporter.options import wanted_precision
@@ -25,20 +25,20 @@ KEYS = {"verdict", "max_rel_err", "max_abs_err", "mean_rel_err", "mean_abs_err",
 
 def test_export_and_check(grid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     result = tmp_path / "out" / "proof.json"
-    assert run([f"model={grid}", "imgsz=64", "runs=5", "simplify=False", f"json={result}"]) == 0
+    assert run(["export", f"model={grid}", "imgsz=64", "runs=5", "simplify=False", f"json={result}"]) == 0
     written = json.loads(result.read_text())
     assert set(written) >= KEYS
     assert written["verdict"] == "equal"
     assert written["arguments"] == {"imgsz": 64, "simplify": False}
     assert capsys.readouterr().out.splitlines()[-1] == f"equal: {grid.with_suffix('.onnx')}"
-    assert run([f"model={grid}", f"check={grid.with_suffix('.onnx')}", "runs=0"]) == 0
+    assert run(["export", f"model={grid}", f"check={grid.with_suffix('.onnx')}", "runs=0"]) == 0
 
 
 def test_a_different_file_ends_with_1(grid: Path, monkeypatch: pytest.MonkeyPatch):
     from tests.exporter.test_prove import spoil
 
     spoil(monkeypatch)
-    assert run([f"model={grid}", "imgsz=64", "runs=0", "simplify=False"]) == 1
+    assert run(["export", f"model={grid}", "imgsz=64", "runs=0", "simplify=False"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_different_file_ends_with_1(grid: Path, monkeypatch: pytest.MonkeyPatc
         (("model=best.pt", "threads=0"), "threads=0"),
         (("model=best.pt", "runs=-1"), "runs=-1"),
         (("model=best.pt", "json=empty"), "is a folder"),
-        (("best.pt",), "key=value"),
+        (("best.pt", "best.onnx"), "'best.onnx' is not understood"),
     ],
 )
 def test_mistakes(grid: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], says: str):
@@ -78,7 +78,7 @@ def test_mistakes(grid: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str,
     Path("some.mnn").write_bytes(b"no model")
     before = sorted(grid.parent.iterdir())
     with pytest.raises(YoloFineError) as caught:
-        run(words)
+        run(["export", *words])
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
@@ -89,14 +89,14 @@ def test_mistakes(grid: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str,
 @pytest.mark.parametrize(("words", "says"), [(("device=0",), "device=0"), (("format=engine",), "NVIDIA GPU")])
 def test_a_gpu_that_is_not_here(grid: Path, words: tuple[str, ...], says: str):
     with pytest.raises(YoloFineError, match=says):
-        run([f"model={grid}", "imgsz=64", *words])
+        run(["export", f"model={grid}", "imgsz=64", *words])
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime", "onnxslim"])
 def test_a_missing_package_is_named_with_its_command(grid: Path, monkeypatch: pytest.MonkeyPatch, package: str):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(YoloFineError, match=rf'{package} is not installed: pip install "yolo-fine\[export\]"'):
-        run([f"model={grid}", "imgsz=64"])
+        run(["export", f"model={grid}", "imgsz=64"])
 
 
 @pytest.mark.skipif(os.name == "nt" or (hasattr(os, "geteuid") and os.geteuid() == 0), reason="root may write anywhere")
@@ -104,7 +104,7 @@ def test_an_unwritable_folder(grid: Path):
     grid.parent.chmod(0o500)
     try:
         with pytest.raises(YoloFineError, match="can't be written"):
-            run([f"model={grid}", "imgsz=64"])
+            run(["export", f"model={grid}", "imgsz=64"])
     finally:
         grid.parent.chmod(0o700)
 
@@ -112,7 +112,9 @@ def test_an_unwritable_folder(grid: Path):
 def test_a_folder_in_the_way(grid: Path):
     grid.with_suffix(".onnx").mkdir()
     (grid.with_suffix(".onnx") / "kept.txt").write_text("kept")
-    assert run([f"model={grid}", "imgsz=64", "runs=0", "simplify=False"]) == 0  # an older result, of whatever kind
+    assert (
+        run(["export", f"model={grid}", "imgsz=64", "runs=0", "simplify=False"]) == 0
+    )  # an older result, of whatever kind
     assert grid.with_suffix(".onnx").is_file()
 
 

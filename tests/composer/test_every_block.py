@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -11,16 +10,17 @@ import pytest
 import torch
 import yaml
 from ultralytics.nn.tasks import DetectionModel
-from yolo_fine.costs.block_pages import show_blocks
 
 from yolo_fine import list_blocks
 from yolo_fine.composer.compose import compose_text
+from yolo_fine.costs.block_facts import block_facts
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGED = [spec for spec in list_blocks() if spec.cls.__module__.startswith("yolo_fine.")]
+PLACED = [spec for spec in PACKAGED if spec.kind != "pick"]  # compose writes those below the blocks that need them
 
 
-@pytest.mark.parametrize("spec", PACKAGED, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", PLACED, ids=lambda spec: spec.name)
 def test_every_block_learns_at_every_place(spec):
     composed = compose_text("yolo11n", {spec.kind: spec.name})
     assert composed.blocks
@@ -39,18 +39,16 @@ def test_every_block_learns_at_every_place(spec):
     for layer in layers:
         gradients = [parameter.grad for parameter in layer.parameters()]
         assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
-        assert any(gradient.any() for gradient in gradients)
+        assert not gradients or any(gradient.any() for gradient in gradients)
 
 
-def test_the_page_about_blocks_is_up_to_date(tmp_path, capsys):
-    show_blocks(json=tmp_path / "blocks.json")
-    facts = {fact["name"]: fact for fact in json.loads((tmp_path / "blocks.json").read_text())}
+def test_the_page_about_blocks_is_up_to_date():
     page = (ROOT / "docs" / "blocks.md").read_text()
     for spec in PACKAGED:
         (row,) = [line for line in page.splitlines() if line.startswith(f"| `{spec.name}` |")]
         cells = [cell.strip() for cell in row.strip("|").split("|")]
-        fact = facts[spec.name]
-        assert cells[3:7] == [spec.origin, f"{fact['parameters']:,}", f"{fact['mmacs']:.0f}", fact["starts_as"]]
+        fact = block_facts(spec)
+        assert cells[3:7] == [spec.origin, f"{fact.parameters:,}", f"{fact.mmacs:.0f}", fact.starts_as]
         assert cells[7] == "yes"
         assert spec.signature in page
     assert len(re.findall(r"^\| `", page, flags=re.MULTILINE)) == len(PACKAGED)

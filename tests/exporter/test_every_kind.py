@@ -13,7 +13,6 @@ import pytest
 
 from tests.extent import ALL
 from tests.fixtures.checkpoints import make_checkpoint
-from yolo_fine.exporter.proof.terminal import format_proof
 from yolo_fine.exporter.prove import export_model
 from yolo_fine.integration.versions import installed_version
 
@@ -39,5 +38,5 @@ def test_a_block_of_each_kind(kind: str, file_format: str, tmp_path: Path) -> No
         pytest.importorskip("openvino")
     checkpoint = make_checkpoint(tmp_path / "best.pt", rows=MODELS[kind])
     proof = export_model(str(checkpoint), file_format, imgsz=64, runs=0)
-    assert proof.verdict == "equal", format_proof(proof)
+    assert proof.verdict == "equal", proof.to_text()
     assert not any("identity" in note for note in proof.notes), proof.notes

@@ -15,7 +15,6 @@ from tests.fixtures.checkpoints import make_checkpoint
 from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter import prove
 from yolo_fine.exporter.onnx_file import read_proof
-from yolo_fine.exporter.proof.terminal import format_proof
 from yolo_fine.exporter.proof.trial import prepare_trial
 from yolo_fine.exporter.prove import check_file, export_model
 from yolo_fine.integration.versions import installed_version
@@ -48,12 +47,12 @@ def test_static_file_is_equal(grid: Path):
     assert written["verdict"] == "equal"
     assert written["max_rel_err"] == proof.max_rel_err
     assert json.loads(json.dumps(proof.to_dict()))["verdict"] == "equal"
-    assert format_proof(proof).splitlines()[-1] == f"equal: {grid.with_suffix('.onnx')}"
+    assert proof.to_text().splitlines()[-1] == f"equal: {grid.with_suffix('.onnx')}"
 
 
 def test_dynamic_file_is_equal_at_other_sizes_and_batches(grid: Path):
     proof = export_model(str(grid), dynamic=True, **QUICK)
-    assert proof.verdict == "equal", format_proof(proof)
+    assert proof.verdict == "equal", proof.to_text()
     shapes = [case.shape for case in proof.cases]
     assert shapes[0] == (1, 64, 64)
     assert len({shape[1:] for shape in shapes}) == 3
@@ -68,7 +67,7 @@ def test_dynamic_file_is_equal_at_other_sizes_and_batches(grid: Path):
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_end_to_end_head(end2end: Path, dynamic: bool):
     proof = export_model(str(end2end), end2end=True, dynamic=dynamic, **QUICK)
-    assert proof.verdict == "equal", format_proof(proof)
+    assert proof.verdict == "equal", proof.to_text()
     assert proof.boxes is not None
     assert proof.boxes.boxes > 10
     assert proof.groups["boxes"]["count"] > 0
@@ -77,11 +76,11 @@ def test_end_to_end_head(end2end: Path, dynamic: bool):
 
 def test_embedded_nms(grid: Path):
     proof = export_model(str(grid), nms=True, dynamic=True, batch=2, **QUICK)
-    assert proof.verdict == "equal", format_proof(proof)
+    assert proof.verdict == "equal", proof.to_text()
     assert {case.shape[0] for case in proof.cases} == {1, 2}
     assert proof.operators["NonMaxSuppression"]
     alone = export_model(str(grid), nms=True, dynamic=True, conf=0.4, **QUICK)
-    assert alone.verdict == "equal", format_proof(alone)
+    assert alone.verdict == "equal", alone.to_text()
     assert {case.shape[0] for case in alone.cases} == {1}
     assert any("batch=N" in note for note in alone.notes)
     assert check_file(grid.with_suffix(".onnx"), str(grid), runs=0).verdict == "equal"  # conf comes from the file
@@ -95,7 +94,7 @@ def test_other_tasks(tmp_path: Path, task: str, end2end: bool):
         pytest.skip("this Ultralytics can't")
     checkpoint = make_checkpoint(tmp_path / "best.pt", task=task, end2end=end2end)
     proof = export_model(str(checkpoint), end2end=end2end, **QUICK)
-    assert proof.verdict == "equal", format_proof(proof)
+    assert proof.verdict == "equal", proof.to_text()
     groups = {"boxes", "scores", "others"} | ({"output1"} if task == "segment" else set())
     assert set(proof.groups) == groups
     assert all(group["count"] > 0 for group in proof.groups.values())
@@ -106,7 +105,7 @@ def test_other_tasks(tmp_path: Path, task: str, end2end: bool):
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_torchscript(grid: Path, dynamic: bool):
     proof = export_model(str(grid), "torchscript", imgsz=64, runs=0, dynamic=dynamic)
-    assert proof.verdict == "equal", format_proof(proof)
+    assert proof.verdict == "equal", proof.to_text()
     assert len(proof.cases) == (3 if dynamic else 1)
     assert check_file(grid.with_suffix(".torchscript"), str(grid), runs=0).verdict == "equal"
 
@@ -118,7 +117,7 @@ def test_openvino(grid: Path, dynamic: bool):
     older.mkdir()
     (older / "old.txt").write_text("old")
     proof = export_model(str(grid), "openvino", imgsz=64, runs=0, dynamic=dynamic)
-    assert proof.verdict == "equal", format_proof(proof)
+    assert proof.verdict == "equal", proof.to_text()
     assert len(proof.cases) == (3 if dynamic else 1)
     assert left_over(grid.parent) == ["best.pt", "best_openvino_model"]
     assert not (older / "old.txt").exists()
@@ -128,7 +127,7 @@ def test_openvino(grid: Path, dynamic: bool):
 def test_half_precision_is_close_at_best(end2end: Path):
     proof = export_model(str(end2end), half=True, end2end=True, **QUICK)
     assert proof.precision == "fp16"
-    assert proof.verdict == "close", format_proof(proof)
+    assert proof.verdict == "close", proof.to_text()
     assert proof.max_rel_err is not None
     assert proof.max_rel_err > 1e-4
 
@@ -168,7 +167,7 @@ def test_wrong_weights_are_different(grid: Path):
     file = grid.with_suffix(".onnx")
     change_weight(file, 1.0005)
     slightly = check_file(file, str(grid), runs=0)
-    assert slightly.verdict == "close", format_proof(slightly)
+    assert slightly.verdict == "close", slightly.to_text()
     change_weight(file, 1.2)
     proof = check_file(file, str(grid), runs=0)
     assert proof.verdict == "DIFFERENT"

@@ -14,7 +14,9 @@ from ultralytics.nn.tasks import yaml_model_load
 
 from tests.commands import yolo_fine
 from tests.extent import each_variant, some_stock
+from yolo_fine.catalog import get_block, list_blocks
 from yolo_fine.cli import main
+from yolo_fine.costs.block_facts import count_macs, example
 from yolo_fine.errors import MissingFileError, ModelYamlError
 from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.integration.versions import installed_version
@@ -225,3 +227,58 @@ def test_the_report_is_an_object(tmp_path, capsys):
     assert "<td>11</td>" in report._repr_html_()
     assert lint(YOLO("yolo11s-ema.yaml")).scales == ["s"]
     assert capsys.readouterr().out == ""  # a function prints nothing
+
+
+@pytest.mark.parametrize(
+    ("layer", "block", "noted"),
+    [
+        (16, ["PAM", []], "40,960,000 values a head on the 80x80 cells"),
+        (13, ["PAM", []], None),  # 40x40
+        (16, ["SRA", [2]], "10,240,000 values a head"),
+        (16, ["SRA", [8]], None),
+        (16, ["NTB", []], "10,240,000 values a head"),
+        (16, ["PartWhole", []], None),
+        (16, ["HLG", [{"window": 2}]], "10,240,000 values a head"),
+        (16, ["EMA", []], None),
+    ],
+)
+def test_a_block_quadratic_in_cells_is_noted_on_a_large_map(model, tmp_path, layer, block, noted):
+    """Layers of yolo11n: what follows the fusion at stride 16, and at stride 8."""
+    stock = yaml_model_load("yolo11n.yaml")
+    model = {key: stock[key] for key in ("nc", "scales", "backbone", "head")}
+    place = layer - len(model["backbone"])
+    for row in model["head"][place + 1 :]:
+        sources = row[0] if isinstance(row[0], list) else [row[0]]
+        moved = [source + (source > layer) for source in sources]
+        row[0] = moved if isinstance(row[0], list) else moved[0]
+    model["head"][-1][0] = [source + (source == layer) for source in model["head"][-1][0]]
+    model["head"].insert(place + 1, [-1, 1, *block])
+    (tmp_path / "yolo11-mine.yaml").write_text(yaml.safe_dump(model, sort_keys=False))
+    report = find_problems(str(tmp_path / "yolo11n-mine.yaml"))
+    assert report.clean, report.problems
+    if noted is None:
+        assert report.notes == []
+    else:
+        (note,) = report.notes
+        assert noted in note
+        assert f"'{block[0]}" in note or block[0] in note
+        assert "up to 40x40" in note
+
+
+def test_softmax_in_fine_is_quadratic_and_linear_attention_is_not():
+    spec = get_block("FINE")
+    cells = 160 * 160
+    assert spec.attention_values(cells, {"stride": 2}) == 0
+    assert spec.attention_values(cells, {"stride": 1, "attn": "softmax"}) == (80 * 80) ** 2
+    assert spec.attention_values(cells, {"stride": 4, "attn": "softmax"}) == (20 * 20) ** 2
+
+
+def test_declared_growth_is_the_measured_one():
+    """Every block whose operations grow faster than its cells declares it."""
+    declared = {spec.name for spec in list_blocks() if spec.attention_values(6400, {}) > 0}
+    measured = set()
+    for spec in list_blocks():
+        coarse, fine = (count_macs(*example(spec, 32, size)) for size in (160, 320))
+        if fine > 4**1.25 * coarse > 0:
+            measured.add(spec.name)
+    assert measured == declared

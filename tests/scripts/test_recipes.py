@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from tests.commands import pythons, run
-from yolo_fine.cli.recipes import coco_weights
 from yolo_fine.cli.words import call
 from yolo_fine.errors import YoloFineError
+from yolo_fine.recipes import coco_weights
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 TINY = ("epochs=1", "imgsz=64", "batch=2", "device=cpu", "workers=0", "plots=False")

@@ -14,13 +14,12 @@ from typing import Any
 from yolo_fine.ablation.arms import Arm
 from yolo_fine.ablation.metrics import EVALUATION, read_run
 from yolo_fine.ablation.plan import Plan, Run
-from yolo_fine.ablation.run import RESULT
+from yolo_fine.ablation.run import FAILED, RESULT
 from yolo_fine.ablation.statistics import Comparison, compare
 from yolo_fine.ablation.statistics import Run as Scores
 from yolo_fine.ablation.verdicts import Verdict, verdicts
 from yolo_fine.errors import DataError
 
-FAILED = "failed.json"
 EQUAL = ("batch", "imgsz", "epochs")  # must be equal in two runs that are compared, and so must the data of one seed
 LISTED = ("model", "seed", "batch", "imgsz", "epochs", "diverged")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from yolo_fine.ablation.comparisons import Finished, read_finished
-from yolo_fine.ablation.executors import Executor, last_words
 from yolo_fine.ablation.plan import Plan, Run
-from yolo_fine.ablation.run import JOB, PROBE_STEPS, PROGRESS
+from yolo_fine.ablation.run import JOB, PROBE_STEPS
 from yolo_fine.errors import ArgumentError
 from yolo_fine.utils.console import progress
+from yolo_fine.utils.executors import PROGRESS, Executor, last_words
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.tables import Table
 

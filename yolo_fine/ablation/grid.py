@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from yolo_fine.ablation.arms import again, read_arms
-from yolo_fine.ablation.comparisons import FAILED, check_seeds, read_finished
+from yolo_fine.ablation.comparisons import check_seeds, read_finished
 from yolo_fine.ablation.costs import LATENCY, Cost, count_costs, time_latency, with_latency
 from yolo_fine.ablation.estimate import Estimate, estimate_time
-from yolo_fine.ablation.executors import Executor, LocalExecutor, RayExecutor, last_words
-from yolo_fine.ablation.metrics import BOOT, EVALUATION
+from yolo_fine.ablation.metrics import metric_names
 from yolo_fine.ablation.plan import Plan, Run, keep_plan
 from yolo_fine.ablation.report import Ablation, read_ablation, write_reports
-from yolo_fine.ablation.run import JOB, PROGRESS, RESULT
+from yolo_fine.ablation.run import FAILED, JOB, RESULT, clear
 from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.groups import read_groups
 from yolo_fine.evaluation.manifest import package_versions
@@ -24,13 +22,14 @@ from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.evaluation.sources import from_dataset
 from yolo_fine.formats.fingerprint import data_fingerprint
 from yolo_fine.formats.yolo_labels import read_split
-from yolo_fine.integration.commands import check_train_arguments
+from yolo_fine.integration.commands import check_arguments
 from yolo_fine.integration.models import read_weights
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import progress, show
 from yolo_fine.utils.constraints import Positive, PositiveNumber
+from yolo_fine.utils.executors import Executor, LocalExecutor, RayExecutor, last_words
 from yolo_fine.utils.files import write_json
-from yolo_fine.utils.parts import remove
+from yolo_fine.utils.hints import did_you_mean
 from yolo_fine.utils.paths import StrPath
 
 TAKEN = {
@@ -38,6 +37,7 @@ TAKEN = {
     "resume": None, "trainer": None, "mode": None, "task": None, "plots": None, "cfg": None,
 }  # fmt: skip
 SHORTEST = 400  # resamples
+RUN = "yolo_fine.ablation.run"  # carries out one run
 
 
 @public
@@ -110,7 +110,7 @@ def ablate(
         detect=detect, evaluation=evaluation, training=training,
     )  # fmt: skip
     keep_plan(plan, folder)
-    executor = LocalExecutor(workers) if engine == "local" else RayExecutor(address, gpus)
+    executor = LocalExecutor(RUN, workers) if engine == "local" else RayExecutor(RUN, address, gpus)
     files = compose_models(plan, folder)
     sizes_of = {arm.name: arm.imgsz or training.get("imgsz", 640) for arm in plan.arms}
     costs = count_costs(files, sizes_of)
@@ -146,11 +146,14 @@ def make_plan(models: str, data: str, *, seeds: int | str, baseline: str | None,
         if key in TAKEN:
             instead = f"; use {TAKEN[key]}" if TAKEN[key] else ""
             raise ArgumentError(f"{key}= is set by the ablation{instead}")
-    check_train_arguments(training)
-    parse_sizes(evaluation["sizes"])
+    check_arguments(training)
+    bins = parse_sizes(evaluation["sizes"])
     if evaluation["resamples"] < SHORTEST:
         raise ArgumentError(f"resamples={evaluation['resamples']} must be {SHORTEST} or more")
     source = from_dataset(data, "val")
+    metrics = metric_names(bins, source.kind)
+    if metric not in metrics:
+        raise ArgumentError(f"metric={metric} is none of {', '.join(metrics)}{did_you_mean(metric, metrics)}")
     read_groups(evaluation["groups"], source.truth.names, source.kind)
     fingerprints = [data_fingerprint(truth) for truth in (read_split(data, "train"), source.truth)]
     for file in dict.fromkeys([weights, *(arm.weights for arm in arms)]):
@@ -214,6 +217,7 @@ def carry_out(plan: Plan, folder: Path, executor: Executor, costs: Mapping[str, 
         DataError: Two seeds of a model ended with equal weights.
     """
     finished = read_finished(plan, folder)
+    check_seeds(finished)
     waiting = [folder / run.name for run in plan.runs if run not in finished]
     for path in waiting:
         clear(path)
@@ -229,10 +233,3 @@ def carry_out(plan: Plan, folder: Path, executor: Executor, costs: Mapping[str, 
             check_seeds(finished)
             estimate.learn(finished)
             write_reports(read_ablation(plan, folder, with_latency(costs, folder)), folder)
-
-
-def clear(folder: Path) -> None:
-    """Remove what a run that was cut, or has failed, left behind."""
-    shutil.rmtree(folder / "train", ignore_errors=True)
-    for name in (PROGRESS, EVALUATION, BOOT, FAILED):
-        remove(folder / name)

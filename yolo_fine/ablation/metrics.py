@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,20 @@ import numpy as np
 
 from yolo_fine.ablation.statistics import Run
 from yolo_fine.evaluation.run import evaluate
+from yolo_fine.evaluation.sizes import Bin
+from yolo_fine.evaluation.visdrone.score import METRICS
 from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.files import finished_file
 
 EVALUATION, BOOT = "eval.json", "boot.npz"
 PREFIX = {"coco": "", "visdrone": "VisDrone_"}  # of a metric's name, by protocol
 POINTS = {"coco": 100.0, "visdrone": 1.0}  # COCO's metrics are fractions, VisDrone's are percent
+
+
+def metric_names(bins: Sequence[Bin], kind: str) -> list[str]:
+    """Names of the metrics that a run gets, where annotations of this kind (``coco``, ``visdrone``) are evaluated."""
+    names = ["AP", "AP50", "AP75", *(f"{metric}_{one.name}" for one in bins for metric in ("AP", "AR"))]
+    return names + ([f"{PREFIX['visdrone']}{name}" for name in METRICS] if kind == "visdrone" else [])
 
 
 def evaluate_run(checkpoint: Path, folder: Path, job: dict[str, Any]) -> dict[str, float | None]:

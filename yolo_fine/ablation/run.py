@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import statistics
 import sys
 import time
@@ -21,11 +22,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.ablation.metrics import evaluate_run
+from yolo_fine.ablation.metrics import BOOT, EVALUATION, evaluate_run
 from yolo_fine.integration.training import Trained, train_on_equal_data, weights_hash
+from yolo_fine.utils.executors import PROGRESS, end_with_parent
 from yolo_fine.utils.files import write_json
+from yolo_fine.utils.parts import remove
 
-JOB, PROGRESS, RESULT = "job.json", "progress.json", "result.json"
+JOB, RESULT, FAILED = "job.json", "result.json", "failed.json"
 PROBE_STEPS = 20
 
 
@@ -39,6 +42,7 @@ def run(folder: Path) -> None:
     if job.get("probe"):
         probe(folder, job)
         return
+    clear(folder)
     began = time.monotonic()
     trained = train(folder, job)
     finished = time.monotonic()
@@ -56,6 +60,13 @@ def run(folder: Path) -> None:
         "diverged": not all(value is None or math.isfinite(value) for value in metrics.values()),
     }
     write_json(folder / RESULT, result)
+
+
+def clear(folder: Path) -> None:
+    """Remove what a run that was cut, or has failed, left behind."""
+    shutil.rmtree(folder / "train", ignore_errors=True)
+    for name in (PROGRESS, EVALUATION, BOOT, FAILED):
+        remove(folder / name)
 
 
 def train(folder: Path, job: dict[str, Any]) -> Trained:
@@ -101,4 +112,5 @@ def arguments_of(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     run(Path(sys.argv[1]))

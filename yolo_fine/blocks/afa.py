@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
@@ -11,6 +11,7 @@ from ultralytics.nn.modules import Conv
 from yolo_fine.layers.equal_maps import projection, require_equal_sizes
 from yolo_fine.layers.gain import ResidualGain, lerp
 from yolo_fine.layers.pooled_conv import PooledConv
+from yolo_fine.layers.views import Bars, Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
@@ -65,8 +66,17 @@ class AFA(nn.Module):
         """Take from each map what the attentions say."""
         require_equal_sizes(self, x)
         high, low = self.project(x[0]).to(x[1].dtype), x[1]
-        a = self.spatial(low).sigmoid().to(low.dtype)  # (B, 1, H, W)
-        peak = self.channel(high.amax((2, 3), keepdim=True))  # (B, C, H, W) -> (B, C, 1, 1)
-        m = (peak + self.channel(high.mean((2, 3), keepdim=True))).sigmoid().to(low.dtype)
+        a, m = (gate.to(low.dtype) for gate in self._gates(high, low))
         y = lerp(m * high, (1 - m) * low, a)
         return self.gain(low, y)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """What each map counts: by position, and by channel."""
+        a, m = self._gates(self.project(x[0]), x[1])
+        yield Heat("share of the fine map", a, neutral=0.5)
+        yield Bars("share of the coarse map, by channel", m.flatten(1), neutral=0.5)
+
+    def _gates(self, high: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
+        """A (B, 1, H, W) and m (B, C, 1, 1)."""
+        peak = self.channel(high.amax((2, 3), keepdim=True))  # (B, C, H, W) -> (B, C, 1, 1)
+        return self.spatial(low).sigmoid(), (peak + self.channel(high.mean((2, 3), keepdim=True))).sigmoid()

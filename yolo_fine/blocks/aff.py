@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
 from yolo_fine.layers.equal_maps import projection, require_equal_sizes
 from yolo_fine.layers.gain import ResidualGain, lerp
 from yolo_fine.layers.scale_attention import MultiScaleChannelAttention
+from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, PositiveNumber, Reduction
 
@@ -69,6 +70,11 @@ class AFF(nn.Module):
         y = self.scale * lerp(high, low, self.attention(low + high))
         return self.gain(low, y)
 
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """What the fine map counts at each position."""
+        high, low = self.project(x[0]), x[1]
+        yield Heat("share of the fine map", self.attention(low + high), neutral=0.5)
+
 
 @block(inputs=("high", "low"), out="low", kind="fuse", paper=PAPER)
 class iAFF(nn.Module):
@@ -113,3 +119,10 @@ class iAFF(nn.Module):
         mixed = lerp(high, low, self.first(low + high))
         y = lerp(high, low, self.second(mixed))
         return self.gain(low, y)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """What the fine map counts at each position, in both turns."""
+        high, low = self.project(x[0]), x[1]
+        first = self.first(low + high)
+        yield Heat("share of the fine map, first turn", first, neutral=0.5)
+        yield Heat("share of the fine map", self.second(lerp(high, low, first)), neutral=0.5)

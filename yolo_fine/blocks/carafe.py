@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
 from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.reassembly import reassemble
+from yolo_fine.layers.views import View, kernel_points
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Odd, Positive, Scale
 
@@ -56,7 +59,14 @@ class CARAFE(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample a map."""
-        logits = self.encode(self.compress(x)).float()  # (B, k²r², H, W)
-        logits = torch.unflatten(logits, 1, (self.kernel**2, self.scale**2))
-        y = reassemble(x, logits.softmax(1), self.kernel, self.scale)
+        y = reassemble(x, self._kernels(x), self.kernel, self.scale)
         return y if self.gain.weight is None else self.gain(nearest(x, self.scale), y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The kernel of each output cell."""
+        yield kernel_points("kernels", self._kernels(x), self.kernel, self.scale)
+
+    def _kernels(self, x: Tensor) -> Tensor:
+        """One kernel for each output cell: (B, k², r², H, W)."""
+        logits = self.encode(self.compress(x)).float()  # (B, k²r², H, W)
+        return torch.unflatten(logits, 1, (self.kernel**2, self.scale**2)).softmax(1)

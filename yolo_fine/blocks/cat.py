@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
 from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.views import Bars, Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
@@ -58,6 +60,12 @@ class CAT(nn.Module):
         outer = self.outer_factors.float().softmax(0)
         y = x * (outer[0] * self._channel_gate(x) + outer[1] * self._spatial_gate(x)).to(x.dtype)
         return self.gain(x, y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The two gates, each with its share."""
+        outer = self.outer_factors.float().softmax(0)
+        yield Heat("gate of positions", outer[1] * self._spatial_gate(x))
+        yield Bars("gates of channels", (outer[0] * self._channel_gate(x)).flatten(1))
 
     def _channel_gate(self, x: Tensor) -> Tensor:
         """A_c: (B, C, 1, 1) in float32."""

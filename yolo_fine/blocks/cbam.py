@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
 
 from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.views import Bars, Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
@@ -47,8 +50,23 @@ class CBAM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate channels, then positions."""
-        channel = (self.mlp(x.mean((2, 3))) + self.mlp(x.amax((2, 3)))).sigmoid()  # (B, C, H, W) -> (B, C)
-        y = x * channel.to(x.dtype)[:, :, None, None]
-        pooled = torch.cat([y.amax(1, keepdim=True), y.mean(1, keepdim=True)], dim=1)  # (B, 2, H, W)
-        y = y * self.spatial(pooled).sigmoid().to(x.dtype)  # gate (B, 1, H, W)
+        y = x * self._channel_gate(x).to(x.dtype)[:, :, None, None]
+        y = y * self._position_gate(y).to(x.dtype)
         return self.gain(x, y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The two gates."""
+        channel = self._channel_gate(x)
+        yield Heat("gate of positions", self._position_gate(x * channel[:, :, None, None]), neutral=1.0)
+        yield Bars("gates of channels", channel, neutral=1.0)
+
+    def _channel_gate(self, x: Tensor) -> Tensor:
+        """(B, C)."""
+        gate: Tensor = (self.mlp(x.mean((2, 3))) + self.mlp(x.amax((2, 3)))).sigmoid()
+        return gate
+
+    def _position_gate(self, y: Tensor) -> Tensor:
+        """(B, 1, H, W)."""
+        pooled = torch.cat([y.amax(1, keepdim=True), y.mean(1, keepdim=True)], dim=1)  # (B, 2, H, W)
+        gate: Tensor = self.spatial(pooled).sigmoid()
+        return gate

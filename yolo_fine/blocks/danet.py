@@ -13,7 +13,14 @@ from yolo_fine.utils.constraints import Gain, Reduction
 PAPER = "https://arxiv.org/abs/1809.02983"
 
 
-@block(inputs=1, out="same", kind="context", paper=PAPER, aliases=("PAM_Module", "PositionAttentionModule"))
+@block(
+    inputs=1,
+    out="same",
+    kind="context",
+    paper=PAPER,
+    aliases=("PAM_Module", "PositionAttentionModule"),
+    quadratic=lambda arguments: 1,
+)
 class PAM(nn.Module):
     """Position attention module: ``x + γ · (softmax(QᵀK) V)``, the softmax running over all positions.
 

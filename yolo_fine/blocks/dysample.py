@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -13,6 +14,7 @@ from yolo_fine.layers.checks import divisor, require
 from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.sampling import Places, sample, split_places
 from yolo_fine.layers.tracing import is_tracing
+from yolo_fine.layers.views import Points, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive, Scale
 
@@ -75,6 +77,15 @@ class DySample(nn.Module):
         """Upsample a map."""
         y = self._sample(x, self._offsets(x))
         return y if self.gain.weight is None else self.gain(nearest(x, self.scale), y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The point that each group of channels is sampled at."""
+        height, width = x.shape[2:]
+        across, down = self._offsets(x).chunk(2, dim=1)  # each (B, G, rH, rW)
+        row = (centres(self.scale * height, x.device) + 1) * (height / 2) - 0.5
+        column = (centres(self.scale * width, x.device) + 1) * (width / 2) - 0.5
+        shares = torch.full_like(across, 1 / self.groups)
+        yield Points("sampling points", down + row[:, None], across + column, shares, (height, width))
 
     def _offsets(self, x: Tensor) -> Tensor:
         """How far each output cell looks aside, in cells of ``x``: (B, [x of each group, y of each group], rH, rW)."""

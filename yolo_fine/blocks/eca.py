@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from torch import Tensor, nn
 
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.gates import gated
+from yolo_fine.layers.views import Bars, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, OddFrom1
 
@@ -45,8 +47,16 @@ class ECA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate the channels of ``x``."""
-        gate = self.conv(x.mean((2, 3)).unsqueeze(1)).squeeze(1).sigmoid()  # (B, C) -> (B, 1, C) -> (B, C)
-        return gated(x, gate, self.gain)
+        return gated(x, self._gate(x), self.gain)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The gates of the channels."""
+        yield Bars("gates of channels", self._gate(x), neutral=1.0)
+
+    def _gate(self, x: Tensor) -> Tensor:
+        """(B, C)."""
+        gate: Tensor = self.conv(x.mean((2, 3)).unsqueeze(1)).squeeze(1).sigmoid()  # (B, C) -> (B, 1, C) -> (B, C)
+        return gate
 
 
 def eca_kernel(channels: int) -> int:

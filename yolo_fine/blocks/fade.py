@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,6 +12,7 @@ from yolo_fine.layers.checks import doubles, require_sizes
 from yolo_fine.layers.equal_maps import projection
 from yolo_fine.layers.gain import ResidualGain, lerp
 from yolo_fine.layers.reassembly import fine_cells, reassemble
+from yolo_fine.layers.views import Heat, View, kernel_points
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Odd, Positive
 
@@ -83,6 +84,13 @@ class FADE(nn.Module):
         gate = F.interpolate(self.gate(deep).sigmoid(), scale_factor=2.0, mode="nearest")[:, :, :height, :width]
         y = lerp(up.to(shallow.dtype), shallow, gate.to(shallow.dtype))
         return self.gain(shallow, y)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """The kernel of each output cell, and what each takes from ``shallow``."""
+        deep, shallow = self.project(x[0]), x[1]
+        height, width = shallow.shape[2:]
+        yield kernel_points("kernels", self._kernels(deep, shallow), self.kernel, 2, (height, width))
+        yield Heat("share of the shallow map", self.gate(deep).sigmoid())
 
     def _kernels(self, deep: Tensor, shallow: Tensor) -> Tensor:
         """Kernels of the four fine cells of each deep cell: (B, k², 4, H/2, W/2)."""

@@ -3,29 +3,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.blocks.fine import FINE, PAPER
+from yolo_fine.blocks.fine import FINE, PAPER, softmax_over_tokens
 from yolo_fine.layers.checks import require_sizes
 from yolo_fine.layers.places import tokens_of_the_coarsest_map
 from yolo_fine.layers.pooling import pool
 from yolo_fine.layers.tracing import is_tracing
+from yolo_fine.layers.views import View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive, PositiveNumber
 
 
-@block(inputs=("high", "low"), out="sum", kind="fuse", paper=PAPER, arguments_at=tokens_of_the_coarsest_map)
+@block(
+    inputs=("high", "low"),
+    out="sum",
+    kind="fuse",
+    paper=PAPER,
+    origin="reconstruction",
+    arguments_at=tokens_of_the_coarsest_map,
+    quadratic=softmax_over_tokens,
+)
 class FINEConcat(nn.Module):
     """Concat that refines its second map by FINE: the one word to change in a stock YAML.
 
-    Takes the maps that Concat takes, ``high`` already upsampled to the size of ``low``, and returns
-    ``concat([high, FINE([pool2(high), low])])``. The pool by 2 undoes a nearest-neighbour upsample exactly; after
-    another upsampler FINE sees its 2x2 means. Every argument is FINE's, so the ``[1]`` of a Concat row reads as
-    ``stride=1``: right for P5 into P4; write 2 for P4 into P3 (with 1 it works on four times the tokens).
+    RECONSTRUCTION, as :class:`FINE` is, with the same forms. Takes the maps that Concat takes, ``high`` already
+    upsampled to the size of ``low``, and returns ``concat([high, FINE([pool2(high), low])])``. The pool by 2 undoes a
+    nearest-neighbour upsample exactly; after another upsampler FINE sees its 2x2 means. Every argument is FINE's, so
+    the ``[1]`` of a Concat row reads as ``stride=1``: right for P5 into P4; write 2 for P4 into P3 (with 1 it works on
+    four times the tokens).
 
     At init: equals ``torch.cat([high, low], 1)`` to the bit.
 
@@ -73,3 +83,7 @@ class FINEConcat(nn.Module):
         same = is_tracing() or high.shape[2:] == low.shape[2:]
         require_sizes(self, same, "'high' must be upsampled to the size of 'low'", high=high, low=low)
         return torch.cat([high, self.fine([pool(high, 2), low])], dim=1)  # (B, c_high + c_low, H, W)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """What :class:`FINE` shows."""
+        yield from self.fine.views([pool(x[0], 2), x[1]])

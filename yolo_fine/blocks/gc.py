@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from yolo_fine.layers.checks import require
 from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, PositiveNumber
 
@@ -52,11 +55,21 @@ class GC(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the context of the whole map."""
-        weights = self.mask(x).flatten(2).softmax(-1)  # (B, 1, H·W)
+        weights = self._weights(x)
         context = (x.flatten(2) @ weights.to(x.dtype).transpose(1, 2)).flatten(1)  # (B, C)
         y = x if self.multiply is None else x * self.multiply(context).sigmoid().to(x.dtype)[:, :, None, None]
         y = y + self.add(context).to(x.dtype)[:, :, None, None]
         return self.gain(x, y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """How much each position counts in the context, relative to the mean of all."""
+        weights = self._weights(x)
+        yield Heat("share in the context", (weights * weights.shape[2]).reshape(-1, 1, *x.shape[2:]), neutral=1.0)
+
+    def _weights(self, x: Tensor) -> Tensor:
+        """(B, 1, H·W), summing to 1."""
+        weights: Tensor = self.mask(x).flatten(2).softmax(-1)
+        return weights
 
 
 class Transform(nn.Module):

@@ -14,7 +14,14 @@ from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive
 
 
-@block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/2207.09339", origin="adaptation")
+@block(
+    inputs=1,
+    out="same",
+    kind="context",
+    paper="https://arxiv.org/abs/2207.09339",
+    origin="adaptation",
+    quadratic=lambda arguments: arguments["window"] ** 2,
+)
 class HLG(nn.Module):
     """Hybrid local-global attention: softmax attention within each window, then to one token a window.
 

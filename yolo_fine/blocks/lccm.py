@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 from ultralytics.nn.modules import Conv
@@ -12,6 +12,7 @@ from yolo_fine.layers.cell_gates import ChannelGate, PositionGate
 from yolo_fine.layers.checks import doubles, require_sizes
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.pooling import pool_to_grid
+from yolo_fine.layers.views import Bars, Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive, Reduction
 
@@ -62,12 +63,24 @@ class LCCM(nn.Module):
 
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Gate ``low``, the second of the two maps."""
+        channel, position = self._gates(x)
+        low = x[1]
+        y = low * (channel.to(low.dtype) + 1 + position.to(low.dtype))
+        return self.gain(low, y)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """The two gates, which are added to 1."""
+        channel, position = self._gates(x)
+        yield Heat("gate of positions", position, neutral=0.0)
+        yield Bars("gates of channels", channel.flatten(1), neutral=0.0)
+
+    def _gates(self, x: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """(B, c_low, 1, 1) and (B, 1, H, W)."""
         high, low = x
         pooled = pool_to_grid(high, self.cells)  # (B, c_high, p, p)
         value, key = self.value_key(pooled).flatten(2).chunk(2, dim=1)  # each (B, m, p²)
         channel = self.channel(value, self.query(pool_to_grid(low, self.cells)).flatten(2))
-        y = low * (channel.to(low.dtype) + 1 + self.position(low, key).to(low.dtype))
-        return self.gain(low, y)
+        return channel, self.position(low, key)
 
 
 @block(inputs=("high", "low"), out="high", kind="fuse", paper=PAPER, strides=(1, 0.5), aliases=("LCAM_BU",))

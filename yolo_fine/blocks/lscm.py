@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 
 from yolo_fine.layers.cell_gates import ChannelGate, PositionGate
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.pooling import pool_to_grid
+from yolo_fine.layers.views import Bars, Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive, Reduction
 
@@ -54,7 +57,18 @@ class LSCM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate ``x``."""
+        channel, position = self._gates(x)
+        y = x * (channel.to(x.dtype) + position.to(x.dtype))
+        return self.gain(x, y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The two gates, whose sum is the factor."""
+        channel, position = self._gates(x)
+        yield Heat("gate of positions", position)
+        yield Bars("gates of channels", channel.flatten(1))
+
+    def _gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, 1, 1) and (B, 1, H, W)."""
         pooled = pool_to_grid(x, self.cells)  # (B, C, H, W) -> (B, C, p, p)
         value, query, key = self.vqk(pooled).flatten(2).split(self.widths, dim=1)  # (B, m or 1, p²)
-        y = x * (self.channel(value, query).to(x.dtype) + self.position(x, key).to(x.dtype))
-        return self.gain(x, y)
+        return self.channel(value, query), self.position(x, key)

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor
 
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.scale_attention import MultiScaleChannelAttention
+from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
@@ -42,3 +45,7 @@ class MSCAM(MultiScaleChannelAttention):
         """Gate ``x``."""
         y = x * super().forward(x)
         return self.gain(x, y)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The gate, in the mean of the channels."""
+        yield Heat("gate of positions", super().forward(x), neutral=1.0)

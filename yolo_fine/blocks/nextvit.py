@@ -103,7 +103,14 @@ class HybridTransformer(nn.Module):
         return y.transpose(1, 2)
 
 
-@block(inputs=1, out="same", kind="context", paper=PAPER, arguments_at=cells_of_the_coarsest_map)
+@block(
+    inputs=1,
+    out="same",
+    kind="context",
+    paper=PAPER,
+    arguments_at=cells_of_the_coarsest_map,
+    quadratic=lambda arguments: arguments["sr"] ** 2,
+)
 class NTB(HybridTransformer):
     """Next transformer block: attention on most channels, a grouped convolution on the others, an MLP on all.
 

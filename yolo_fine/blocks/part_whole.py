@@ -14,7 +14,14 @@ from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Positive
 
 
-@block(inputs=1, out="same", kind="context", paper="https://arxiv.org/abs/2107.05790", origin="adaptation")
+@block(
+    inputs=1,
+    out="same",
+    kind="context",
+    paper="https://arxiv.org/abs/2107.05790",
+    origin="adaptation",
+    quadratic=lambda arguments: arguments["stride"] ** 2,
+)
 class PartWhole(nn.Module):
     """Parts gather from the whole map (encoding), and the whole map reads the parts (decoding).
 

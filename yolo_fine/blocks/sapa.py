@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
 from yolo_fine.layers.checks import doubles, require_sizes
 from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.reassembly import fine_cells, reassemble, similarities
+from yolo_fine.layers.views import View, kernel_points
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Odd, Positive
 
@@ -77,6 +78,11 @@ class SAPA(nn.Module):
         height, width = shallow.shape[2:]
         y = reassemble(deep, self._kernels(deep, shallow), self.kernel, 2)[:, :, :height, :width]
         return y if self.gain.weight is None else self.gain(nearest(deep, 2)[:, :, :height, :width], y)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """The kernel of each output cell."""
+        height, width = x[1].shape[2:]
+        yield kernel_points("kernels", self._kernels(x[0], x[1]), self.kernel, 2, (height, width))
 
     def _kernels(self, deep: Tensor, shallow: Tensor) -> Tensor:
         """Kernels of the four fine cells of each deep cell: (B, k², 4, H/2, W/2)."""

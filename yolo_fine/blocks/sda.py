@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from yolo_fine.layers.equal_maps import projection, require_equal_sizes
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.pooled_conv import PooledConv
+from yolo_fine.layers.views import Bars, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Positive
 
@@ -65,12 +66,22 @@ class SDA(nn.Module):
         """Select among the maps."""
         require_equal_sizes(self, x)
         maps = [project(one).to(x[0].dtype) for project, one in zip(self.projections, x, strict=True)]
-        mean = sum(one.mean((2, 3), keepdim=True) for one in maps)  # the maps' sum is not made: means are small
-        logits = self.weigh(self.squeeze(mean))
-        logits = torch.unflatten(logits.float(), 1, (len(maps), -1))  # (B, n·C, 1, 1) -> (B, n, C, 1, 1)
-        weights = logits.softmax(1).to(x[0].dtype)
+        weights = self._weights(maps).to(x[0].dtype)
         y = maps[0] * weights[:, 0]
         for i, one in enumerate(maps[1:], start=1):
             y = torch.addcmul(y, one, weights[:, i])
         y = self.act(y)
         return self.gain(x[0], y)
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """What each map counts, in the mean of the channels."""
+        maps = [project(one) for project, one in zip(self.projections, x, strict=True)]
+        shares = self._weights(maps).mean((2, 3, 4))
+        yield Bars("weights of the maps", shares, tuple(f"map {i}" for i in range(len(x))))
+
+    def _weights(self, maps: Sequence[Tensor]) -> Tensor:
+        """A weight a map and channel: (B, n, C, 1, 1), in float32."""
+        mean = sum(one.mean((2, 3), keepdim=True) for one in maps)  # the maps' sum is not made: means are small
+        logits = self.weigh(self.squeeze(mean))
+        logits = torch.unflatten(logits.float(), 1, (len(maps), -1))  # (B, n·C, 1, 1) -> (B, n, C, 1, 1)
+        return logits.softmax(1)

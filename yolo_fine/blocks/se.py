@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.gates import gated
+from yolo_fine.layers.views import Bars, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
 
@@ -44,5 +47,13 @@ class SE(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate the channels of ``x``."""
-        gate = self.excite(F.relu(self.squeeze(x.mean((2, 3))))).sigmoid()  # (B, C, H, W) -> (B, C)
-        return gated(x, gate, self.gain)
+        return gated(x, self._gate(x), self.gain)
+
+    def views(self, x: Tensor) -> Iterator[View]:
+        """The gates of the channels."""
+        yield Bars("gates of channels", self._gate(x), neutral=1.0)
+
+    def _gate(self, x: Tensor) -> Tensor:
+        """(B, C)."""
+        gate: Tensor = self.excite(F.relu(self.squeeze(x.mean((2, 3))))).sigmoid()
+        return gate

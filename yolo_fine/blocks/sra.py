@@ -24,6 +24,7 @@ PAPER = "https://arxiv.org/abs/2102.12122"
     origin="adaptation",
     arguments_at=cells_of_the_coarsest_map,
     aliases=("SpatialReductionAttention", "PVTAttention"),
+    quadratic=lambda arguments: arguments["sr"] ** 2,
 )
 class SRA(nn.Module):
     """Spatial-reduction attention: queries from every pixel, keys and values from sr² times fewer tokens.

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from yolo_fine.layers.equal_maps import projection, require_equal_sizes
+from yolo_fine.layers.views import Bars, View
 from yolo_fine.registry import block
 
 PAPER = "https://arxiv.org/abs/1911.09070"
@@ -59,12 +60,21 @@ class WeightedAdd(nn.Module):
     def forward(self, x: Sequence[Tensor]) -> Tensor:
         """Add the maps up."""
         require_equal_sizes(self, x)
-        weights = self.weight.float()
-        if self.normalised:
-            weights = weights.relu()
-            weights = weights / (weights.sum() + 1e-4)
+        weights = self._weights()
         dtype = x[0].dtype
         y = x[0] * weights[0].to(dtype)
         for i, projected in enumerate(self.projections[1:], start=1):
             y = torch.addcmul(y, projected(x[i]).to(dtype), weights[i].to(dtype))
         return y
+
+    def views(self, x: Sequence[Tensor]) -> Iterator[View]:
+        """What each map counts."""
+        yield Bars("weights of the maps", self._weights()[None], tuple(f"map {i}" for i in range(len(x))))
+
+    def _weights(self) -> Tensor:
+        """A weight a map, in float32."""
+        weights = self.weight.float()
+        if not self.normalised:
+            return weights
+        weights = weights.relu()
+        return weights / (weights.sum() + 1e-4)

@@ -13,14 +13,13 @@ import sys
 from collections.abc import Sequence
 
 from yolo_fine._version import __version__
-from yolo_fine.cli.help import general_help, verb_help
-from yolo_fine.cli.verbs import VERBS, Verb
+from yolo_fine.cli.help import HELP, forwarded_help, general_help, styled, verb_help
+from yolo_fine.cli.verbs import FORWARDED, VERBS, Verb
 from yolo_fine.cli.words import call
 from yolo_fine.errors import ArgumentError, YoloFineError
-from yolo_fine.utils.console import show, show_error
+from yolo_fine.utils.console import show, show_error, show_styled
 from yolo_fine.utils.hints import did_you_mean
-
-HELP = ("help", "--help", "-h")
+from yolo_fine.utils.libraries import missing_library
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except YoloFineError as error:
         show_error(f"yolo-fine: {error}")
         return error.exit_code
+    except ImportError as error:
+        advice = missing_library(error)
+        if advice is None:
+            raise
+        show_error(f"yolo-fine: {advice}")
+        return 2
     except BrokenPipeError:  # the reader has seen enough: yolo-fine blocks | head
         close_output()
         return 0
@@ -40,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise
         close_output()
-        print("yolo-fine: the output can't be written: the disk is full", file=sys.stderr)
+        show_error("yolo-fine: the output can't be written: the disk is full")
         return 2
     except KeyboardInterrupt:
-        print("yolo-fine: stopped", file=sys.stderr)
+        show_error("yolo-fine: stopped")
         return 130
 
 
@@ -56,18 +61,26 @@ def run(words: list[str]) -> int:
     asks_for_help = not words or any(word in HELP for word in words)
     rest = [word for word in words if word not in HELP]
     if asks_for_help and not rest:
-        print(general_help())
+        show_styled(general_help(), styled)
         return 0
     if rest[0] in ("version", "--version"):
         print(__version__)
         return 0
     name, verb, rest = find_verb(rest)
-    if verb is None:
-        from yolo_fine.cli.forward import forward
+    is_ours = verb is not None and (not verb.needs or any(word.startswith(f"{verb.needs}=") for word in rest))
+    if verb is None or not (is_ours or asks_for_help):
+        from yolo_fine.cli.forward import check_known, forward
 
-        return forward(words if not asks_for_help else ["help"])
+        if not asks_for_help:
+            return forward(words)
+        check_known(name)
+        if name not in FORWARDED:
+            return forward(["help"])
+        show_styled(forwarded_help(name), styled)
+        return 0
     if asks_for_help:
-        print(verb_help(name, verb))
+        more = f"\n\n\n{forwarded_help(name)}" if name in FORWARDED else ""  # without what the verb needs
+        show_styled(verb_help(name, verb) + more, styled)
         return 0
     result = call(verb.load(), rest, verb.bare)
     show(*result.show())

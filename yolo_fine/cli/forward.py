@@ -19,9 +19,7 @@ def forward(words: Sequence[str]) -> int:
     Raises:
         ArgumentError: Ultralytics has no such verb, or says that the user made a mistake.
     """
-    known = {*VERBS, *known_verbs()}
-    if words[0] not in known and "=" not in words[0]:
-        raise ArgumentError(f"unknown verb '{words[0]}'{did_you_mean(words[0], known)}; see 'yolo-fine help'")
+    check_known(words[0])
     check_inputs(words)
     if "train" in words and "YOLO_FINE_EVAL" not in os.environ:
         from yolo_fine.evaluation.small_ap import log_small_ap
@@ -34,3 +32,14 @@ def forward(words: Sequence[str]) -> int:
             raise
         raise ArgumentError(str(error)) from error
     return 0
+
+
+def check_known(word: str) -> None:
+    """Check that a word is a verb.
+
+    Raises:
+        ArgumentError: It is one of neither this package nor Ultralytics.
+    """
+    known = {*VERBS, *known_verbs()}
+    if word not in known and "=" not in word:
+        raise ArgumentError(f"unknown verb '{word}'{did_you_mean(word, known)}; see 'yolo-fine help'")

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from yolo_fine.integration.checkpoints import check_loadable
+from yolo_fine.utils.console import show_note
 
 
 def check_inputs(words: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def check_inputs(words: Sequence[str]) -> None:
         check_labels(pairs["data"], splits)
         note = open_dataset(pairs["data"]).note
         if note:
-            print(f"yolo-fine: note: {note}", file=sys.stderr)
+            show_note(f"yolo-fine: note: {note}")
 
 
 def is_users_mistake(error: Exception) -> bool:

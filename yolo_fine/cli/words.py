@@ -17,6 +17,7 @@ from typing import Any
 from yolo_fine.errors import ArgumentError
 from yolo_fine.utils.arguments import matches
 from yolo_fine.utils.calls import parameters_of, public
+from yolo_fine.utils.hints import did_you_mean
 
 SPELLINGS = {"true": True, "false": False, "none": None, "null": None}
 
@@ -50,18 +51,21 @@ def call(function: Callable[..., Any], words: Sequence[str], bare: str | None = 
 
     Args:
         function: Its annotations say how values are read.
-        words: ``key=value``, and perhaps one word without ``=`` for the argument ``bare``.
-        bare: The argument that may be given without its key: ``yolo-fine lint my.yaml``.
+        words: ``key=value``, and words without ``=`` for the arguments of ``bare``.
+        bare: Arguments that may be given without their key, in their order, with blanks between.
 
     Raises:
         ArgumentError: A key is unknown or missing, or a value does not fit.
     """
     names, pairs = split_words(words)
     known = parameters_of(function)
-    if names and bare and bare not in pairs:
-        pairs[bare] = names.pop(0)
+    for key in [key for key in (bare or "").split() if key not in pairs][: len(names)]:
+        pairs[key] = names.pop(0)
     if names:
-        raise ArgumentError(f"'{names[0]}' is not understood; arguments are written key=value: {', '.join(known)}")
+        near = did_you_mean(names[0], known).replace("?", "=...?")
+        raise ArgumentError(
+            f"'{names[0]}' is not understood{near}; arguments are written key=value: {', '.join(known)}"
+        )
     checked = function if hasattr(function, "is_checked") else public(function)
     values = {
         key: read_text(text, known[key].annotation) if key in known else read_literal(text)

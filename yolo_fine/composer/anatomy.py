@@ -57,17 +57,18 @@ class Anatomy:
 
     @property
     def coarsest(self) -> int:
-        """Level of the map that the top-down path starts from."""
-        return max(self.steps) + 1
+        """Level of the map that the top-down path starts from; of the backbone's last map where there is none."""
+        return max(self.steps) + 1 if self.steps else max(self.backbone)
 
 
-def find_anatomy(document: Document, maps: Sequence[Map], file: str) -> Anatomy:
+def find_anatomy(document: Document, maps: Sequence[Map], file: str, needs_neck: bool = True) -> Anatomy:
     """Find backbone, top-down path, bottom-up path and detection head.
 
     Args:
         document: The model YAML.
         maps: What each of its rows puts out.
         file: Name of the YAML, for messages.
+        needs_neck: Refuse a model without a top-down path.
 
     Raises:
         ModelYamlError: The last row is no head over several maps, or there is no top-down path.
@@ -93,7 +94,7 @@ def find_anatomy(document: Document, maps: Sequence[Map], file: str) -> Anatomy:
                 steps[level_of(stride)] = Step(level_of(stride), origin, resizer, row, lateral)
             else:
                 bottom_up[level_of(stride)] = row
-    if not steps or len(outputs) < 2:
+    if (needs_neck and not steps) or len(outputs) < 2:
         raise ModelYamlError(
             f"{file}: no top-down path (an upsampled map fused with a finer one) under a head that reads several maps; "
             f"its last row is {detect.module}"

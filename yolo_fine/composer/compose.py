@@ -13,10 +13,14 @@ import yaml
 
 from yolo_fine.composer.anatomy import Anatomy, find_anatomy
 from yolo_fine.composer.document import Document, Layer, read_document
+from yolo_fine.composer.downsampling import replace_downsamplers
 from yolo_fine.composer.finer_head import add_finer_level
 from yolo_fine.composer.header import HEADER, adapt_wording
-from yolo_fine.composer.insertion import insert, places
+from yolo_fine.composer.insertion import insert, insert_across, places
+from yolo_fine.composer.levels import add_coarser_level, detect_at, prune, unread_rows
+from yolo_fine.composer.necks import Neck, change_neck
 from yolo_fine.composer.requests import Request, read_levels, read_requests
+from yolo_fine.composer.shape import Shape
 from yolo_fine.errors import ArgumentError, ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
 from yolo_fine.integration.model_files import nearest_model
@@ -45,6 +49,7 @@ class Composed(Result):
         blocks: What was put in: ``{"block": "FINE", "level": "p3", "layer": 15}``.
         layers: Number of layers.
         out: The file that it was written to, if any.
+        levels: Where it detects, as ``["p2", "p3", "p4"]``, if levels or neck are not the base's.
     """
 
     base: str
@@ -52,15 +57,18 @@ class Composed(Result):
     blocks: list[dict[str, Any]]
     layers: int
     out: Path | None = None
+    levels: list[str] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Base, file and blocks, as plain values."""
-        return {"base": self.base, "out": str(self.out) if self.out else None, "blocks": self.blocks}
+        levels = {} if self.levels is None else {"levels": self.levels}
+        return {"base": self.base, "out": str(self.out) if self.out else None, "blocks": self.blocks, **levels}
 
     def summary(self) -> str:
         """``yolo11-mine.yaml: 26 layers; FINE at 11 (p4), FINE at 15 (p3)``."""
         listed = ", ".join(f"{block['block']} at {block['layer']} ({block['level']})" for block in self.blocks)
-        return f"{self.out or self.base}: {self.layers} layers; {listed or 'no blocks'}"
+        read = f"head reads {', '.join(self.levels)}; " if self.levels else ""
+        return f"{self.out or self.base}: {self.layers} layers; {read}{listed or 'no blocks'}"
 
     def show(self) -> list[str | Table]:
         """What was put in where it was written to a file; else the YAML."""
@@ -77,10 +85,14 @@ def compose(
     *,
     fuse: str | None = None,
     upsample: str | None = None,
+    downsample: str | None = None,
     refine: str | None = None,
     context: str | None = None,
     conv: str | None = None,
     head: str | None = None,
+    neck: Neck = "stock",
+    p2_branch: float | None = None,
+    box_prior: float | None = None,
     at: str | int | None = None,
     out: StrPath | None = None,
     json: StrPath | None = None,
@@ -91,10 +103,17 @@ def compose(
         base: A model YAML by name or path, as ``yolo26n`` or ``my.yaml``, or a ``YOLO`` that was built from one.
         fuse: Blocks of kind fuse for the top-down fusions, as ``FINE`` or ``FINE@p4+DilatedFusion@p3``.
         upsample: Blocks of kind upsample in place of the top-down upsamplers.
+        downsample: Blocks of kind downsample in place of the convolutions that halve a map, as ``SPDConv@p3``.
         refine: Blocks of kind refine behind the maps that Detect reads.
         context: Blocks of kind context on the lateral maps, and behind the backbone.
         conv: Blocks of kind conv behind the maps that Detect reads, in front of those of kind refine.
-        head: ``p2`` adds detection at stride 4.
+        head: Levels to detect at, a run of them from p2 to p6, as ``p2,p3,p4``; ``p2`` alone adds stride 4 to those of
+            the base.
+        neck: ``stock``; ``bifpn`` (weighted sums), ``fpn`` (top-down alone) or ``none`` (the backbone's maps).
+        p2_branch: Hidden channels of the box and class branches at stride 4, as a share of their map's; 0 makes them as
+            wide as stock. By default 0.5 where a run of levels adds stride 4, else 0.
+        box_prior: How many strides fresh boxes reach to each side; 0 leaves them as stock. By default 2 where ``head``
+            or ``neck`` are given.
         at: Levels for all blocks that name none themselves, as ``p3,p4``; default: every place that there is.
         out: File to write. An existing file is replaced only if compose has made it.
         json: Write what was put in where to this file too.
@@ -104,12 +123,14 @@ def compose(
             a file can't be written.
         ModelYamlError: The base has no such shape, or the result can't be built.
     """
-    kinds = {"fuse": fuse, "upsample": upsample, "refine": refine, "context": context, "conv": conv}
+    kinds = {"fuse": fuse, "upsample": upsample, "downsample": downsample}
+    kinds |= {"refine": refine, "context": context, "conv": conv}
     asked = {kind: text for kind, text in kinds.items() if text}
     file = None if out is None else Path(out)
     if file is not None and file.exists() and not _is_composed(file):
         raise ArgumentError(f"out={file}: the file exists and was not made by compose; choose another name")
-    composed = compose_text(yaml_name(base, "base"), asked, head, None if at is None else str(at), file)
+    shape = Shape(head, neck, p2_branch, box_prior)
+    composed = compose_text(yaml_name(base, "base"), asked, shape, None if at is None else str(at), file)
     if file is not None:
         write_text(file, composed.text)
     if json is not None:
@@ -118,14 +139,18 @@ def compose(
 
 
 def compose_text(
-    base: str, asked: dict[str, str], head: str | None = None, at: str | None = None, out: Path | None = None
+    base: str,
+    asked: dict[str, str],
+    shape: Shape | str | None = None,
+    at: str | None = None,
+    out: Path | None = None,
 ) -> Composed:
     """Compose a model YAML without writing it.
 
     Args:
         base: A model YAML by name or path.
         asked: The blocks by kind, in the words of the command.
-        head: ``p2`` or None.
+        shape: Levels, neck and head settings; a text stands for the levels alone.
         at: Levels, as ``p3,p4``, or None.
         out: The file's name, which decides whether one scale or all are kept.
 
@@ -133,10 +158,14 @@ def compose_text(
         ArgumentError: Something asked for can't be understood or has no place in this model.
         ModelYamlError: The base has no such shape, or the result can't be built.
     """
-    if head not in (None, "p2"):
-        raise ArgumentError(f"head={head} is not known; head=p2 adds detection at stride 4")
-    if not asked and not head:
-        raise ArgumentError("nothing to do: name blocks (fuse=, upsample=, refine=, context=, conv=) or head=p2")
+    if not isinstance(shape, Shape):
+        shape = Shape(shape)
+    shape.check()
+    if not asked and shape.is_stock:
+        raise ArgumentError(
+            "nothing to do: name blocks (fuse=, upsample=, downsample=, refine=, context=, conv=), head=p2,p3,p4 or "
+            "neck=bifpn"
+        )
     default = read_levels(at) if at else None
     requests = {kind: read_requests(kind, text, default) for kind, text in asked.items()}
     if base.endswith(".pt"):
@@ -148,30 +177,34 @@ def compose_text(
     text, model = read_model(name)
     document = read_document(text, name)
     anatomy = examine(document, model)
-    if head and min(anatomy.outputs) <= 2:
-        raise ArgumentError(f"head=p2: {name} detects at P2 already")
-    while head and min(anatomy.outputs) > 2:
-        try:
-            document = with_finer_level(document, model)
-        except ModelYamlError:  # some layers have a least width, as YOLO12's at scale n
-            document = with_finer_level(document, model, keep_width=True)
-        anatomy = examine(document, model)
+    document, anatomy = reshaped(document, anatomy, model, shape)
 
-    placed: list[tuple[Layer, int]] = []
+    placed: list[tuple[Layer, str]] = []
     for kind in ORDER:
         for request in requests.get(kind, []):
-            for level in levels_for(request, anatomy, name):
-                placed.append((insert(document, anatomy, request.spec, request.args, level), level))
+            levels = levels_for(request, anatomy, name)
+            if request.spec.gives_maps:
+                row = insert_across(document, anatomy, request.spec, request.args, levels)
+                placed.append((row, ",".join(f"p{level}" for level in sorted(levels))))
+                continue
+            for level in levels:
+                placed.append((insert(document, anatomy, request.spec, request.args, level), f"p{level}"))
+    replaced = replace_downsamplers(document, model, requests.get("downsample", []), name)
+    placed += [(row, f"p{level}") for row, level in replaced]
 
     if out is not None:
         _check_name(out, [row.module for row in document.rows])
-    words = {"base": base, **asked, "head": head, "at": at, "out": out.name if out else None}
+    words = {"base": base, **asked, **shape.words(), "at": at, "out": out.name if out else None}
     adapt_wording(document, words, str(model["scale"]))
     result = document.render()
     check_result(result, name, out)
     numbers = {id(row): number for number, row in enumerate(document.rows)}
-    blocks = [{"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed]
-    return Composed(base, result, sorted(blocks, key=lambda block: int(block["layer"])), len(numbers), out)
+    blocks: list[dict[str, Any]] = [
+        {"block": row.module, "level": level, "layer": numbers[id(row)]} for row, level in placed
+    ]
+    blocks.sort(key=lambda block: block["layer"])
+    detects_at = None if shape.is_stock else [f"p{level}" for level in sorted(anatomy.outputs)]
+    return Composed(base, result, blocks, len(numbers), out, detects_at)
 
 
 def _check_name(out: Path, layers: list[str]) -> None:
@@ -209,25 +242,55 @@ def recompose(file: StrPath) -> str:
     if not first.startswith(HEADER) or words[:2] != ["yolo-fine", "compose"]:
         raise ArgumentError(f"{file}: the first line is no compose command")
     pairs = dict(word.split("=", 1) for word in words[2:])
-    base, out = pairs.pop("base"), pairs.pop("out", None)
-    head, at = pairs.pop("head", None), pairs.pop("at", None)
-    return compose_text(base, pairs, head, at, Path(out) if out else None).text
+    base, out, at = pairs.pop("base"), pairs.pop("out", None), pairs.pop("at", None)
+    return compose_text(base, pairs, Shape.from_words(pairs), at, Path(out) if out else None).text
 
 
-def with_finer_level(document: Document, model: dict[str, Any], keep_width: bool = False) -> Document:
-    """A copy of the document that detects one level finer.
+def with_finer_level(
+    document: Document, model: dict[str, Any], keep_width: bool = False, lean: bool = False
+) -> tuple[Document, Anatomy]:
+    """A copy of the document that detects one level finer, and its places.
 
     Raises:
         ModelYamlError: The model has no place for another level, or can't be built with it.
     """
     name = str(model["yaml_file"])
     copied = copy.deepcopy(document)
-    add_finer_level(copied, examine(copied, model), keep_width, name)
+    add_finer_level(copied, examine(copied, model), keep_width, name, lean)
     check_every_scale(copied.render(), name)
-    return copied
+    return copied, examine(copied, model)
 
 
-def examine(document: Document, model: dict[str, Any]) -> Anatomy:
+def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape: Shape) -> tuple[Document, Anatomy]:
+    """The document with the levels and the neck that are asked for, and its places.
+
+    Raises:
+        ArgumentError: It detects at P2 already, or its head has no such branches.
+        ModelYamlError: A level can't be added, or the model can't be built with it.
+    """
+    name, had = str(model["yaml_file"]), sorted(anatomy.outputs)
+    levels = shape.levels(had, name)
+    if shape.is_stock:
+        return document, anatomy
+    while shape.neck != "none" and min(anatomy.outputs) > levels[0]:
+        try:
+            document, anatomy = with_finer_level(document, model, lean=shape.is_run)
+        except ModelYamlError:  # some layers have a least width, as YOLO12's at scale n
+            document, anatomy = with_finer_level(document, model, keep_width=True, lean=shape.is_run)
+    unread = unread_rows(document)
+    change_neck(document, anatomy, shape.neck, name)
+    while max(anatomy.outputs) < levels[-1]:
+        add_coarser_level(document, anatomy, name)
+    if missing := [level for level in levels if level not in anatomy.outputs]:
+        raise ModelYamlError(f"{name}: there is no map for P{missing[0]} to be read from")
+    if levels != had or shape.neck != "stock":
+        detect_at(document, anatomy, levels)
+        prune(document, unread)
+    shape.write_keys(document, anatomy.detect.module, model, new=set(levels) - set(had))
+    return document, examine(document, model, needs_neck=shape.neck != "none")
+
+
+def examine(document: Document, model: dict[str, Any], needs_neck: bool = True) -> Anatomy:
     """Find the places of a document, by a dry run at the scale that ``model`` names.
 
     Raises:
@@ -235,7 +298,7 @@ def examine(document: Document, model: dict[str, Any]) -> Anatomy:
     """
     rows = yaml.safe_load(document.render())
     maps = DryRun({**model, "backbone": rows["backbone"], "head": rows["head"]}).outputs()
-    return find_anatomy(document, maps, str(model["yaml_file"]))
+    return find_anatomy(document, maps, str(model["yaml_file"]), needs_neck)
 
 
 def levels_for(request: Request, anatomy: Anatomy, name: str) -> list[int]:
@@ -247,6 +310,8 @@ def levels_for(request: Request, anatomy: Anatomy, name: str) -> list[int]:
     known = places(request.spec, anatomy)
     wanted = request.levels or known
     missing = [f"p{level}" for level in wanted if level not in known]
+    if request.spec.gives_maps and len(wanted) > 1 and wanted != list(range(wanted[0], wanted[-1] + 1)):
+        raise ArgumentError(f"{request.spec.kind}={request.spec.name}: it reads neighbouring levels, not every second")
     if missing or not wanted:
         offered = ", ".join(f"p{level}" for level in known) or "none"
         asked = f"{request.spec.kind}={request.spec.name}@{','.join(missing)}" if missing else request.spec.name

@@ -40,3 +40,12 @@ def rename(text: str, base: str, out: str) -> str:
         old, new = (with_scale(f"{name}.yaml", scale) for name in (base, out))
         text = re.sub(rf"(?<![\w-]){re.escape(old)}", new, text)
     return text
+
+
+def set_key(document: Document, key: str, value: float, comment: str) -> None:
+    """Write a key above the rows, in place of the one that is there, or below the number of classes."""
+    line = f"{key}: {value:g} # {comment}\n"
+    text, count = re.subn(rf"^{key}:.*\n", line, document.prelude, flags=re.MULTILINE)
+    if not count:
+        text, count = re.subn(r"^nc:.*\n", lambda match: match.group() + line, text, count=1, flags=re.MULTILINE)
+    document.prelude = text if count else line + text

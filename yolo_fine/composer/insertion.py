@@ -5,7 +5,8 @@
 kind        place at a level
 ==========  ===========================================================================================
 fuse        the top-down fusion: in Concat's stead, or in front of it on the lateral map, or (for a block
-            that also wants a finer map) behind the map that Detect reads
+            that also wants a finer map) behind the map that Detect reads; a block that puts out several
+            maps stands behind all that Detect reads, see :func:`insert_across`
 upsample    the upsampler of the top-down step that produces the level
 context     the lateral map on its way to the top-down fusion; at the coarsest level the backbone's end
 refine      behind the map that Detect reads
@@ -15,6 +16,7 @@ conv        the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from yolo_fine.composer.anatomy import Anatomy, Step
@@ -24,12 +26,14 @@ from yolo_fine.registry import BlockSpec
 
 def places(spec: BlockSpec, anatomy: Anatomy) -> list[int]:
     """Levels, finest first, at which a block of this kind and with these inputs has a place."""
-    if spec.kind in ("refine", "conv"):
+    if spec.kind in ("refine", "conv") or spec.gives_maps:
         return sorted(anatomy.outputs)
     if spec.kind == "context":
         return [*sorted(anatomy.steps), anatomy.coarsest]
     if spec.kind == "fuse" and 0.5 in spec.strides:
         return [level for level in sorted(anatomy.outputs) if level in anatomy.steps and level - 1 in anatomy.backbone]
+    if spec.kind == "fuse" and 4 in spec.strides:
+        return [level for level in sorted(anatomy.steps) if level + 1 in anatomy.steps]
     return sorted(anatomy.steps)
 
 
@@ -49,6 +53,28 @@ def insert(document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any
     return _behind_output(document, anatomy, level, Layer([anatomy.outputs[level]], spec.name, row_args))
 
 
+def insert_across(
+    document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any], levels: Sequence[int]
+) -> Layer:
+    """Put a block that reads and puts out several maps between the maps of these levels and Detect.
+
+    Returns:
+        The row that names the block; below it, one row of Pick a level.
+    """
+    finest_first = sorted(levels)
+    outputs = [anatomy.outputs[level] for level in finest_first]
+    row_args = args_at(spec, args, max(anatomy.coarsest - 1 - finest_first[0], 0))
+    named = ", ".join(f"P{level}" for level in finest_first)
+    new = Layer([*outputs], spec.name, row_args, is_list=True, before="\n", comment=f"{{n}}: {named} at once")
+    picks = [Layer([new], "Pick", [i], comment=f"{{n}} {level_tag(level)}") for i, level in enumerate(finest_first)]
+    document.insert_after(max(outputs, key=document.rows.index), new, *picks)
+    for level, output, pick in zip(finest_first, outputs, picks, strict=True):
+        document.redirect(output, pick, [anatomy.detect])
+        output.comment = output.comment.removesuffix(level_tag(level)).strip()
+        anatomy.outputs[level] = pick
+    return new
+
+
 def args_at(spec: BlockSpec, args: list[Any], depth: int) -> list[Any]:
     """A row's arguments: those of the place, unless the user has given them.
 
@@ -59,7 +85,7 @@ def args_at(spec: BlockSpec, args: list[Any], depth: int) -> list[Any]:
     """
     fitting = spec.arguments_at(depth) if spec.arguments_at else []
     keywords = args[-1] if args and isinstance(args[-1], dict) else {}
-    named = {parameter.name for parameter in spec.parameters[: len(fitting)]}
+    named = {parameter.name for parameter in spec.parameters[: len(fitting) - (spec.out == "arg")]}
     if len(args) > bool(keywords) or named & set(keywords):
         return args
     return [*fitting, *args]
@@ -104,22 +130,40 @@ def _upsample(document: Document, step: Step, spec: BlockSpec, args: list[Any]) 
 
 
 def _fuse(document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any], level: int) -> Layer:
+    step = anatomy.steps[level]
+    by_stride: dict[float, Layer]
+    if 0.5 in spec.strides and not _refines(spec):  # in Concat's stead, with the backbone's finer map
+        by_stride = {2: step.coarse, 1: step.lateral, 0.5: anatomy.backbone[level - 1]}
+        return _replace_fusion(document, step, spec, args, [by_stride[stride] for stride in spec.strides])
     if 0.5 in spec.strides:
         finer = anatomy.outputs.get(level - 1)
         if finer is None or not _above(document, finer, anatomy.outputs[level]):
             finer = anatomy.backbone[level - 1]
-        by_stride = {2: anatomy.steps[level].coarse, 1: anatomy.outputs[level], 0.5: finer}
+        by_stride = {2: step.coarse, 1: anatomy.outputs[level], 0.5: finer}
         new = Layer([by_stride[stride] for stride in spec.strides], spec.name, args, is_list=True)
         return _behind_output(document, anatomy, level, new)
-    step = anatomy.steps[level]
     if not spec.strides or set(spec.strides) == {1}:
         step.fusion.rewrite(spec.name, args)
         return step.fusion
-    sources = [step.coarse if stride == 2 else step.lateral for stride in spec.strides]
-    if spec.out in (spec.input_names or ()) and spec.strides[(spec.input_names or ()).index(spec.out)] == 1:
+    by_stride = {2: step.coarse, 1: step.lateral}
+    if 4 in spec.strides:  # three maps of the backbone, as they are on their way into the neck
+        by_stride |= {4: anatomy.steps[level + 1].coarse, 2: anatomy.steps[level + 1].lateral}
+    sources = [by_stride[stride] for stride in spec.strides]
+    if _refines(spec):
         comment = f"{{n}}: lateral P{level}, refined before it is fused"
         return _onto_lateral(document, step, Layer([*sources], spec.name, args, is_list=True, comment=comment))
-    step.fusion.rewrite(spec.name, args)  # it upsamples the coarse map itself
+    return _replace_fusion(document, step, spec, args, sources)
+
+
+def _refines(spec: BlockSpec) -> bool:
+    """Whether the output is one of the inputs, refined: that of stride 1."""
+    names = spec.input_names or ()
+    return spec.out in names and spec.strides[names.index(spec.out)] == 1
+
+
+def _replace_fusion(document: Document, step: Step, spec: BlockSpec, args: list[Any], sources: list[Layer]) -> Layer:
+    """Put a block that upsamples the coarse map itself in the place of the fusion and its upsampler."""
+    step.fusion.rewrite(spec.name, args)
     step.fusion.sources, step.fusion.offsets = [*sources], []
     if not document.readers(step.upsampler):
         document.head.remove(step.upsampler)

@@ -14,7 +14,7 @@ from yolo_fine.catalog import get_block, list_blocks
 from yolo_fine.costs.bench_result import Bench, Timing
 from yolo_fine.costs.block_facts import count_macs, example
 from yolo_fine.costs.memory import peak_bytes
-from yolo_fine.costs.timing import Call, quartiles, ratio, take_turns
+from yolo_fine.costs.timing import Call, quartiles, ratio, read_device, take_turns
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
 from yolo_fine.registry import KINDS, BlockSpec
@@ -92,7 +92,7 @@ def bench_blocks(
     for key, (value, least) in asked.items():
         if value < least:
             raise ArgumentError(f"{key}={value} must be {least} or more")
-    device = f"cuda:{device}" if device.isdigit() else device
+    device = read_device(device)
     setting = Setting(channels, size, train, compile, precision, runtime, threads, device)
     specs = [get_block(name.strip()) for name in names.split(",")] if names else list_blocks(kind)
     with use_threads(threads):
@@ -126,6 +126,8 @@ def measure(specs: Sequence[BlockSpec], setting: Setting, rounds: int, growth: b
         except Exception as error:  # what a compiler or a runtime refuses is a result, not the end of the others
             calls.pop(name, None)
             left_out[name] = f"{type(error).__name__}: {error}".split("\n", maxsplit=1)[0]
+    if YARDSTICK in left_out:
+        raise ArgumentError(f"{YARDSTICK}, which all are compared with, can't be run so: {left_out[YARDSTICK]}")
     wait = torch.cuda.synchronize if setting.device != "cpu" else None
     times = take_turns(calls, rounds, wait)
     timings = {}
@@ -174,7 +176,7 @@ def prepared(module: Any, inputs: Any, setting: Setting) -> Call:
         leaves = [one.detach().requires_grad_() for one in maps]
         with mixed():
             output = run(leaves if isinstance(inputs, list) else leaves[0])
-        output.float().sum().backward()
+        sum(one.float().sum() for one in (output if isinstance(output, list) else [output])).backward()
         module.zero_grad(set_to_none=True)
 
     return forward_and_backward if setting.train else forward

@@ -15,7 +15,7 @@ from yolo_fine.costs.bench import Precision
 from yolo_fine.costs.bench_result import Bench, Timing
 from yolo_fine.costs.memory import peak_bytes
 from yolo_fine.costs.model_costs import measure_at
-from yolo_fine.costs.timing import Call, quartiles, ratio, take_turns
+from yolo_fine.costs.timing import Call, quartiles, ratio, read_device, take_turns
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.models import open_model
@@ -66,7 +66,7 @@ def bench_models(
         raise ArgumentError("runtime=onnxruntime times float32 on the CPU; leave the others out")
     if imgsz < 32 or imgsz % 32:
         raise ArgumentError(f"imgsz={imgsz} must be a multiple of 32")
-    device = f"cuda:{device}" if device.isdigit() else device
+    device = read_device(device)
     asked = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     stock = {name: against or stock_sibling(name) for name in asked}
     first = next((sibling for sibling in stock.values() if sibling), None)

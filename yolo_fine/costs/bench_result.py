@@ -63,9 +63,14 @@ class Bench(Result):
     left_out: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """``yardstick_ms``, and ``ms`` and ``ratio`` (with its limits) of every block or model."""
+        """``yardstick_ms``, and ``ms``, ``ratio`` and its limits for each; ``clear`` where these leave 1 out."""
         measured = {
-            name: asdict(timing) | {"ratio": timing.ratio.value, "ratio_limits": [timing.ratio.low, timing.ratio.high]}
+            name: asdict(timing)
+            | {
+                "ratio": timing.ratio.value,
+                "ratio_limits": [timing.ratio.low, timing.ratio.high],
+                "clear": timing.ratio.is_clear,
+            }
             for name, timing in self.timings.items()
         }
         own = {name: values for name, values in measured.items() if self.kind == "models" or name != self.yardstick}

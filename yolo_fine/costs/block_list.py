@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from textwrap import fill
 from typing import Any
 
 from yolo_fine.catalog import get_block, list_blocks
@@ -13,17 +14,21 @@ from yolo_fine.costs.block_facts import CHANNELS, SIZE, BlockFacts, block_facts
 from yolo_fine.errors import ArgumentError
 from yolo_fine.registry import KINDS
 from yolo_fine.utils.calls import public
+from yolo_fine.utils.console import width
 from yolo_fine.utils.hints import did_you_mean
 from yolo_fine.utils.paths import StrPath
+from yolo_fine.utils.plain import plain
 from yolo_fine.utils.results import Result
 from yolo_fine.utils.tables import Row, Table
 
 MEANING = {
     "fuse": "bring two or more maps together",
     "upsample": "double the size of a map",
+    "downsample": "halve the size of a map",
     "refine": "weigh channels or places of a map",
     "context": "widen what a cell sees",
     "conv": "take the place of a convolution",
+    "pick": "take one map of a row that puts out several",
 }
 
 
@@ -55,8 +60,9 @@ class BlockList(Result):
         for kind in KINDS:
             members = [fact for fact in self.facts if fact.kind == kind]
             if members:
-                lines += [f"{kind}: {MEANING[kind]}", *map(list_entry, members), ""]
-        lines.append(f"yolo-fine blocks NAME describes one; costs are at {CHANNELS} channels on {SIZE}x{SIZE}")
+                title = f"{kind}: {MEANING[kind]}"
+                lines += [Table([list_row(fact) for fact in members], title=title, wraps="what it does"), ""]
+        lines.append(f"yolo-fine blocks NAME describes one; costs are those at {CHANNELS} channels on {SIZE}x{SIZE}")
         return lines
 
 
@@ -77,17 +83,32 @@ def describe_blocks(name: str | None = None, kind: str | None = None, json: StrP
         raise ArgumentError(f"kind={kind} is none of {', '.join(KINDS)}{did_you_mean(kind, KINDS)}")
     shown = [get_block(name)] if name else list_blocks(kind)
     facts = [block_facts(spec, with_onnx=bool(name)) for spec in shown]
-    found = BlockList(facts, (inspect.getdoc(shown[0].cls) or "no documentation") if name else "")
+    found = BlockList(facts, plain(inspect.getdoc(shown[0].cls) or "no documentation") if name else "")
     if json is not None:
         found.to_json(json)
     return found
 
 
-def list_entry(fact: BlockFacts) -> str:
-    """One block in the list: name and costs, what it does, the accepted row."""
-    origin = "" if fact.origin == "paper" else f" [{fact.origin}]"
-    start = f"starts as {fact.starts_as}" if fact.parameters is not None else fact.starts_as
-    return f"  {fact.name:<16}{cost_text(fact)}{start}{origin}\n    {fact.summary}\n    {fact.signature}"
+def list_row(fact: BlockFacts) -> Row:
+    """One block in the list."""
+    return {
+        "block": fact.name,
+        "parameters (k)": None if fact.parameters is None else f"{fact.parameters / 1e3:.1f}",
+        "MMACs": None if fact.mmacs is None else f"{fact.mmacs:.0f}",
+        "starts as": fact.starts_as,
+        "evidence": fact.origin,
+        "what it does": plain(fact.summary),
+    }
+
+
+def wrapped_signature(signature: str, columns: int) -> str:
+    """A signature in lines of at most so many characters, broken between arguments."""
+    start, _, rest = signature.partition("(")
+    if len(signature) <= columns or not rest:
+        return signature
+    glued = [argument.replace(" ", "\0") for argument in rest.split(", ")]
+    lines = fill(", ".join(glued), columns, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+    return f"{start}(\n{lines}".replace("\0", " ")
 
 
 def cost_text(fact: BlockFacts) -> str:
@@ -102,7 +123,7 @@ def describe(fact: BlockFacts) -> str:
     onnx = {True: "yes", False: "no", None: "not tried (onnx is not installed)"}[fact.onnx]
     return "\n".join(
         [
-            fact.signature,
+            wrapped_signature(fact.signature, min(100, width())),
             f"  kind        {fact.kind}: {MEANING[fact.kind]}",
             f"  paper       {fact.paper or 'none'} ({fact.origin})",
             f"  cost        {cost_text(fact)}at {CHANNELS} channels on {SIZE}x{SIZE}",

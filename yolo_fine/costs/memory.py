@@ -32,7 +32,7 @@ def peak_bytes(call: Callable[[], Any], device: str = "cpu") -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         kept = call()
     del kept
-    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]  # type: ignore[union-attr]
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
     alive = peak = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
         alive += event.nbytes()

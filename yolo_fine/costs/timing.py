@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.errors import ArgumentError
+
 Call = Callable[[], Any]
 
 
@@ -83,6 +85,24 @@ def quartiles(times: Sequence[float]) -> tuple[float, float]:
         return times[0], times[0]
     first, _, third = statistics.quantiles(times, n=4, method="inclusive")
     return first, third
+
+
+def read_device(device: str) -> str:
+    """``cpu``, or ``0`` as ``cuda:0``.
+
+    Raises:
+        ArgumentError: It is neither, or is not there.
+    """
+    if device == "cpu":
+        return device
+    number = device.removeprefix("cuda:")
+    if not number.isdigit():
+        raise ArgumentError(f"device={device} must be cpu, or the number of a GPU")
+    import torch
+
+    if int(number) >= torch.cuda.device_count():
+        raise ArgumentError(f"device={device}: this machine has no such GPU; leave device= out for the CPU")
+    return f"cuda:{number}"
 
 
 @contextmanager

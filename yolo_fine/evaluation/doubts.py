@@ -116,7 +116,8 @@ def _from_overlaps(found: _Overlaps, truth: GroundTruth, told: bool) -> list[str
         shown = {number: f"{number} {name}" for number, name in truth.classes.items()}
         notes.append(
             f"{elsewhere} detected boxes of a sample lie on objects of another class, most often "
-            f"{shown.get(written, written)} on {shown.get(meant, meant)} ({pairs}): their classes may be in another order"
+            f"{shown.get(written, written)} on {shown.get(meant, meant)} ({pairs}): "
+            "their classes may be in another order"
         )
     if found.right <= FEW * could:
         how_many = f"only {found.right} of {found.boxes} detected boxes of a sample overlap an object of their class"

@@ -17,7 +17,7 @@ from yolo_fine.evaluation.sizes import Bin
 from yolo_fine.evaluation.visdrone.score import METRICS, VisDroneScore, evaluate_visdrone
 from yolo_fine.formats.fingerprint import data_fingerprint
 from yolo_fine.formats.objects import Detections, GroundTruth
-from yolo_fine.utils.progress import progress_line
+from yolo_fine.utils.console import progress as show_progress
 
 FULL = {"coco": 1.0, "visdrone": 100.0, "class_mean": 100.0}  # the greatest value of a metric
 TITLES = {"coco": "COCO", "visdrone": "VisDrone"}
@@ -65,7 +65,7 @@ class Measured:
             scores.append(coco_curves(self.truth, self.detections, self.bins, self.max_det))
         if self.visdrone is not None:
             scores.append(self.visdrone.curves)
-        with progress_line("resamples") as progress:
+        with show_progress("resamples") as progress:
             return bootstrap.resample(*scores, progress=progress)
 
 

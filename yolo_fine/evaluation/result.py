@@ -18,6 +18,7 @@ from yolo_fine.utils.tables import Row, Table
 
 SCHEMA = 1  # raised when a key changes its meaning
 EVALUATION, REPORT, DETECTIONS = "eval.json", "report.html", "detections.json"  # files of a result folder
+OFFICIAL = "visdrone"  # its folder of detections in VisDrone's format
 
 
 @dataclass(repr=False)

@@ -9,28 +9,32 @@ from pathlib import Path
 from typing import Any, Literal
 
 from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.evaluation.assignment import assignment_of, differing_rules
 from yolo_fine.evaluation.bootstrap import Bootstrap
 from yolo_fine.evaluation.comparison import Other, read_other
 from yolo_fine.evaluation.doubts import notes_on
 from yolo_fine.evaluation.groups import Groups, read_groups
 from yolo_fine.evaluation.manifest import build_manifest
 from yolo_fine.evaluation.measure import differences, intervals, measure
+from yolo_fine.evaluation.misses_file import write_misses
 from yolo_fine.evaluation.predict.detector import open_detector
-from yolo_fine.evaluation.predict.sliced import predict_sliced
-from yolo_fine.evaluation.predict.whole import Predictions, predict_whole
+from yolo_fine.evaluation.predict.images import predict_images
+from yolo_fine.evaluation.predict.shards import MODULE, predict_shards
+from yolo_fine.evaluation.predict.whole import Predictions
 from yolo_fine.evaluation.report.page import write_report
-from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, REPORT, Evaluation
+from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, OFFICIAL, REPORT, Evaluation
 from yolo_fine.evaluation.sizes import Bin, parse_sizes
 from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
 from yolo_fine.formats.coco_files import write_results
 from yolo_fine.formats.objects import Detections
-from yolo_fine.integration.prediction import forget_predictor, trained_size
+from yolo_fine.formats.visdrone_files import write_detections
 from yolo_fine.utils.calls import public
+from yolo_fine.utils.constraints import Positive
+from yolo_fine.utils.executors import Executor, LocalExecutor, RayExecutor
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import ModelSource, StrPath
-from yolo_fine.utils.progress import progress_line
 
-PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "json")
+PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "misses", "json")
 
 
 @public
@@ -59,6 +63,10 @@ def evaluate(
     batch: int = 1,
     device: str | int | None = None,
     half: bool = False,
+    engine: Literal["local", "ray"] = "local",
+    workers: Positive = 1,
+    address: str = "auto",
+    gpus: float = 0,
     resamples: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -66,6 +74,7 @@ def evaluate(
     compare: StrPath | None = None,
     out: StrPath | None = None,
     numbered: bool = False,
+    misses: StrPath | None = None,
     json: StrPath | None = None,
 ) -> Evaluation:
     """Evaluate a model on a dataset, or a file of detections on a file of annotations.
@@ -87,7 +96,8 @@ def evaluate(
         slice: Predict on overlapping squares of this many pixels, and merge.
         overlap: Share of a slice that the next one covers again.
         full_pass: With ``slice``: merge the boxes of the whole image in, for objects that no slice holds.
-        whole: With ``slice``: evaluate the model on whole images too, and show both side by side.
+        whole: With ``slice``: evaluate the model on whole images too, and give the paired differences by size, with
+            intervals.
         imgsz: Input size of the model in pixels; by default that of its training (with ``slice``: the slice).
         conf: Least confidence of a box.
         iou: Threshold of the model's non-maximum suppression.
@@ -97,6 +107,11 @@ def evaluate(
         batch: Images, or slices, predicted at a time.
         device: As Ultralytics takes it: ``cpu``, ``0``.
         half: Predict in half precision.
+        engine: ``local``, or ``ray``: the images are shared out over a Ray cluster; ``out`` then lies on a file system
+            that its machines share.
+        workers: With ``local``, processes that share the images; each loads the model.
+        address: Of the Ray cluster; ``auto`` finds a running one, ``local`` starts one.
+        gpus: GPUs that a process takes on the Ray cluster.
         resamples: Bootstrap samples for the intervals; 0 for none.
         confidence: Of the intervals.
         seed: Of the bootstrap.
@@ -104,9 +119,11 @@ def evaluate(
             whose first group names the clip; a CSV file with the columns ``image`` and ``group``; or ``images`` for
             each by itself. By default VisDrone's sequences where all names have their form, else each image.
         compare: ``eval.json`` of another evaluation of the same data, with its ``detections.json`` beside it.
-        out: Folder for ``eval.json``, ``report.html`` and ``detections.json``; nothing is written without it. Those of
-            an earlier evaluation are replaced when the new ones are complete, and other files stay.
+        out: Folder for ``eval.json``, ``report.html`` and ``detections.json``, for VisDrone's annotations also
+            ``visdrone/``, the detections as the official tool reads them; nothing is written without it. Those of an
+            earlier evaluation are replaced when the new ones are complete, and other files stay.
         numbered: Leave an earlier folder alone, and use the first free one of ``out``, ``out2``, ``out3``, ...
+        misses: Write every miss to this COCO file, with attributes, as FiftyOne and CVAT read it.
         json: Write the content of ``eval.json`` to this file too.
 
     Returns:
@@ -131,14 +148,18 @@ def evaluate(
     other = None if compare is None else read_other(arguments["compare"], manifest, source.truth)
     plan = _Plan(source, bins, manifest, divided, other, arguments)
     if out is None:
-        result, _ = _evaluate(plan)
+        result, found = _evaluate(plan)
     else:
         with finished_folder(arguments["out"], replace=not numbered, numbered=numbered) as folder:
             result, found = _evaluate(plan)
             write_results(folder.path / DETECTIONS, source.truth, found)
             write_report(folder.path / REPORT, result, source.truth, found)
+            if source.kind == "visdrone":
+                write_detections(folder.path / OFFICIAL, source.truth, found)
             result.to_json(folder.path / EVALUATION)
         result.folder = folder.out
+    if misses is not None:
+        write_misses(arguments["misses"], source.truth, found, result.sizes)
     if json is not None:
         result.to_json(json)
     return result
@@ -162,7 +183,7 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
     if arguments["detections"] is not None:
         found = Predictions(from_results(arguments["detections"], truth, arguments["first_category"]), speed={})
     else:
-        found, at_whole = _predict(plan.source, arguments)
+        found, at_whole = _predict(plan.source, arguments, plan.manifest)
     how: dict[str, Any] = {"protocols": plan.manifest["protocols"], "bins": plan.bins, "max_det": arguments["max_det"]}
     measured = measure(truth, found.detections, **how)
     result = Evaluation(
@@ -172,49 +193,42 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
         confusion=measured.coco.confusion,
         errors=measured.coco.errors,
     )
-    if at_whole is not None:
-        result.whole = measure(truth, at_whole.detections, **how).metrics(at_whole.speed)
+    on_whole = None if at_whole is None else measure(truth, at_whole.detections, **how)
+    if at_whole is not None and on_whole is not None:
+        result.whole = on_whole.metrics(at_whole.speed)
     if arguments["resamples"]:
         draws = {key: arguments[key] for key in ("resamples", "seed", "confidence")}
         bootstrap = Bootstrap(plan.groups, **draws)
         result.samples = measured.resample(bootstrap)
         result.intervals = intervals(measured, result.samples, bootstrap)
+        if on_whole is not None:
+            result.slicing = differences(measured, on_whole, result.samples, bootstrap)
         if plan.other is not None:
             theirs = measure(truth, plan.other.detections, **how)
             compared = differences(measured, theirs, result.samples, bootstrap)
-            result.comparison = {"with": str(plan.other.file), "differing": plan.other.differing, **compared}
+            rules = differing_rules(plan.manifest, plan.other.manifest)
+            result.comparison = {
+                "with": str(plan.other.file), "differing": plan.other.differing, "rules": rules, **compared
+            }  # fmt: skip
     return result, found.detections
 
 
-def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Predictions | None]:
-    """The model's boxes; with ``slice`` and ``whole`` those on whole images too."""
+def _predict(
+    source: Source, arguments: dict[str, Any], manifest: dict[str, Any]
+) -> tuple[Predictions, Predictions | None]:
+    """The model's boxes; with ``slice`` and ``whole`` those on whole images too. The manifest gets its rule."""
     if source.truth.files is None:
         raise DataError(f"{source.place} has no images to predict on; name their folder with images=DIR")
-    detector = open_detector(arguments["model"])
-    try:
-        return _predict_with(detector, source, arguments)
-    finally:
-        forget_predictor(detector)  # the next prediction with a loaded model is the user's own
-
-
-def _predict_with(detector: Any, source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Predictions | None]:
-    trained_at = trained_size(detector)
-    settings = {key: arguments[key] for key in ("conf", "iou", "max_det", "multi_label", "allow_missing")}
-    settings |= {key: arguments[key] for key in ("batch", "device", "half")}
-    size = arguments["imgsz"]
-
-    def on_whole_images() -> Predictions:
-        with progress_line("images") as progress:
-            return predict_whole(detector, source.truth, imgsz=size or trained_at, **settings, progress=progress)
-
-    if arguments["slice"] is None:
-        return on_whole_images(), None
-    slicing = {"slice_size": arguments["slice"], "overlap": arguments["overlap"], "imgsz": size}
-    with progress_line("sliced images") as progress:
-        sliced = predict_sliced(
-            detector, source.truth, **slicing, whole_image=arguments["full_pass"], **settings, progress=progress
-        )
-    return sliced, on_whole_images() if arguments["whole"] else None
+    manifest["assignment"] = assignment_of(open_detector(arguments["model"]))
+    executor: Executor
+    if arguments["engine"] == "ray":
+        executor = RayExecutor(MODULE, arguments["address"], arguments["gpus"])
+    elif arguments["workers"] > 1:
+        executor = LocalExecutor(MODULE, arguments["workers"])
+    else:
+        return predict_images(source.truth, arguments)
+    out = arguments["out"]
+    return predict_shards(source.truth, arguments, executor, None if out is None else out.absolute().parent)
 
 
 def _check_arguments(arguments: dict[str, Any]) -> None:

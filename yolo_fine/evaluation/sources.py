@@ -12,6 +12,7 @@ import numpy as np
 
 from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge_images
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError
+from yolo_fine.formats.beside import annotation_file, beside, instances_file
 from yolo_fine.formats.coco_files import read_instances, read_results
 from yolo_fine.formats.numbering import counted_from, decide_reading
 from yolo_fine.formats.objects import Detections, GroundTruth
@@ -83,7 +84,18 @@ def from_dataset(data: StrPath, split: str) -> Source:
         )
     folder = folders.pop()
     truth = read_annotations(folder, images=labels.files[0].parent)
+    if list(labels.classes.values()) != list(truth.classes.values()):
+        truth = replace(truth, classes={number + 1: name for number, name in labels.classes.items()})
+        if not _same_objects(labels, truth):
+            return Source(labels, "yolo", place)
     return Source(only_images(truth, labels, str(folder)), "visdrone", place)
+
+
+def _same_objects(labels: GroundTruth, truth: GroundTruth) -> bool:
+    """Whether VisDrone rows have the labels' objects of every class, under its number in the labels plus 1."""
+    counted = truth.category[~truth.crowd & np.isin(truth.category, list(truth.classes))] - 1
+    size = len(labels.classes)
+    return bool((np.bincount(labels.category, minlength=size) == np.bincount(counted, minlength=size)).all())
 
 
 def from_annotations(annotations: StrPath, sizes_file: StrPath | None = None, images: StrPath | None = None) -> Source:
@@ -162,30 +174,6 @@ def check_boxes(model: object, detections: StrPath | None) -> None:
     if (model is None) == (detections is None):
         found = "both are given" if model else "neither is given"
         raise ArgumentError(f"boxes come from model=best.pt or from detections=DIR|results.json; {found}")
-
-
-def annotation_file(image: Path) -> Path:
-    """Where an image's original VisDrone annotations lie: the last ``images`` of its path becomes ``annotations``."""
-    return (beside(image, "annotations") or image).with_suffix(".txt")
-
-
-def instances_file(image: Path) -> Path | None:
-    """The COCO file of an image's folder: ``images/val2017/x.jpg`` -> ``annotations/instances_val2017.json``."""
-    folder = beside(image.parent, "annotations")
-    if folder is None:
-        return None
-    file = folder.with_name(f"instances_{folder.name}.json")
-    return file if file.is_file() else None
-
-
-def beside(path: Path, name: str) -> Path | None:
-    """The same path with its last ``images`` or ``annotations`` folder called ``name``; None if it has neither."""
-    parts = list(path.parts)
-    for index in range(len(parts) - 1, -1, -1):
-        if parts[index] in ("images", "annotations"):
-            parts[index] = name
-            return Path(*parts)
-    return None
 
 
 def only_images(truth: GroundTruth, wanted: GroundTruth, place: str) -> GroundTruth:

@@ -51,8 +51,6 @@ def export(
     """
     options = with_size(options)
     check_options(options, own=inspect.signature(export).parameters)
-    if json is not None and Path(json).is_dir():
-        raise ArgumentError(f"json={json} is a folder; name a file")
     common: dict[str, Any] = {
         "data": None if data is None else os.fspath(data),
         "images": None if images is None else Path(images),

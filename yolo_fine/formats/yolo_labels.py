@@ -200,7 +200,7 @@ def read_split(data: StrPath, split: str = "val") -> GroundTruth:
     if not files:
         places, note = ", ".join(dataset.places[split]), f": {listed.note}" if listed.note else ""
         raise DataError(f"data={dataset.data}: no images found for '{split}' in {places}{note}")
-    names = _names(dataset.data, split, files)
+    names = image_names(dataset.data, split, files)
     sizes = np.array([upright_size(file) for file in files], dtype=np.int64)
     labels = []
     for file in map(label_file, files):
@@ -226,8 +226,8 @@ def read_split(data: StrPath, split: str = "val") -> GroundTruth:
     )
 
 
-def _names(data: str, split: str, files: Sequence[Path]) -> tuple[str, ...]:
-    """Names without suffix, relative to the folder that holds all images.
+def image_names(data: str, split: str, files: Sequence[Path]) -> tuple[str, ...]:
+    """Names of a split's images without suffix, relative to the folder that holds all of them.
 
     Raises:
         DataError: Two images have one name.

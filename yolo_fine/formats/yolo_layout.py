@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from yolo_fine.errors import DataError
 from yolo_fine.integration.datasets import is_image, read_data_yaml
@@ -57,16 +58,23 @@ class Dataset:
         root: The dataset's folder.
         classes: Class number, from 0 -> name.
         channels: Bands of an image.
-        keypoints: Numbers that a label line has after its box, in a pose dataset.
+        keypoint_shape: Number of keypoints, and of numbers of each, in a pose dataset; else zeros.
         places: Split -> folders, lists and images that the YAML names for it.
+        content: All keys of the YAML.
     """
 
     data: str
     root: Path
     classes: dict[int, str]
     channels: int
-    keypoints: int
+    keypoint_shape: tuple[int, int]
     places: dict[str, tuple[str, ...]]
+    content: dict[str, Any]
+
+    @property
+    def keypoints(self) -> int:
+        """Numbers that a label line has after its box, in a pose dataset."""
+        return self.keypoint_shape[0] * self.keypoint_shape[1]
 
     @property
     def note(self) -> str | None:
@@ -113,7 +121,7 @@ def open_dataset(data: StrPath, *, download: bool = False) -> Dataset:
         for key, value in entries.items()
         if key not in OTHER_KEYS and isinstance(value, list) and all(isinstance(place, str) for place in value)
     }
-    return Dataset(data, Path(content["path"]), classes, channels, shape[0] * shape[1], places)
+    return Dataset(data, Path(content["path"]), classes, channels, (shape[0], shape[1]), places, content)
 
 
 def list_images(places: Sequence[str]) -> Split:

@@ -18,9 +18,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from yolo_fine.errors import ModelYamlError
+from yolo_fine.integration.branch_width import BOX_BRANCHES
 
 KEY = "box_prior"
-BOX_BRANCHES = ("cv2", "one2one_cv2")
 DEFAULT_MEAN = 2.0
 LARGEST_MEAN = 15.0
 
@@ -38,19 +38,6 @@ def read_box_prior(model: dict[str, Any] | None, file: str) -> float | None:
     if not 0 <= number <= LARGEST_MEAN:
         raise ModelYamlError(f"{file}: {KEY} must be 0 (off) to {LARGEST_MEAN:g} strides, got {value!r:.40}")
     return number
-
-
-def set_prior_when_built(head: Any, mean: float) -> None:
-    """Let a head that is being built get the prior on all levels, right after Ultralytics has set its biases."""
-    if not mean or not hasattr(head, "bias_init"):
-        return
-
-    def bias_init() -> None:
-        del head.bias_init  # ours, which would else stay in checkpoints
-        head.bias_init()
-        set_box_prior(head, range(head.nl), mean)
-
-    head.bias_init = bias_init
 
 
 def set_box_prior(head: Any, levels: Iterable[int], mean: float) -> list[int]:

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.versions import installed
 from yolo_fine.utils.hints import did_you_mean
 
 SPECIAL = {"settings", "checks", "cfg", "copy-cfg", "solutions", "logout", "login", "hub", "help", "version"}
@@ -18,6 +21,34 @@ def known_verbs() -> set[str]:
     from ultralytics.cfg import MODES, TASKS
 
     return {*MODES, *TASKS, *SPECIAL}
+
+
+@dataclass(frozen=True)
+class ModeArgument:
+    """One argument of Ultralytics' modes.
+
+    Attributes:
+        key: Its name.
+        type: As Ultralytics writes it; empty where it does not.
+        default: As Ultralytics writes it; empty for none.
+        meaning: One line.
+    """
+
+    key: str
+    type: str
+    default: str
+    meaning: str
+
+
+def mode_arguments() -> list[ModeArgument]:
+    """The arguments of train, val, predict and track, as the installed release describes them."""
+    text = (installed()[1] / "cfg" / "default.yaml").read_text(encoding="utf-8")
+    line = re.compile(r"^(\w+):[ \t]*([^#\n]*?)[ \t]*#[ \t]*(?:\(([^)]*)\)[ \t]*)?(.*)$", re.MULTILINE)
+    found = [
+        ModeArgument(key, kind.replace(", optional", "") or "any", default, meaning)
+        for key, default, kind, meaning in line.findall(text)
+    ]
+    return [argument for argument in found if argument.key not in ("task", "mode", "cfg", "tracker", "v5loader")]
 
 
 def run_command(words: Sequence[str]) -> None:
@@ -40,8 +71,8 @@ def run_command(words: Sequence[str]) -> None:
             argv[:] = old
 
 
-def check_train_arguments(arguments: Mapping[str, Any]) -> None:
-    """Check arguments of ``yolo train`` as Ultralytics checks them.
+def check_arguments(arguments: Mapping[str, Any], mode: str = "train") -> None:
+    """Check arguments of ``yolo train``, or of another mode, as Ultralytics checks them.
 
     Raises:
         ArgumentError: One is unknown, or its value does not fit; the message names both.
@@ -50,7 +81,7 @@ def check_train_arguments(arguments: Mapping[str, Any]) -> None:
 
     for key, value in arguments.items():
         if key not in DEFAULT_CFG_DICT:
-            raise ArgumentError(f"'{key}' is no argument of yolo train{did_you_mean(key, DEFAULT_CFG_DICT)}")
+            raise ArgumentError(f"'{key}' is no argument of yolo {mode}{did_you_mean(key, DEFAULT_CFG_DICT)}")
         try:
             check_cfg({key: value})
         except (TypeError, ValueError) as error:

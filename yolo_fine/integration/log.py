@@ -8,7 +8,8 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -74,6 +75,28 @@ def quiet_ultralytics() -> Iterator[list[str]]:
     finally:
         for logger in talkers:
             logger.removeFilter(drop)
+
+
+@contextmanager
+def output_to(file: Path) -> Iterator[None]:
+    """Append what Ultralytics logs and what Python prints for a while to a file.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    from ultralytics.utils import LOGGER
+
+    with file.open("a", encoding="utf-8", errors="replace") as log:
+        handlers = [one for one in LOGGER.handlers if isinstance(one, logging.StreamHandler)]
+        before = [(handler, handler.stream) for handler in handlers]
+        for handler in handlers:
+            handler.setStream(log)
+        try:
+            with redirect_stdout(log), redirect_stderr(log):
+                yield
+        finally:
+            for handler, stream in before:
+                handler.setStream(stream)
 
 
 def short(error: BaseException) -> str:

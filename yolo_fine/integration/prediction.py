@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 def several_classes(model: YOLO, options: dict[str, Any]) -> Any:
     """What to give ``YOLO.predict`` as ``predictor=``, with these options, for boxes with several classes."""
-    predictor = multi_label_predictor()
+    return as_predictor(multi_label_predictor(), model, options)
+
+
+def as_predictor(kind: type, model: YOLO, options: Mapping[str, Any]) -> Any:
+    """What ``YOLO.predict`` takes as ``predictor=`` for a class of predictors: older releases want an object."""
     if installed_version() >= (8, 3, 8):
-        return predictor
-    return predictor(overrides={**model.overrides, **options, "mode": "predict"})  # it takes an object, not a class
+        return kind
+    return kind(overrides={**model.overrides, **options, "mode": "predict"})
 
 
 @cache

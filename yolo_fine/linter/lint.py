@@ -19,8 +19,8 @@ from yolo_fine.linter.lint_keys import check_scale_letter, usable_keys
 from yolo_fine.linter.rows import RowChecks
 from yolo_fine.linter.whole_model import check_build, check_sizes
 from yolo_fine.utils.calls import public
+from yolo_fine.utils.console import progress
 from yolo_fine.utils.paths import ModelSource, StrPath
-from yolo_fine.utils.progress import progress_line
 from yolo_fine.utils.results import Result
 from yolo_fine.utils.tables import Table
 
@@ -182,11 +182,11 @@ def _at_each_scale(model: dict[str, Any], report: LintReport) -> list[Problem]:
     """Problems of the rows. Their notes are added to the report."""
     found: dict[str, list[Problem]] = {}
     notes: dict[int, str] = {}
-    with progress_line(f"{report.model}: layers", at_once=True) as progress:
+    with progress(f"{report.model}: layers") as advance:
         for at, scale in enumerate(report.scales):
             checks = RowChecks({**model, "scale": scale})
             found[scale] = []
-            tell = partial(_tell, progress, at * report.layers, len(report.scales) * report.layers)
+            tell = partial(_tell, advance, at * report.layers, len(report.scales) * report.layers)
             for layer, message in [*checks.run(tell), *check_sizes(checks)]:
                 row = None if layer is None else checks.rows[layer]
                 found[scale].append(Problem(message, layer, row.section, row.position) if row else Problem(message))
@@ -195,8 +195,8 @@ def _at_each_scale(model: dict[str, Any], report: LintReport) -> list[Problem]:
     return _merged(found)
 
 
-def _tell(progress: Callable[[int, int], None], before: int, total: int, layer: int) -> None:
-    progress(before + layer, total)
+def _tell(advance: Callable[..., None], before: int, total: int, layer: int) -> None:
+    advance(before + layer, total)
 
 
 def _merged(found: dict[str, list[Problem]]) -> list[Problem]:

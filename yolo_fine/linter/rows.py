@@ -26,6 +26,7 @@ from yolo_fine.integration.parsing.vocabulary import (
 from yolo_fine.registry import BlockSpec
 
 Found = tuple[int, str]  # layer, message
+USUAL, LARGE = 640, 40  # pixels a side of an image, and cells a side of a map on which all may still attend to all
 
 
 class RowChecks:
@@ -102,23 +103,40 @@ class RowChecks:
             self.notes[row.index] = str(row.error(doubt.words))
         elif doubt is not None:
             yield str(row.error(doubt.words))
-        yield from self._check_output(row, output)
+        yield from self._check_output(row, output, spec)
+
+    def _note_attention(self, row: Row, spec: BlockSpec, output: Map) -> None:
+        """Note a block whose attention is larger than that of every cell to every other one of a map of 40 x 40."""
+        side = USUAL // (output.stride or USUAL)
+        values = spec.attention_values(side * side, spec.bind(split_width(spec, row.raw[3])[1]))
+        if values > LARGE**4:
+            words = (
+                f"grows with the square of the cells: {values:,.0f} values a head on the {side}x{side} cells of a "
+                f"{USUAL}x{USUAL} image, more than {LARGE**4:,}; meant for maps up to {LARGE}x{LARGE}, or arguments "
+                "that pool more"
+            )
+            self.notes.setdefault(row.index, str(row.error(words)))
 
     def _doubt(self, row: Row, spec: BlockSpec) -> Doubt | None:
         """Whether a block's arguments were hardly meant."""
         sources = [self.maps[index] for index in row.absolute_sources if index >= 0]
         channels = [source.channels for source in sources if source is not None and isinstance(source.channels, int)]
-        known = len(channels) == len(spec.input_names or row.sources) and spec.out != "arg"
+        known = len(channels) == len(spec.input_names or row.sources) and spec.out not in ("arg", "picked")
         c2 = spec.output_channels(channels) if known else None
         counts = partial(channel_counts, self.dry_run.stock, self.rows, row.index, self.dry_run.tasks)
         return find_doubt(row, spec, c2, counts)
 
-    def _check_output(self, row: Row, output: Map) -> Iterator[str]:
+    def _check_output(self, row: Row, output: Map, spec: BlockSpec | None) -> Iterator[str]:
         """Problems of what a layer puts out; keeps it if later rows can rely on it."""
+        if spec is not None:
+            self._note_attention(row, spec, output)
         is_last = row.index == len(self.rows) - 1
         real = output.real_channels
         if output.values > MOST_VALUES:
             yield str(row.error(f"its output has {output.values:,} values for an image of 256 x 256 pixels"))
+        elif output.gives_maps and output.map_channels != output.channels:
+            counted = ", ".join(map(str, output.channels))
+            yield str(row.error(f"puts out maps of {output.map_channels} channels, but declares {counted}"))
         elif real is not None and real != output.channels and not is_last:
             yield str(row.error(f"puts out {real} channels, but Ultralytics counts {output.channels} for it"))
         else:
@@ -150,7 +168,7 @@ class RowChecks:
         except ModelYamlError:
             return
         maps = [self.dry_run.image if index < 0 else self.maps[index] for index in row.absolute_sources]
-        strides = [output.stride for output in maps if output is not None]
+        strides = [output.stride for output in maps if output is not None and not output.gives_maps]
         if len(strides) == len(maps) and strides != sorted({stride or 0 for stride in strides}):
             listed = ", ".join(map(str, strides))
             yield row.index, str(row.error(f"reads maps of strides {listed}; they must be different, the finest first"))

@@ -7,10 +7,12 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from yolo_fine.errors import ArgumentError, BlockArgumentError
 from yolo_fine.utils.arguments import convert
+from yolo_fine.utils.files import check_target
 from yolo_fine.utils.hints import did_you_mean
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -21,11 +23,15 @@ def public(function: Function) -> Function:
 
     A value that does not fit its annotation, an unknown argument and a missing one are an ``ArgumentError`` that names
     the argument, the value and the nearest right thing. Numbers and lists may be given as text, as on a command line.
+    A ``json`` file that can't be written is said now, and not after an hour of work.
     """
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        return function(**bind_call(function, args, kwargs))
+        values = bind_call(function, args, kwargs)
+        if values.get("json") is not None:
+            check_target("json", Path(values["json"]))
+        return function(**values)
 
     checked.is_checked = True  # type: ignore[attr-defined]
     return checked  # type: ignore[return-value]

@@ -36,6 +36,21 @@ def finished_file(file: Path) -> Iterator[Path]:
         raise unwritable(file, error) from error
 
 
+def check_target(argument: str, file: Path) -> None:
+    """Find out whether a file can be written, before the work whose result it will hold. Nothing is left there.
+
+    Raises:
+        ArgumentError: It is a folder, or can't be written.
+    """
+    if file.is_dir():
+        raise ArgumentError(f"{argument}={file} is a folder; name a file")
+    try:
+        with open_part(file):
+            pass
+    except OSError as error:
+        raise unwritable(file, error) from error
+
+
 def write_bytes(file: Path, content: bytes) -> None:
     """Write a file: see :func:`finished_file`."""
     with finished_file(file) as part:

@@ -48,10 +48,7 @@ def finished_folder(out: Path, *, replace: bool = False, numbered: bool = False)
             folder; or it can't be written.
     """
     out = Path(out)
-    place = out.resolve()  # renaming needs a name, which "." and "a/.." are not, and must not replace a link
-    here = Path.cwd()
-    if place == here or place in here.parents:
-        raise ArgumentError(f"{out} is the current folder, or holds it; name another one, such as {out / 'results'}")
+    place = check_place(out)
     restore(place)
     can_replace = replace and (place.is_dir() or not os.path.lexists(place))
     if not (can_replace or numbered or is_free(place)):
@@ -63,7 +60,7 @@ def finished_folder(out: Path, *, replace: bool = False, numbered: bool = False)
             if numbered:
                 number = _rename_to_free_number(part, place)
                 folder.out = out.with_name(number.name) if out.name == place.name else number
-            elif not _rename(part, place):
+            elif not rename_to(part, place):
                 if not replace:
                     raise taken(out)
                 exchange(part, place, keep_rest=True)
@@ -73,6 +70,18 @@ def finished_folder(out: Path, *, replace: bool = False, numbered: bool = False)
         if is_elsewhere(error, place.parent):
             raise
         raise unwritable(out, error) from error
+
+
+def check_place(out: Path) -> Path:
+    """The absolute path of a folder to be: renaming needs a name, which "." and "a/.." are not, and replaces no link.
+
+    Raises:
+        ArgumentError: It is the current folder, or holds it.
+    """
+    place, here = out.resolve(), Path.cwd()
+    if place == here or place in here.parents:
+        raise ArgumentError(f"{out} is the current folder, or holds it; name another one, such as {out / 'results'}")
+    return place
 
 
 def is_free(out: Path) -> bool:
@@ -89,14 +98,14 @@ def taken(out: Path) -> ArgumentError:
 def restore(out: Path, *, keep_rest: bool = True) -> None:
     """Finish, or undo, an exchange in which a run was killed."""
     for old in find_leftovers(out, OLD):
-        if _rename(old, out):
+        if rename_to(old, out):
             continue
         if keep_rest:
             _move_the_rest(old, out)
         remove(old)
 
 
-def _rename(part: Path, out: Path) -> bool:
+def rename_to(part: Path, out: Path) -> bool:
     """Rename a folder to ``out`` unless something but an empty folder is there."""
     try:
         if os.name == "nt" and out.is_dir() and is_free(out):
@@ -112,7 +121,7 @@ def _rename(part: Path, out: Path) -> bool:
 def _rename_to_free_number(part: Path, first: Path) -> Path:
     for number in count(1):
         out = first if number == 1 else first.with_name(f"{first.name}{number}")
-        if _rename(part, out):
+        if rename_to(part, out):
             break
     return out
 
@@ -138,7 +147,7 @@ def exchange(part: Path, out: Path, *, keep_rest: bool = False) -> None:
         try:
             part.rename(out)
         except OSError:
-            _rename(old, out)
+            rename_to(old, out)
             raise
         if keep_rest:
             _move_the_rest(old, out)

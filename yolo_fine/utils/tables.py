@@ -19,11 +19,13 @@ class Table:
         rows: One mapping a row. The keys of the first one are the columns; None is an empty cell.
         title: What stands above it.
         note: What stands below it.
+        wraps: The column whose cells a terminal may break into lines.
     """
 
     rows: Sequence[Row]
     title: str = ""
     note: str = ""
+    wraps: str = ""
 
     @property
     def columns(self) -> list[str]:
@@ -58,6 +60,29 @@ class Table:
         marks = ["---:" if number else "---" for number in self.is_number]
         return "\n".join(f"| {' | '.join(line)} |" for line in [self.columns, marks, *self.cells])
 
+    def fitted(self, width: int, gap: int = 2) -> list[Table]:
+        """The table, or several that repeat the first column where it is wider than ``width`` characters.
+
+        Args:
+            width: Most characters of a line.
+            gap: Characters between two columns.
+        """
+        lengths = [max(map(len, column)) for column in zip(self.columns, *self.cells, strict=True)]
+        lengths = [min(n, 30) if key == self.wraps else n for key, n in zip(self.columns, lengths, strict=True)]
+        if sum(lengths) + gap * len(lengths) <= width or len(lengths) < 3:
+            return [self]
+        pieces: list[list[str]] = []
+        room = 0
+        for column, length in list(zip(self.columns, lengths, strict=True))[1:]:
+            if not pieces or length + gap > room:
+                pieces.append([])
+                room = width - lengths[0] - gap
+            pieces[-1].append(column)
+            room -= length + gap
+        shown = [[{key: row.get(key) for key in (self.columns[0], *piece)} for row in self.rows] for piece in pieces]
+        last = len(shown) - 1
+        return [Table(rows, self.title * (i == 0), self.note * (i == last), self.wraps) for i, rows in enumerate(shown)]
+
     def to_html(self) -> str:
         """An HTML table."""
         head = "".join(f"<th>{escape(column)}</th>" for column in self.columns)
@@ -72,6 +97,17 @@ def cell_text(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def readable(rows: Sequence[Row]) -> list[Row]:
+    """Rows for people: whole numbers with commas between thousands, names of columns with blanks."""
+    return [
+        {
+            key.replace("_", " "): f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+            for key, value in row.items()
+        }
+        for row in rows
+    ]
 
 
 def looks_like_number(text: str) -> bool:

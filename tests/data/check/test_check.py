@@ -14,7 +14,6 @@ import yaml
 from tests.data.convert.downloads import draw
 from yolo_fine.cli import main
 from yolo_fine.data.check.check import check_dataset
-from yolo_fine.data.check.result import check_lines
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.sources import from_dataset
 from yolo_fine.formats.yolo_labels import read_split
@@ -64,7 +63,7 @@ def test_a_sound_dataset(root, capsys):
     assert sum(train["histogram"]) == train["objects"] == 6
     bar = train["histogram"].index(3)
     assert result["edges"][bar] <= 80**0.5 < result["edges"][bar + 1]
-    shown = "\n".join(check_lines(check))
+    shown = check.to_text()
     assert "problems: none" in shown
     assert "1 of the 3 classes occur nowhere" in shown
     assert cv2.imread(str(image)).shape[1] == 1560

@@ -81,7 +81,7 @@ def test_layout_counts_and_original_annotations(source, tmp_path, capsys):
     assert written["splits"]["val"]["counts"]["objects"] == 14
     assert written["splits"]["val"]["verdict"]["official"] is False
     assert capsys.readouterr().out == ""
-    shown = result.summary()
+    shown = result.to_text()
     assert "val: this is not the official val split: 2 images instead of 548, 14 objects instead of 38,759" in shown
     assert "7 boxes without width or height were left out" in shown
     assert str(result.yaml) in shown

@@ -10,7 +10,8 @@ import torch
 
 from tests.evaluation.predict.tiny import noise_images, tiny_model
 from yolo_fine.errors import ArgumentError
-from yolo_fine.evaluation.predict.sliced import cut, predict_sliced
+from yolo_fine.evaluation.predict.sliced import predict_sliced
+from yolo_fine.evaluation.predict.slices import cut
 from yolo_fine.evaluation.predict.whole import predict_whole
 
 pytest.importorskip("sahi", reason="SAHI is the optional extra 'sliced'")

@@ -13,7 +13,6 @@ from yolo_fine.errors import CheckpointError
 from yolo_fine.exporter.proof.boxes import MOST, agree, final_boxes
 from yolo_fine.exporter.proof.compare import compare
 from yolo_fine.exporter.proof.proof import Proof
-from yolo_fine.exporter.proof.terminal import format_proof
 from yolo_fine.exporter.runtimes import Runtime
 from yolo_fine.integration.export_reference import Layout, Reference, layout_of
 
@@ -95,7 +94,7 @@ def test_the_reader_sees_how_many_boxes_agree_by_the_limits_of_the_verdict():
     found = compared(grid(0.5), shifted, "fp16")
     assert (found["verdict"], found["boxes"].matched, found["boxes_close"].matched) == ("close", 0, WEAK)
     proof = Proof(**found, file="a.onnx", model="a.pt", format="onnx", precision="fp16")
-    said = format_proof(proof)
+    said = proof.to_text()
     assert "12 of 12 boxes agree, 0 extra, confidences within 0.0e+00, at IoU 0.9" in said
     assert "not equal: 12 boxes missing" in said
 

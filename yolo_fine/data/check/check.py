@@ -18,9 +18,9 @@ from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge_images
 from yolo_fine.formats.yolo_labels import Labels, read_labels
 from yolo_fine.formats.yolo_layout import SPLITS, Dataset, label_file, open_dataset
 from yolo_fine.utils.calls import public
+from yolo_fine.utils.console import track
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.paths import StrPath
-from yolo_fine.utils.progress import track
 
 
 @public

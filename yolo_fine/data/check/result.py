@@ -90,7 +90,7 @@ class DatasetCheck(Result):
     def show(self) -> list[str | Table]:
         """Counts, sizes, classes and findings."""
         verdict = "no problems found" if self.sound else "problems found"
-        return [*check_lines(self), "", verdict if self.image is None else f"{verdict}; image: {self.image}"]
+        return [*check_parts(self), "", verdict if self.image is None else f"{verdict}; image: {self.image}"]
 
     def summary(self) -> str:
         """Counts of each split, and the first problems."""
@@ -99,43 +99,49 @@ class DatasetCheck(Result):
         return "\n".join([*lines, *(finding.what for finding in self.findings if finding.problem)][:10])
 
 
-def check_lines(check: DatasetCheck) -> list[str]:
-    """The result as lines of text."""
+def check_parts(check: DatasetCheck) -> list[str | Table]:
+    """The result as tables (counts, sizes, classes) and lines."""
     splits = check.splits
-    wide = max([26, *(len(name) + 4 for name in check.classes)])
-    lines = [check.data, "", " " * wide + "".join(f"{name:>18}" for name in splits)]
 
-    def row(label: str, cells: list[str]) -> None:
-        lines.append(f"{label:<{wide}}" + "".join(f"{cell:>18}" for cell in cells))
+    def row(first: str, label: str, cells: Sequence[str]) -> Row:
+        return {first: label, **dict(zip(splits, cells, strict=True))}
 
-    row("images", [f"{split.images:,}" for split in splits.values()])
-    row("  without label file", [f"{split.without_labels:,}" for split in splits.values()])
-    row("  without objects", [f"{split.without_objects:,}" for split in splits.values()])
-    row("objects", [f"{split.objects:,}" for split in splits.values()])
-    row("  per image", [f"{split.objects / max(split.images, 1):.1f}" for split in splits.values()])
-    row("  median side, px", ["-" if s.median_side is None else f"{s.median_side:.1f}" for s in splits.values()])
-    lines += ["", "size (side = square root of the area, px)"]
-    for name in SIZE_BINS:
-        row(f"  {name:<10} {bin_limits(name)}", [_share(s.by_size[name], s.objects) for s in splits.values()])
-    lines += ["", "class"]
-    largest = {name: max([split.by_class[name] for split in splits.values()], default=0) for name in check.classes}
+    def counted(label: str, counts: Sequence[int]) -> Row:
+        return row(check.data, label, [f"{count:,}" for count in counts])
+
+    sets = splits.values()
+    counts = [
+        counted("images", [s.images for s in sets]),
+        counted("without label file", [s.without_labels for s in sets]),
+        counted("without objects", [s.without_objects for s in sets]),
+        counted("objects", [s.objects for s in sets]),
+        row(check.data, "objects an image", [f"{s.objects / max(s.images, 1):.1f}" for s in sets]),
+        row(check.data, "median side, px", ["-" if s.median_side is None else f"{s.median_side:.1f}" for s in sets]),
+    ]
+    sizes = [
+        row("objects by side, px", f"{name} {bin_limits(name)}", [_share(s.by_size[name], s.objects) for s in sets])
+        for name in SIZE_BINS
+    ]
+    largest = {name: max([s.by_class[name] for s in sets], default=0) for name in check.classes}
     most = sorted((name for name in check.classes if largest[name]), key=largest.__getitem__, reverse=True)
-    for name in [name for name in check.classes if name in most[:SHOWN_CLASSES]]:
-        row(f"  {name}", [_share(split.by_class[name], split.objects) for split in splits.values()])
+    shown = [name for name in check.classes if name in most[:SHOWN_CLASSES]]
+    classes = [row("objects by class", name, [_share(s.by_class[name], s.objects) for s in sets]) for name in shown]
+    parts: list[str | Table] = [Table(counts), "", Table(sizes, note="side: square root of the area"), ""]
+    parts += [Table(classes)] if classes else []
     if len(most) > SHOWN_CLASSES:
-        lines.append(f"  and {len(most) - SHOWN_CLASSES} rarer classes")
+        parts.append(f"and {len(most) - SHOWN_CLASSES} rarer classes")
     if len(most) < len(check.classes):
-        lines.append(f"  {len(check.classes) - len(most)} of the {len(check.classes)} classes occur nowhere")
+        parts.append(f"{len(check.classes) - len(most)} of the {len(check.classes)} classes occur nowhere")
     for title, problem in (("problems", True), ("worth knowing", False)):
         findings = [finding for finding in check.findings if finding.problem == problem]
-        lines += ["", f"{title}:{'' if findings else ' none'}"]
+        parts += ["", f"{title}:{'' if findings else ' none'}"]
         for finding in findings:
-            lines.append(f"  {finding.what}")
-            lines += [f"      {example}" for example in finding.examples[:SHOWN]]
+            parts.append(f"  {finding.what}")
+            parts += [f"      {example}" for example in finding.examples[:SHOWN]]
             if len(finding.examples) > SHOWN:
-                lines.append(f"      and {len(finding.examples) - SHOWN} more")
-    return lines
+                parts.append(f"      and {len(finding.examples) - SHOWN} more")
+    return parts
 
 
 def _share(count: int, total: int) -> str:
-    return f"{count:,} {f'({100 * count / total:.1f} %)' if total else '':>9}"
+    return f"{count:,}" + (f" ({100 * count / total:.1f} %)" if total else "")

@@ -24,11 +24,12 @@ from yolo_fine.formats.dataset_yaml import dataset_yaml
 from yolo_fine.formats.yolo_layout import label_file
 from yolo_fine.integration.datasets import is_image, upright_size
 from yolo_fine.utils.calls import public
+from yolo_fine.utils.console import track
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import StrPath
-from yolo_fine.utils.progress import track
-from yolo_fine.utils.results import Result, Row
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row, Table, readable
 
 RECORD_FILE = "coco.json"
 YAML_FILE = "coco.yaml"
@@ -79,18 +80,16 @@ class CocoSet(Result):
         return [asdict(split) for split in self.splits.values()]
 
     def summary(self) -> str:
-        """A table of counts, and where the set is."""
-        lines = [
-            f"{'split':<12}{'images':>10}{'annotations':>13}{'crowd':>8}{'zero size':>11}{'repeated':>10}{'labels':>10}"
-        ]
-        for split in self.splits.values():
-            cells = f"{split.images:>10,}{split.annotations:>13,}{split.crowd:>8,}{split.zero_size:>11,}"
-            lines.append(f"{split.name:<12}{cells}{split.repeated:>10,}{split.labels:>10,}")
-        lines += [f"{name}: no images found, left out" for name in self.left_out]
+        """What was left out, and where the set is."""
+        lines = [f"{name}: no images found, left out" for name in self.left_out]
         if cut := sum(split.cut for split in self.splits.values()):
             lines.append(far_boxes(cut))
         lines.append(f"{'written' if self.created else 'already there, nothing to do'}: {self.yaml}")
         return "\n".join(lines)
+
+    def show(self) -> list[str | Table]:
+        """The counts above the summary."""
+        return [Table(readable(self.table())), self.summary()]
 
 
 @public

@@ -25,12 +25,13 @@ from yolo_fine.formats.visdrone_files import NAMES
 from yolo_fine.formats.visdrone_rows import Rows, parse_annotations
 from yolo_fine.integration.datasets import is_turned
 from yolo_fine.utils.calls import public
+from yolo_fine.utils.console import track
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.images import image_size
 from yolo_fine.utils.paths import StrPath
-from yolo_fine.utils.progress import track
-from yolo_fine.utils.results import Result, Row
+from yolo_fine.utils.results import Result
+from yolo_fine.utils.tables import Row, Table, readable
 
 RECORD_FILE = "visdrone.json"
 YAML_FILE = "visdrone.yaml"
@@ -72,21 +73,18 @@ class VisDroneSet(Result):
         return [{"split": name, **asdict(split.counts)} for name, split in self.splits.items()]
 
     def summary(self) -> str:
-        """A table of counts, what each split is, and where the set is."""
-        lines = [
-            f"{'split':<6}{'images':>10}{'objects':>10}{'ignored':>10}{'others':>10}{'zero size':>11}{'labels':>10}"
-        ]
-        for name, split in self.splits.items():
-            c = split.counts
-            cells = f"{c.images:>10,}{c.objects:>10,}{c.ignored:>10,}{c.others:>10,}{c.zero_size:>11,}{c.labels:>10,}"
-            lines.append(f"{name:<6}{cells}")
-        lines += [f"{name}: {split.verdict.text}" for name, split in self.splits.items()]
+        """What each split is, what was left out, and where the set is."""
+        lines = [f"{name}: {split.verdict.text}" for name, split in self.splits.items()]
         if zero := sum(split.counts.zero_size for split in self.splits.values()):
             lines.append(f"{zero} boxes without width or height were left out of the labels")
         if cut := sum(split.counts.cut for split in self.splits.values()):
             lines.append(far_boxes(cut))
         lines.append(f"{'written' if self.created else 'already there, nothing to do'}: {self.yaml}")
         return "\n".join(lines)
+
+    def show(self) -> list[str | Table]:
+        """The counts above the summary."""
+        return [Table(readable(self.table())), self.summary()]
 
 
 @public

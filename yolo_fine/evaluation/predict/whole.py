@@ -12,7 +12,7 @@ of ``yolo val rect=False``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -43,11 +43,13 @@ class Predictions:
         speed: Milliseconds an image, without reading the file: ``preprocess inference postprocess total``, and for
             sliced inference ``slicing merge`` too. The first batch, which warms up, is left out where there are more.
         notes: What a reader of the metrics should know, in sentences.
+        counts: Detections of each call of the model; none where they come from a file.
     """
 
     detections: Detections
     speed: dict[str, float]
     notes: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
 
 
 @dataclass
@@ -134,8 +136,9 @@ def predict_whole(
             collected.add(image, rows_of(result, categories), dict(result.speed))
         if progress is not None:
             progress(len(collected.boxes), len(truth.names))
-    notes = notes_on(model, categories, [len(rows) for rows in collected.boxes.values()], max_det)
-    return Predictions(collected.detections(), collected.speed(warm_up=batch), notes)
+    counts = [len(rows) for rows in collected.boxes.values()]
+    notes = notes_on(model, categories, counts, max_det)
+    return Predictions(collected.detections(), collected.speed(warm_up=batch), notes, tuple(counts))
 
 
 def check_arguments(model: YOLO, *, conf: float, iou: float, **counts: int) -> None:
@@ -222,13 +225,18 @@ def rows_of(result: Any, categories: dict[int, int]) -> Array:
     return data[data[:, 5] >= 0]
 
 
-def notes_on(model: YOLO, categories: dict[int, int], counts: list[int], max_det: int) -> tuple[str, ...]:
+def notes_on(model: YOLO, categories: dict[int, int], counts: Sequence[int], max_det: int) -> tuple[str, ...]:
     """What a reader should know: classes left out, and a limit on detections that is the model's own."""
-    notes = [left_out(model.names, categories)]
-    if max_det > BUILT_IN_LIMIT and max(counts, default=0) == BUILT_IN_LIMIT:
-        times = counts.count(BUILT_IN_LIMIT)
-        notes.append(
-            f"the model gives at most {BUILT_IN_LIMIT} detections an image (a limit built into its head), which "
-            f"{times} of {len(counts)} images reached; max_det={max_det} has no effect beyond that"
-        )
+    notes = [left_out(model.names, categories), note_on_limit(counts, max_det)]
     return tuple(note for note in notes if note)
+
+
+def note_on_limit(counts: Sequence[int], max_det: int) -> str:
+    """What to know about a limit built into the head, which these counts of detections reach; empty if they don't."""
+    if max_det <= BUILT_IN_LIMIT or max(counts, default=0) != BUILT_IN_LIMIT:
+        return ""
+    times = counts.count(BUILT_IN_LIMIT)
+    return (
+        f"the model gives at most {BUILT_IN_LIMIT} detections an image (a limit built into its head), which "
+        f"{times} of {len(counts)} images reached; max_det={max_det} has no effect beyond that"
+    )

@@ -8,7 +8,7 @@ import textwrap
 from yolo_fine.evaluation.metrics import EvaluationData
 from yolo_fine.evaluation.report import rows
 from yolo_fine.evaluation.report.wording import count, differing_text, intervals_text, notes_of, speed_text
-from yolo_fine.utils.tables import Table, cell_text
+from yolo_fine.utils.tables import Table
 
 WIDTH = 100
 NAME_WIDTH = 24  # longer names are cut
@@ -26,7 +26,11 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
         shown += ["", table]
     said = [intervals_text(evaluation), OFFICIAL if evaluation.visdrone else ""]
     shown.append(wrapped(*(text for text in said if text)))
-    for table in (rows.size_table(evaluation), rows.class_table(evaluation), rows.whole_and_sliced(evaluation)):
+    for table in (
+        rows.size_table(evaluation),
+        rows.class_table(evaluation),
+        rows.whole_and_sliced(evaluation),
+    ):
         shown += [part for piece in fitted(table) for part in ("", piece)]
     if evaluation.comparison:
         table = rows.comparison_table(evaluation.comparison)
@@ -34,6 +38,8 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
         shown += [wrapped(said) for said in [differing_text(evaluation.comparison)] if said]
     if speed := speed_text(evaluation.speed):
         shown.append(wrapped("", f"Speed: {speed}"))
+    if evaluation.whole and (speed := speed_text(evaluation.whole.speed)):
+        shown.append(wrapped(f"Speed on whole images: {speed}"))
     return shown
 
 
@@ -58,18 +64,9 @@ def fitted(table: Table) -> list[Table]:
     """As many tables as the width asks for, each with the first column; names are made printable and cut."""
     if not table.rows:
         return []
-    first, *others = table.columns
+    first = table.columns[0]
     lines = [{key: short(str(cell)) if key == first else cell for key, cell in row.items()} for row in table.rows]
-    pieces: list[list[str]] = []
-    room = 0
-    for key in others:
-        needed = 2 + max(len(key), *(len(cell_text(row[key])) for row in lines))
-        if not pieces or needed > room:
-            pieces.append([])
-            room = WIDTH - max(len(first), *(len(str(row[first])) for row in lines))
-        pieces[-1].append(key)
-        room -= needed
-    return [Table([{key: row[key] for key in (first, *piece)} for row in lines]) for piece in pieces]
+    return Table(lines).fitted(WIDTH)
 
 
 def short(name: str) -> str:

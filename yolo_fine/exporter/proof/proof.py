@@ -109,9 +109,9 @@ class Proof(Result):
 
     def show(self) -> list[str | Table]:
         """Shapes, groups, boxes, latency, file, and the verdict last."""
-        from yolo_fine.exporter.proof.terminal import format_proof
+        from yolo_fine.exporter.proof.terminal import proof_parts
 
-        return [format_proof(self)]
+        return proof_parts(self)
 
     def summary(self) -> str:
         """The verdict and what stands against a better one."""

@@ -5,44 +5,59 @@ from __future__ import annotations
 
 from yolo_fine.exporter.proof.proof import Case, Proof
 from yolo_fine.exporter.proof.verdict import CLOSE
+from yolo_fine.utils.tables import Table
+
+ERRORS = {
+    "max rel": "max_rel_err",
+    "mean rel": "mean_rel_err",
+    "max abs": "max_abs_err",
+    "mean abs": "mean_abs_err",
+}
 
 
-def format_proof(proof: Proof) -> str:
-    """The proof in lines: shapes, groups, boxes, latency, file, and the verdict last."""
+def proof_parts(proof: Proof) -> list[str | Table]:
+    """The proof for a terminal: shapes, groups, boxes, latency, file, and the verdict last."""
+    groups = [
+        {"raw outputs": name, **{title: f"{group[key]:.1e}" for title, key in ERRORS.items()}}
+        for name, group in proof.groups.items()
+    ]
+    parts: list[str | Table] = ["\n".join(_tried(proof))] if proof.runtime or proof.cases else []
+    return [*parts, *([Table(groups)] if groups else []), "\n".join(_concluded(proof))]
+
+
+def _tried(proof: Proof) -> list[str]:
     lines = []
     if proof.runtime:
         lines.append(
             f"{proof.runtime} against PyTorch {proof.versions['torch']} in float32; the file is {proof.precision}"
         )
     lines += [_case(case) for case in proof.cases]
-    if proof.groups:
-        lines.append(f"  {'raw outputs':<13}{'max rel':>9}{'mean rel':>10}{'max abs':>10}{'mean abs':>10}")
-    for name, group in proof.groups.items():
-        lines.append(
-            f"  {name:<13}{group['max_rel_err']:>9.1e}{group['mean_rel_err']:>10.1e}{group['max_abs_err']:>10.1e}"
-            f"{group['mean_abs_err']:>10.1e}"
-        )
+    return lines
+
+
+def _concluded(proof: Proof) -> list[str]:
+    lines = []
     if proof.boxes_close and proof.boxes_close != proof.boxes:
         found = proof.boxes_close
         lines.append(
-            f"  as close      {found.matched} of {found.boxes} boxes agree, {found.extra} extra, confidences within "
+            f"  as close: {found.matched} of {found.boxes} boxes agree, {found.extra} extra, confidences within "
             f"{found.max_conf_diff:.1e}, at IoU {CLOSE[proof.precision].iou:g}"
         )
     if proof.latency:
         time = proof.latency
         lines.append(
-            f"  latency       file {time.file_ms:.1f} ms, PyTorch {time.torch_ms:.1f} ms, ratio {time.ratio:.2f} "
+            f"  latency: file {time.file_ms:.1f} ms, PyTorch {time.torch_ms:.1f} ms, ratio {time.ratio:.2f} "
             f"(batch {time.batch}, median of {time.pairs} pairs, {time.threads} threads)"
         )
     if proof.accuracy:
         one, two, gap = proof.accuracy.torch, proof.accuracy.file, proof.accuracy.difference
         for name in gap:
             metrics = f"PyTorch {_number(one[name])}, file {_number(two[name])}, difference {_number(gap[name], '+')}"
-            lines.append(f"  {name:<14}{metrics}")
+            lines.append(f"  {name}: {metrics}")
         lines[-1] += f" ({proof.accuracy.images} images of {proof.accuracy.data})"
     opset = f", opset {proof.opset}" if proof.opset else ""
     nodes = f", {proof.nodes} nodes of {len(proof.operators)} kinds" if proof.nodes else ""
-    lines.append(f"  file          {proof.bytes / 1e6:.1f} MB{opset}{nodes}")
+    lines.append(f"  file: {proof.bytes / 1e6:.1f} MB{opset}{nodes}")
     for runtime, check in proof.other_runtimes.items():
         said = f"does not take {', '.join(check.refused)}" if check.refused else "lists every operator of this file"
         if check.unlisted:
@@ -53,7 +68,7 @@ def format_proof(proof: Proof) -> str:
     against = "not equal: " if proof.verdict == "close" else ""
     lines += [f"  {against}{reason}" for reason in proof.reasons]
     lines.append(f"{proof.verdict}: {proof.file}")
-    return "\n".join(lines)
+    return lines
 
 
 def _case(case: Case) -> str:

@@ -30,11 +30,11 @@ from typing import Any
 from yolo_fine.catalog import find_block, list_blocks
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.assign_settings import read_assign_settings
-from yolo_fine.integration.box_prior import read_box_prior, set_prior_when_built
+from yolo_fine.integration.head_settings import HeadSettings, follow_when_built, read_head_settings
 from yolo_fine.integration.log import log_filter
 from yolo_fine.integration.parsing.doubts import with_doubt
 from yolo_fine.integration.parsing.flags import check_flags
-from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, PlannedBlock, plan_block
+from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, PlannedBlock, check_maps, plan_block
 from yolo_fine.integration.parsing.probe import StockParser
 from yolo_fine.integration.parsing.rows import Row, read_rows
 from yolo_fine.integration.parsing.turns import activation_kept
@@ -49,25 +49,24 @@ def wrap_parse_model(stock: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(stock)
     def parse_model(d: dict[str, Any], ch: int, *args: Any, **kwargs: Any) -> Any:
-        prior = check_top_level_keys(d)
+        settings = check_top_level_keys(d)
         built = parse_rows(StockParser(stock, d, ch, args, kwargs))
-        if prior:
-            set_prior_when_built(built[0][-1], prior)
+        follow_when_built(built[0][-1], settings)
         return built
 
     return parse_model
 
 
-def check_top_level_keys(model: dict[str, Any]) -> float | None:
-    """Check our keys beside the rows before anything is built; returns the box prior.
+def check_top_level_keys(model: dict[str, Any]) -> HeadSettings:
+    """Check our keys beside the rows before anything is built; returns those of the head.
 
     Raises:
-        ModelYamlError: The value of ``assign`` or ``box_prior`` can't be used.
+        ModelYamlError: The value of ``assign``, ``box_prior`` or ``p2_branch`` can't be used.
     """
     file = str(model.get("yaml_file", "model YAML"))
     if "assign" in model:
         read_assign_settings(model["assign"], file)
-    return read_box_prior(model, file)
+    return read_head_settings(model, file)
 
 
 def parse_rows(stock: StockParser) -> Any:
@@ -140,9 +139,11 @@ def lower(
     for row in rows:
         spec = find_our_block(row, tasks)
         row.check(spec)
+        several = {index: plan.outputs for index, plan in planned.items() if plan.spec.gives_maps}
+        check_maps(row, spec, {index: len(maps) for index, maps in several.items()})
         if spec is not None:
             counts = functools.partial(channel_counts, stock, rows, row.index, tasks) if look_closer else None
-            planned[row.index] = plan_block(stock, row, spec, lowered, counts)
+            planned[row.index] = plan_block(stock, row, spec, lowered, counts, several=several)
             lowered.append(planned[row.index].placeholder)
         elif is_stock_name(row.raw[2], tasks):
             lowered.append(row.raw)
@@ -164,7 +165,8 @@ def channel_counts(stock: StockParser, rows: Sequence[Row], index: int, tasks: M
             other = dataclasses.replace(stock, model=model)
             above, _ = lower(other, rows[:index], tasks, look_closer=False)
             channels = other.probe(above, row.absolute_sources).channels
-            found |= {*channels, *([spec.output_channels(channels)] if spec and spec.out != "arg" else [])}
+            known = spec is not None and spec.out not in ("arg", "picked")
+            found |= {*channels, *([spec.output_channels(channels)] if spec and known else [])}
     return found
 
 

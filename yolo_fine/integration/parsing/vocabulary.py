@@ -107,3 +107,11 @@ def is_activation(text: Any) -> bool:
         return False
     name = ast.unparse(call.func).removeprefix("torch.")
     return name.startswith("nn.") and stock_layer(name) is not None
+
+
+def has_box_branches(layer: str) -> bool:
+    """Whether a head predicts boxes by one branch for each level: Detect, and the heads that derive from it."""
+    from ultralytics.nn.modules import Detect
+
+    found = stock_layer(layer)
+    return found is not None and issubclass(found, Detect)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.integration.branch_width import CLASS_BRANCHES
+from yolo_fine.integration.transfer.takeover import tensors_taken_over
+
 Pairs = dict[int, int]  # place in the target -> place in the source
-CLASS_BRANCHES = ("cv3", "one2one_cv3")  # lists of the head that are as wide as its finest map, or as min(classes, 100)
-WIDEST_BY_CLASSES = 100
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,22 @@ def pair(source: Sequence[Any], target: Sequence[Any]) -> Pairing:
     if not strides or not their_strides or strides == their_strides:
         return Pairing(layers)
     branches = {j: their_strides.index(stride) for j, stride in enumerate(strides) if stride in their_strides}
-    lists = set(_branch_lists(their_head)) & set(_branch_lists(target[head]))
+    lists = set(branch_lists(their_head)) & set(branch_lists(target[head]))
     return Pairing(layers, branches, tuple(sorted(lists)), head)
 
 
 def align(source: Sequence[Any], target: Sequence[Any]) -> Pairs:
     """Pair layers in order so that the most parameters are carried over (longest common subsequence, weighted).
 
-    A layer goes to one of its own class, or of a related class where tensors fit (``Detect`` to ``Segment``).
+    A layer goes to one of its own class, of a related class where tensors fit (``Detect`` to ``Segment``), or to a
+    block that can take it over.
     """
     shapes = [[_shapes(layer) for layer in layers] for layers in (source, target)]
 
     def carried(i: int, j: int) -> float:
         if not _related(type(source[i]), type(target[j])):
-            return 0.0
+            taken = tensors_taken_over(source[i], target[j]) is not None
+            return float(sum(shape.numel() for shape in shapes[0][i].values())) if taken else 0.0
         theirs, ours = shapes[0][i], shapes[1][j]
         same_class = 0.5 if type(source[i]) is type(target[j]) else 0.0  # less than one parameter: it breaks ties
         fitting = [shape for key, shape in theirs.items() if ours.get(key) == shape]
@@ -117,12 +120,12 @@ def strides_of(head: Any) -> list[float] | None:
 
 
 def class_width(head: Any) -> int | None:
-    """Hidden width of a head's class branches, if it has such."""
+    """Hidden width of a head's class branches, if it has such; those at stride 4 may be narrower."""
     branches = getattr(head, CLASS_BRANCHES[0], None)
-    return getattr(branches[0][-1], "in_channels", None) if branches else None
+    return getattr(branches[-1][-1], "in_channels", None) if branches else None
 
 
-def _branch_lists(head: Any) -> list[str]:
+def branch_lists(head: Any) -> list[str]:
     """Names of a head's lists with one branch for each stride."""
     from torch import nn
 

@@ -104,7 +104,7 @@ def seed(
     if box_prior is not None and not 0 <= box_prior <= LARGEST_MEAN:
         raise ArgumentError(f"box_prior={box_prior:g} must be 0 (off) to {LARGEST_MEAN:g} strides")
     name = yaml_name(model)
-    file = _check(name, weights, None if out is None else Path(out), json)
+    file = _check(name, weights, None if out is None else Path(out))
     source = read_weights(weights)
     with collected_doubts() as doubts:
         target = build_model(model)
@@ -123,7 +123,7 @@ def seed(
     return result
 
 
-def _check(model: str, weights: ModelSource, out: Path | None, json: StrPath | None) -> Path:
+def _check(model: str, weights: ModelSource, out: Path | None) -> Path:
     """Refuse what can't work before anything is read; returns the file to write."""
     if not model.endswith((".yaml", ".yml")):
         raise ArgumentError(f"model={model} is no model YAML; name one, as model=yolo26n-fine.yaml")
@@ -136,8 +136,6 @@ def _check(model: str, weights: ModelSource, out: Path | None, json: StrPath | N
             raise ArgumentError(f"weights={weights} is no checkpoint; name one, as weights=yolo26n.pt")
         if out.exists() and file.exists() and out.samefile(file):
             raise ArgumentError(f"out={out} is the weights file itself; name another one")
-    if json is not None and Path(json).is_dir():
-        raise ArgumentError(f"json={json} is a folder; name a file")
     return out
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from yolo_fine.integration.transfer.pairing import CLASS_BRANCHES, Pairing
+from yolo_fine.integration.branch_width import CLASS_BRANCHES, has_narrow_branches, hidden_width, with_width
+from yolo_fine.integration.transfer.pairing import Pairing
 
 
 def renumbered(source: Any, target: Any, pairing: Pairing) -> Any:
@@ -38,13 +39,13 @@ def _rearranged(source: Any, target: Any, pairing: Pairing) -> Any:
 
     Where the source has no branch, one of the target's own form stands in. Stock then compares widths, and replaces the
     target's class branches by these where they have another one, to keep their pretrained layers. So the one that
-    stands in is as wide as the others.
+    stands in is as wide as the others, unless the target's is narrow by its YAML.
     """
     from torch import nn
 
     view = copy.copy(source)
     view._modules = dict(source._modules)
-    branches = pairing.branches or {}
+    branches, narrow = pairing.branches or {}, has_narrow_branches(target)
     for name in pairing.lists:
         theirs, ours = getattr(source, name), getattr(target, name)
         places = []
@@ -52,32 +53,8 @@ def _rearranged(source: Any, target: Any, pairing: Pairing) -> Any:
             if j in branches:
                 places.append(theirs[branches[j]])
             elif name in CLASS_BRANCHES:
-                places.append(_with_width(own, theirs[0][-1].in_channels))
+                places.append(with_width(own, hidden_width(own if narrow else theirs[0])))
             else:
                 places.append(copy.deepcopy(own))
         view._modules[name] = nn.ModuleList(places)
     return view
-
-
-def _with_width(branch: Any, width: int) -> Any:
-    """A copy of a class branch, its hidden layers made anew where it has another width."""
-    from torch import nn
-    from ultralytics.nn.modules import Conv
-
-    twin = copy.deepcopy(branch)
-    last = twin[-1]
-    if last.in_channels == width:
-        return twin
-    layers = [layer for layer in twin.modules() if isinstance(layer, Conv)]
-    channels = layers[0].conv.in_channels
-    for layer in layers:
-        old = layer.conv
-        depthwise = old.groups > 1
-        out = channels if depthwise else width
-        layer.conv = nn.Conv2d(
-            channels, out, old.kernel_size, old.stride, old.padding, old.dilation, out if depthwise else 1, bias=False
-        )
-        layer.bn = nn.BatchNorm2d(out, eps=layer.bn.eps, momentum=layer.bn.momentum)
-        channels = out
-    twin[-1] = nn.Conv2d(channels, last.out_channels, 1)
-    return twin

@@ -17,17 +17,16 @@ from typing import Any
 
 from yolo_fine.catalog import list_blocks
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.box_prior import DEFAULT_MEAN, KEY, read_box_prior, set_box_prior
-from yolo_fine.integration.transfer.pairing import (
-    CLASS_BRANCHES,
-    WIDEST_BY_CLASSES,
-    Pairing,
-    class_width,
-    pair,
-    strides_of,
-)
+from yolo_fine.integration.box_prior import DEFAULT_MEAN, read_box_prior, set_box_prior
+from yolo_fine.integration.branch_width import CLASS_BRANCHES, WIDEST_BY_CLASSES
+from yolo_fine.integration.head_settings import has_head_settings
+from yolo_fine.integration.transfer.narrow_heads import keep_narrow
+from yolo_fine.integration.transfer.pairing import Pairing, class_width, pair, strides_of
 from yolo_fine.integration.transfer.source_view import renumbered
+from yolo_fine.integration.transfer.takeover import with_layers_taken_over
 from yolo_fine.integration.transfer.transfer_report import (
+    NO_BRANCH,
+    NO_LAYER,
     BoxPrior,
     LostTensor,
     NewLayer,
@@ -86,7 +85,7 @@ def holds_blocks(source: Any, target: Any) -> bool:
 
 def has_our_keys(target: Any) -> bool:
     """Whether a model's YAML was written for this package, though it may name no block: ``compose head=p2``."""
-    return _is_layered(target) and KEY in (getattr(target, "yaml", None) or {})
+    return _is_layered(target) and has_head_settings(getattr(target, "yaml", None))
 
 
 def _is_layered(model: Any) -> bool:
@@ -101,7 +100,9 @@ def _load_paired(
 ) -> TransferReport:
     """Call the stock ``load`` with a renumbered view of the source, then see what arrived."""
     pairing = pair(list(source.model), list(target.model))
+    source = with_layers_taken_over(source, target, pairing.layers)
     before, size = class_width(target.model[-1]), _parameter_count(target)
+    pairing = keep_narrow(source.model[-1], target.model[-1], pairing)
     load(renumbered(source, target, pairing))
     after = class_width(target.model[-1])
     report = compare(source, target, pairing)
@@ -244,9 +245,9 @@ def _classes_by_name(source: Any, target: Any, pairing: Pairing) -> int:
 def _reason(target: int | None, place: str | None, theirs: Any, ours: Any | None) -> str:
     """Why a tensor did not arrive."""
     if target is None:
-        return "no layer of its kind left in the new model"
+        return NO_LAYER
     if place is None:
-        return "no branch of its stride in the new head"
+        return NO_BRANCH
     if ours is None:
         return "no such tensor in the new layer"
     return f"shape {tuple(theirs.shape)} vs {tuple(ours.shape)}"

@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from yolo_fine._version import __version__
+from yolo_fine.cli.help import HELP, call_help, styled
 from yolo_fine.cli.words import call
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError, YoloFineError
 from yolo_fine.integration.devices import is_device_here
 from yolo_fine.integration.model_names import read_name
 from yolo_fine.integration.models import run_of
+from yolo_fine.utils.console import show_error, show_styled
 from yolo_fine.utils.files import write_json
+from yolo_fine.utils.plain import plain
 
 
 def train_and_validate(
@@ -94,18 +98,28 @@ def coco_weights(model: str) -> str | None:
     return f"{name.family}{name.scale}.pt"
 
 
-def run_script(function: Callable[..., Any]) -> None:
-    """Call a recipe with the command line's ``key=value`` words and end the process.
+def run_script(function: Callable[..., Any], examples: Sequence[str], bare: str | None = None) -> None:
+    """Call a recipe with the command line's words and end the process; ``--help`` and ``-h`` show what it takes.
 
     Exit code 0 if it returns nothing or True, 1 if it returns False; a user's mistake is one line and exit code 2.
+
+    Args:
+        function: Its docstring and annotations are the help.
+        examples: Commands as a user types them.
+        bare: Arguments that may be given without their key, in their order, with blanks between.
     """
     from yolo_fine.cli.inputs import is_users_mistake
 
+    words, name = sys.argv[1:], Path(sys.argv[0]).name
+    if any(word in HELP for word in words):
+        summary = (inspect.getdoc(sys.modules["__main__"]) or name).split(":", maxsplit=1)[0]
+        show_styled(call_help(f"{name}: {plain(summary)}", function, bare, examples), styled)
+        sys.exit(0)
     try:
-        result = call(function, sys.argv[1:])
+        result = call(function, words, bare)
     except Exception as error:
         if not isinstance(error, YoloFineError) and not is_users_mistake(error):
             raise
-        print(f"{Path(sys.argv[0]).stem}:", " ".join(str(error).split()), file=sys.stderr)
+        show_error(f"{Path(name).stem}: {' '.join(str(error).split())}")
         sys.exit(getattr(error, "exit_code", 2))
     sys.exit(1 if result is False else 0)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Writes the README's tables of blocks and commands: ``python scripts/readme_tables.py``.
+
+A test compares the committed README with what this writes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from yolo_fine.catalog import list_blocks
+from yolo_fine.cli.verbs import VERBS
+from yolo_fine.costs.block_list import MEANING
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+
+def renewed(text: str) -> str:
+    """The README's text with its tables as they are now."""
+    blocks = [("kind", "they", "blocks")]
+    for kind, meaning in MEANING.items():
+        names = [spec.name for spec in list_blocks(kind) if spec.cls.__module__.startswith("yolo_fine.")]
+        blocks.append((kind, meaning, ", ".join(f"`{name}`" for name in names)))
+    verbs = [("command", "what it does"), *((f"`yolo-fine {name}`", verb.purpose) for name, verb in VERBS.items())]
+    return with_table(with_table(text, "blocks", blocks), "commands", verbs)
+
+
+def with_table(text: str, name: str, rows: Sequence[Sequence[str]]) -> str:
+    """The text with a table between the two comments of that name."""
+    start, end = f"<!-- {name}: python scripts/readme_tables.py -->\n", f"<!-- end of {name} -->"
+    before, rest = text.split(start)
+    _, after = rest.split(end)
+    ruler = ["---"] * len(rows[0])
+    table = "".join(f"| {' | '.join(row)} |\n" for row in (rows[0], ruler, *rows[1:]))
+    return before + start + table + end + after
+
+
+if __name__ == "__main__":
+    if {"--help", "-h"} & set(sys.argv):
+        sys.exit(print(__doc__))
+    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    print(README.name)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""``yolo-fine start``: what a dataset holds, what follows by the counted figures, and commands that can be typed."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+import yolo_fine
+from yolo_fine.assigning.assign import assignment
+from yolo_fine.cli import main
+from yolo_fine.cli.command import find_verb
+from yolo_fine.cli.verbs import FORWARDED
+from yolo_fine.errors import ArgumentError
+from yolo_fine.utils.calls import parameters_of
+
+
+def write_set(root: Path, boxes: list[tuple[int, int, int]], size: int) -> str:
+    """One train and one val image, with squares (left, top, side) in pixels."""
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (root / kind / split).mkdir(parents=True)
+        pixels = np.full((size, size, 3), 90 if split == "train" else 91, np.uint8)
+        cv2.imwrite(str(root / "images" / split / "0.png"), pixels)
+        rows = [f"0 {(x + s / 2) / size} {(y + s / 2) / size} {s / size} {s / size}\n" for x, y, s in boxes]
+        (root / "labels" / split / "0.txt").write_text("".join(rows))
+    file = root / "data.yaml"
+    file.write_text(yaml.safe_dump({"path": str(root), "train": "images/train", "val": "images/val", "names": ["a"]}))
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory):
+    """Squares of 10 px that stand 14 px apart in 512 x 512: at imgsz=128 each anchor lies in several."""
+    grid = [(x, y, 10) for x in range(10, 480, 14) for y in range(10, 480, 14)]
+    return write_set(tmp_path_factory.mktemp("crowded"), grid, 512)
+
+
+@pytest.fixture(scope="module")
+def easy(tmp_path_factory):
+    return write_set(tmp_path_factory.mktemp("easy"), [(20, 20, 40), (90, 90, 30)], 128)
+
+
+@pytest.fixture(scope="module")
+def of_crowded(crowded):
+    return yolo_fine.start(crowded, imgsz=128)
+
+
+def test_sizes_are_those_at_the_input(of_crowded):
+    assert (of_crowded.images, of_crowded.image_size, of_crowded.objects) == (1, (512, 512), 34 * 34)
+    assert of_crowded.median_side == pytest.approx(2.5)
+    assert of_crowded.passed
+    assert of_crowded.table()[-1]["objects"] == "1,156"
+
+
+def test_figures_are_those_of_the_assignment(of_crowded, crowded):
+    counted = assignment(crowded, "yolo11n.yaml", imgsz=128)
+    figures = of_crowded.advice[0].figures
+    assert figures["contested"] == counted.overall.contested > 0.1
+    assert [cure["contested"] for cure in figures["cures"]] == [cure.contested for cure in counted.cures]
+    least = min(counted.cures, key=lambda cure: cure.no_candidate + cure.contested)
+    assert of_crowded.advice[0].what in (least.what, "imgsz=128 with a P2 level")
+    by_topic = {one.topic: one for one in of_crowded.advice}
+    assert by_topic["slices"].figures["tiny"] == 1.0  # 2.5 px
+    assert by_topic["slices"].figures["tiny_on_slices"] == 0.0  # 10 px
+    assert by_topic["weights"].figures["tensors"] == by_topic["weights"].figures["of"] > 400
+
+
+def test_nothing_is_changed_where_all_is_seen(easy, tmp_path, capsys):
+    assert main(["start", easy, "imgsz=128", f"json={tmp_path / 'start.json'}"]) == 0
+    said = capsys.readouterr().out
+    assert "imgsz=128, the stock levels" in said
+    assert "slices" not in said
+    written = json.loads((tmp_path / "start.json").read_text())
+    (model,) = [one for one in written["advice"] if one["topic"] == "model"]
+    assert model["what"] == "yolo11n-fine.yaml"
+    # FINE at P4 and P3 of the n model costs 0.446 M parameters (dossier of the authors' code)
+    from yolo_fine.costs.model_costs import measure
+
+    assert model["figures"]["parameters"] - measure("yolo11n.yaml")[0] == pytest.approx(0.446e6, rel=0.01)
+
+
+def test_the_commands_can_be_typed(of_crowded):
+    assert len(of_crowded.commands) >= 3
+    for command in of_crowded.commands:
+        program, *words = shlex.split(command)
+        assert program == "yolo-fine"
+        name, verb, rest = find_verb(words)
+        if verb is None:
+            assert name in FORWARDED
+            continue
+        keys = {word.partition("=")[0] for word in rest if "=" in word}
+        assert keys <= set(parameters_of(verb.load()))
+
+
+def test_problems_come_first(tmp_path, capsys):
+    file = write_set(tmp_path, [(20, 20, 40)], 128)
+    (tmp_path / "labels" / "val" / "0.txt").write_text("7 0.5 0.5 0.1 0.1\n")
+    assert main(["start", file, "imgsz=128"]) == 1
+    assert "1 broken label file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"imgsz": 7}, "imgsz=7"), ({"family": "yolo5"}, "family=yolo5 is none of"), ({"scale": "q"}, "scale=q")],
+)
+def test_wrong_arguments(easy, arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        yolo_fine.start(easy, **arguments)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a dataset's sizes ask for, by rule: each piece of advice with its reason and the figure behind it.
+
+The limits are those of ``yolo-fine assign``: under 0.1 % of the objects without a candidate anchor, under 10 %
+contested.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from yolo_fine.assigning.count import input_boxes
+from yolo_fine.assigning.result import Assignment, Cure
+from yolo_fine.composer.compose import compose
+from yolo_fine.costs.model_costs import measure_at
+from yolo_fine.errors import YoloFineError
+from yolo_fine.formats.objects import GroundTruth
+from yolo_fine.integration.models import build_detection_network
+from yolo_fine.integration.transfer.weights import transfer
+
+UNSEEN, CONTESTED = 0.001, 0.1
+OVERLAP = 0.2  # of slices
+REDUCED = 1.5  # images this much larger than the input lose sizes that slices keep
+TINY = 8.0  # pixels: the stride of P3, below which an object lies within one cell
+BEST = "runs/detect/train/weights/best.pt"
+P4_REACH = 480  # pixels: a box of P4 reaches 15 strides of 16 to each side
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One piece of advice.
+
+    Attributes:
+        topic: ``input``, ``head``, ``slices``, ``model``, ``weights``, ``comparison``.
+        what: What to do.
+        why: The reason, with its figures.
+        figures: The same figures as numbers.
+        commands: What to type.
+    """
+
+    topic: str
+    what: str
+    why: str
+    figures: dict[str, Any] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
+
+
+def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale: str) -> list[Advice]:
+    """All advice for a dataset.
+
+    Args:
+        data: Dataset YAML.
+        truth: Its training objects.
+        found: What training sees of them with the stock model.
+        family: ``yolo11``, ``yolo26`` or ``yolov8``.
+        scale: Scale letter.
+    """
+    cure = choose(found)
+    with_p2 = cure is not None and cure.what.startswith("head=")
+    imgsz = int(cure.what.partition("=")[2]) if cure is not None and cure.what.startswith("imgsz=") else found.imgsz
+    base = f"{family}{scale}"
+    model = f"{base}-small.yaml" if with_p2 else f"{base}-fine.yaml"
+    advice = [input_and_head(found, cure)]
+    if with_p2:
+        advice += [one for one in [without_p5(truth, found, base)] if one]
+    advice += [packaged(base, model, imgsz, with_p2), weights(data, base, model, imgsz)]
+    advice += [one for one in [on_slices(data, truth, imgsz)] if one]
+    sliced = any(one.topic == "slices" and one.commands for one in advice)
+    models = [f"{base}.yaml", *([f"{base}+head:p2"] if with_p2 else []), model]
+    common = f"data={data} weights={base}.pt imgsz={imgsz}"
+    return [*advice, comparison(models, common, () if sliced else (f"yolo-fine eval {BEST} {data}",))]
+
+
+def choose(found: Assignment) -> Cure | None:
+    """The change to make: none, the cheapest that brings both shares under their limits, or the one that does most."""
+    if found.overall.no_candidate < UNSEEN and found.overall.contested < CONTESTED:
+        return None
+    good = [one for one in found.cures if one.no_candidate < UNSEEN and one.contested < CONTESTED]
+    if good:
+        return min(good, key=lambda one: (one.cost is None, one.cost or 0.0))
+    return min(found.cures, key=lambda one: one.no_candidate + one.contested, default=None)
+
+
+def input_and_head(found: Assignment, cure: Cure | None) -> Advice:
+    """Input size and levels."""
+    overall = found.overall
+    now = f"{overall.no_candidate:.2%} of the objects have no candidate, {overall.contested:.1%} are contested"
+    figures = {"no_candidate": found.overall.no_candidate, "contested": found.overall.contested}
+    if cure is None:
+        limits = f"under the limits of {UNSEEN:.1%} and {CONTESTED:.0%}"
+        return Advice("input", f"imgsz={found.imgsz}, the stock levels", f"{now}: {limits}", figures)
+    others = "; ".join(
+        f"{one.what}: {one.no_candidate:.2%} and {one.contested:.1%}{_times(one.cost)}" for one in found.cures
+    )
+    enough = cure.no_candidate < UNSEEN and cure.contested < CONTESTED
+    which = "the cheapest that brings both under their limits" if enough else "none suffices; this one does most"
+    what = f"imgsz={found.imgsz} with a P2 level" if cure.what.startswith("head=") else cure.what
+    return Advice(
+        "input",
+        what,
+        f"{now}. {others}. {which[0].upper()}{which[1:]}",
+        figures | {"cures": list(map(vars, found.cures))},
+    )
+
+
+def without_p5(truth: GroundTruth, found: Assignment, base: str) -> Advice | None:
+    """Whether P5 can go where P2 comes; None where it can't, or where compose doesn't know how."""
+    boxes, _ = input_boxes(truth, found.imgsz)
+    largest = float(boxes[:, 2:].max())
+    if largest > P4_REACH:
+        return None
+    with TemporaryDirectory() as folder:
+        sizes = []
+        try:
+            for head in ("p2", "p2,p3,p4"):
+                file = Path(folder) / f"{base}-{head.replace(',', '')}.yaml"
+                compose(base, head=head, out=file)
+                network = build_detection_network(str(file))
+                sizes.append((_parameters(network), measure_at(network, found.imgsz)))
+        except YoloFineError:
+            return None
+    (all_parameters, all_gflops), (parameters, gflops) = sizes
+    return Advice(
+        "head",
+        "p2,p3,p4 is possible",
+        f"the longest side of an object is {largest:.0f} px at the input, and boxes of P4 reach {P4_REACH}; without P5 "
+        f"{parameters / 1e6:.2f} M parameters and {gflops:.1f} GFLOPs instead of {all_parameters / 1e6:.2f} and "
+        f"{all_gflops:.1f}",
+        {"largest_side": largest, "parameters": parameters, "gflops": gflops},
+        (f"yolo-fine compose {base} head=p2,p3,p4 out={base}-p234.yaml",),
+    )
+
+
+def on_slices(data: str, truth: GroundTruth, imgsz: int) -> Advice | None:
+    """Whether slices keep sizes that the input size loses; None where images are not much larger than the input."""
+    longest = float(np.median(truth.sizes.max(axis=1)))
+    if longest < REDUCED * imgsz:
+        return None
+    boxes, _ = input_boxes(truth, imgsz)
+    sides = np.sqrt(boxes[:, 2] * boxes[:, 3])
+    kept = truth.boxes[(truth.boxes[:, 2:] > 0).all(axis=1)]
+    original = np.sqrt(kept[:, 2] * kept[:, 3])
+    tiny, tiny_sliced = float((sides < TINY).mean()), float((original < TINY).mean())
+    width, height = np.median(truth.sizes, axis=0)
+    count = _slices(width, imgsz) * _slices(height, imgsz)
+    figures = {"tiny": tiny, "tiny_on_slices": tiny_sliced, "slices": count}
+    why = (
+        f"images are {longest / imgsz:.1f} times as long as the input: {tiny:.1%} of the objects are under {TINY:g} px "
+        f"at imgsz={imgsz}, {tiny_sliced:.1%} on slices of {imgsz}, which cost {count + 1} predictions an image"
+    )
+    if tiny - tiny_sliced < UNSEEN:
+        return Advice("slices", "not needed", why, figures)
+    commands = (
+        f"yolo-fine data slice {data} out={Path(data).stem}-slices size={imgsz}",
+        f"yolo-fine eval {BEST} {data} slice={imgsz} whole=True",
+    )
+    what = f"train and predict on slices of {imgsz} px, and compare with whole images"
+    return Advice("slices", what, why, figures, commands)
+
+
+def packaged(base: str, model: str, imgsz: int, with_p2: bool) -> Advice:
+    """Which packaged model, and what it costs."""
+    stock, ours = build_detection_network(f"{base}.yaml"), build_detection_network(model)
+    parameters, gflops = _parameters(ours), measure_at(ours, imgsz)
+    ratio = gflops / measure_at(stock, imgsz)
+    kind = "the packaged model with P2" if with_p2 else "starts as the stock model, to the bit, and refines its fusions"
+    why = (
+        f"{kind}; {parameters / 1e6:.2f} M parameters and {gflops:.1f} GFLOPs at imgsz={imgsz}, {ratio:.2f} times "
+        f"those of {base}.yaml"
+    )
+    return Advice("model", model, why, {"parameters": parameters, "gflops": gflops, "gflops_ratio": ratio})
+
+
+def weights(data: str, base: str, model: str, imgsz: int) -> Advice:
+    """Which weights to start from, and how many find a place."""
+    report = transfer(build_detection_network(model), build_detection_network(f"{base}.yaml"), verbose=False)
+    why = (
+        f"{report.transferred} of the {report.total} tensors of the COCO weights find their layer in {model}; only the "
+        "class head starts anew for your classes"
+    )
+    command = f"yolo-fine train model={model} pretrained={base}.pt data={data} imgsz={imgsz}"
+    return Advice("weights", f"{base}.pt", why, {"tensors": report.transferred, "of": report.total}, (command,))
+
+
+def comparison(models: list[str], common: str, commands: tuple[str, ...]) -> Advice:
+    """How to find out whether it is worth it.
+
+    Args:
+        models: What to compare, the stock model first.
+        common: Arguments of all runs.
+        commands: What comes before.
+    """
+    return Advice(
+        "comparison",
+        "the stock model, on equal data",
+        "how much a model gains on a dataset is not known before; three seeds show what is beyond noise",
+        commands=(*commands, f"yolo-fine ablate models={','.join(models)} {common} seeds=3"),
+    )
+
+
+def _slices(length: float, size: int) -> int:
+    """How many overlapping slices cover a side."""
+    return 1 if length <= size else 1 + ceil((length - size) / (size * (1 - OVERLAP)))
+
+
+def _parameters(network: Any) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _times(cost: float | None) -> str:
+    return "" if cost is None else f" at {cost:.2f} times the GFLOPs"
