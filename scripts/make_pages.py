@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Writes the pages of ``docs/`` that consist of facts of the code: ``python scripts/make_pages.py [blocks] [models]``.
+"""Writes the pages of ``docs/`` that consist of facts of the code: ``python scripts/make_pages.py [commands] ...``.
 
 Without words, all of them. A test compares the committed pages with what this writes.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from command_pages import command_pages
 
 from yolo_fine.catalog import get_block
 from yolo_fine.costs.block_facts import BlockFacts, block_facts
@@ -32,6 +34,8 @@ lateral map ────────────────┘             in t
     "context": """backbone ──> lateral map ──> [context] ──> Concat   on a lateral map, or behind the backbone;
                                                     the same shape comes out""",
     "conv": """map ──> [conv] ──> map   where a convolution or a stage stands""",
+    "pick": """block with several outputs ──┬──> [pick] ──> P3
+                             └──> [pick] ──> P4   one row a map; the block is computed once""",
 }
 BLOCKS = """# Blocks
 
@@ -40,6 +44,12 @@ mode) are those of a block whose output has 128 channels on 80 x 80 cells (P3 of
 has 256 channels on 40 x 40, a finer one 64 on 160 x 160. "Starts as" is what a fresh block puts out. Evidence: *paper*
 follows published code or equations, *reconstruction* fills gaps of a paper without code, *adaptation* carries an idea
 to a neck. ONNX: exported at one size and compared with PyTorch at another.
+
+Of FINE, the paper's abstract could be read and the authors' code of ten months before; so its default form is a
+reconstruction. Published form: `FINE` with `{{modulation: mul}}`, which reproduces the tensors of that code. Attention:
+`linear` (the form that the authors' figures for YOLOs are of) or `softmax`; the abstract's attention weights, and its
+order of magnitude less cost, are shown by their softmax figures only. Which block carries which paper, and which
+systems have none: [reading-list.md](reading-list.md).
 
 {sections}
 Made by `python scripts/make_pages.py blocks`.
@@ -91,11 +101,17 @@ def models_page() -> str:
     return MODELS.format(table=Table(list_models(scales="nsmlx").table()).to_markdown())
 
 
-PAGES: dict[str, Callable[[], str]] = {"blocks": blocks_page, "models": models_page}
+PAGES: dict[str, Callable[[], dict[str, str]]] = {
+    "blocks": lambda: {"blocks.md": blocks_page()},
+    "models": lambda: {"models.md": models_page()},
+    "commands": command_pages,
+}
 
 if __name__ == "__main__":
     if {"--help", "-h"} & set(sys.argv):
         sys.exit(print(__doc__))
-    for name in sys.argv[1:] or PAGES:
-        (DOCS / f"{name}.md").write_text(PAGES[name](), encoding="utf-8")
-        print(f"docs/{name}.md")
+    for made in sys.argv[1:] or PAGES:
+        for name, page in PAGES[made]().items():
+            (DOCS / name).parent.mkdir(exist_ok=True)
+            (DOCS / name).write_text(page, encoding="utf-8")
+            print(f"docs/{name}")

@@ -138,7 +138,7 @@ class BlockSpec:
             if count < 2:
                 raise BlockArgumentError(f"{self.name} takes two inputs or more, 'from' gives {count}")
         elif count != len(names):
-            listed = f" ({', '.join(names)})" if self.inputs != 1 else ""
+            listed = "" if self.reads_one_row else f" ({', '.join(names)})"
             raise BlockArgumentError(
                 f"{self.name} takes {len(names)} input{'s' * (len(names) > 1)}{listed}, 'from' gives {count}"
             )

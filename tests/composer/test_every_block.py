@@ -17,9 +17,10 @@ from yolo_fine.costs.block_facts import block_facts
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGED = [spec for spec in list_blocks() if spec.cls.__module__.startswith("yolo_fine.")]
+PLACED = [spec for spec in PACKAGED if spec.kind != "pick"]  # compose writes those below the blocks that need them
 
 
-@pytest.mark.parametrize("spec", PACKAGED, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", PLACED, ids=lambda spec: spec.name)
 def test_every_block_learns_at_every_place(spec):
     composed = compose_text("yolo11n", {spec.kind: spec.name})
     assert composed.blocks

@@ -11,6 +11,7 @@ from yolo_fine.blocks.aspp import ASPPLite
 from yolo_fine.blocks.carafe import CARAFE
 from yolo_fine.blocks.cat import CAT
 from yolo_fine.blocks.cbam import CBAM
+from yolo_fine.blocks.cfpt import CFPT
 from yolo_fine.blocks.danet import CAM, PAM
 from yolo_fine.blocks.dcdc import DCDC
 from yolo_fine.blocks.dilated import DilatedContext, DilatedFusion
@@ -35,6 +36,7 @@ from yolo_fine.blocks.nextvit import NCB, NTB
 from yolo_fine.blocks.nhs import NHS
 from yolo_fine.blocks.nonlocal_block import NonLocal
 from yolo_fine.blocks.part_whole import PartWhole
+from yolo_fine.blocks.pick import Pick
 from yolo_fine.blocks.pst import PST
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
@@ -52,9 +54,9 @@ from yolo_fine.blocks.weighted_add import WeightedAdd
 from yolo_fine.blocks.wtconv import WTConv, WTDown
 
 __all__ = [
-    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC",
+    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CFPT", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE", "GC",
     "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "PST", "RFB", "SAPA", "SDA", "SE", "SEM",
     "SK", "SRA", "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat",
-    "FocalModulation", "FreqFusion", "HyperFusion", "LCCMBottomUp", "NonLocal", "PartWhole", "Res2Net", "SPDConv",
+    "FocalModulation", "FreqFusion", "HyperFusion", "LCCMBottomUp", "NonLocal", "PartWhole", "Pick", "Res2Net", "SPDConv",
     "ScalSeq", "SharedDilation", "TimmAttn", "WTConv", "WTDown", "WeightedAdd", "ZoomCat", "iAFF",
 ]  # fmt: skip

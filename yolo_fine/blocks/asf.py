@@ -27,7 +27,7 @@ PAPER = "https://arxiv.org/abs/2312.06458"
     kind="fuse",
     paper=PAPER,
     strides=(2, 1, 0.5),
-    aliases=("Zoom_cat", "TFE"),
+    aliases=("TFE",),
 )
 class ZoomCat(nn.Module):
     """Concat of three neighbouring levels: the finer one pooled, the coarser one repeated.
@@ -77,7 +77,7 @@ class ZoomCat(nn.Module):
     kind="fuse",
     paper=PAPER,
     strides=(4, 2, 1),
-    aliases=("SSFF", "scal_seq"),
+    aliases=("SSFF",),
 )
 class ScalSeq(nn.Module):
     """Three levels as a sequence of scales: the largest answer of one shared 1x1 convolution to each of them.

@@ -17,7 +17,8 @@ from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.layers.places import tokens_of_the_coarsest_map
 from yolo_fine.layers.pooling import pool
 from yolo_fine.layers.positions import sincos_2d
-from yolo_fine.layers.tracing import is_tracing
+from yolo_fine.layers.resizing import bilinear
+from yolo_fine.layers.tracing import computes_plainly, is_tracing
 from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Positive, PositiveNumber
@@ -35,6 +36,7 @@ def softmax_over_tokens(arguments: Mapping[str, Any]) -> int:
     out="low",
     kind="fuse",
     paper=PAPER,
+    origin="reconstruction",
     strides=(2, 1),
     arguments_at=tokens_of_the_coarsest_map,
     aliases=("SpatialAlignTransnormer", "SemanticAlignTransNormer", "FeatureInteractionNetwork"),
@@ -43,8 +45,11 @@ def softmax_over_tokens(arguments: Mapping[str, Any]) -> int:
 class FINE(nn.Module):
     """Refine a fine map by attention to the coarser map above it, on a token grid that both share.
 
-    "Context-Guided Semantic Alignment for Feature Fusion Networks" (arXiv 2606.14005). Only the paper's abstract could
-    be read; the steps are those of the authors' earlier code (August 2025), and what is ours is marked below.
+    RECONSTRUCTION of "Context-Guided Semantic Alignment for Feature Fusion Networks" (arXiv 2606.14005, June 2026), of
+    which only the abstract could be read: the fine map is refined before the fusion, tokens of both scales are sampled
+    from the same regions, and the attention makes a modulation map of all channels, which is upsampled and applied as a
+    residual. Its equations, tables and code could not be seen. The steps are those of the authors' public code of
+    August 2025, whose tensors ``modulation="mul"`` reproduces; what is ours is marked below.
 
     1. ``high`` is projected to the channels of ``low`` (1x1 convolution with bias, batch norm).
     2. ``low`` is average-pooled by ``2·stride`` and the projection by ``stride``: N tokens each, the same N regions.
@@ -52,12 +57,21 @@ class FINE(nn.Module):
     4. ``O = low + LayerNorm(attention)``, then ``O = O + LayerNorm(MLP(O))``: the modulation map M.
     5. M is upsampled bilinearly to the size of ``low`` and multiplies it: ``low + g · M · low``.
 
-    Reconstructed, not seen in the paper: the residual form with the gain g (the authors' code multiplies without it:
-    ``modulation="mul"``), ``qk_norm="mean"``, ``attn="softmax"`` inside this block, ``stride=4``, and the treatment of
-    sizes that the pools do not divide (the remainder is not read; smaller maps are pooled to one token).
+    Forms, as the row's arguments behind ``stride``:
 
-    At init: with ``gain=0.0`` the output equals ``low`` to the bit. ``modulation="mul"`` is the published form, which
-    replaces ``low`` by a map that hardly correlates with it: for training from scratch.
+    * The default, ``residual``: step 5 as above. The gain g is ours, the residual is the abstract's word.
+    * Preset "published form", ``{modulation: mul}``: the authors' code, ``M · low``, of which their figures are.
+      (To the digit with ``qk_norm: sum`` and ``rms_eps: 1.2e-7``; these let the output depend on the number of cells.)
+    * ``attn``: of ``linear`` are their figures for YOLOs. ``softmax`` is the usual attention on the same tokens. The
+      abstract speaks of attention weights and of an order of magnitude less cost, and only their softmax figures show
+      that (the attention of RT-DETR-R18: 11.10 G, on the shared grid 0.80 G; linear without the grid 5.69 G). On the
+      shared grid both cost the same here.
+
+    Ours too: ``qk_norm="mean"``, ``stride=4``, and the treatment of sizes that the pools do not divide (the remainder
+    is not read; smaller maps are pooled to one token).
+
+    At init: with ``gain=0.0`` the output equals ``low`` to the bit. ``modulation="mul"`` replaces ``low`` by a map that
+    hardly correlates with it: for training from scratch.
 
     Cost: 231 440 parameters (+ c_low gains) and 0.133 GMACs in training, 0.094 in eval, at high 256@40x40, low
     128@80x80, stride 2: in eval mode ``high`` is pooled before its projection, which commutes with it and then is
@@ -145,6 +159,9 @@ class FINE(nn.Module):
             modulation = modulation * self.gain.to(low.dtype).view(-1, 1, 1)  # here, on the small map
         layout = torch.contiguous_format if low.is_contiguous() else torch.channels_last
         modulation = modulation.contiguous(memory_format=layout)  # while it is small; upsampling keeps the layout
+        if self.training and computes_plainly(modulation):
+            modulation = bilinear(modulation, low.shape[2], low.shape[3])
+            return modulation * low if self.gain is None else modulation.add_(1) * low  # its gradient is one map less
         modulation = F.interpolate(modulation, low.shape[2:], mode="bilinear")
         return modulation * low if self.gain is None else torch.addcmul(low, modulation, low)
 

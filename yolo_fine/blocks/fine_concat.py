@@ -24,16 +24,18 @@ from yolo_fine.utils.constraints import Gain, Positive, PositiveNumber
     out="sum",
     kind="fuse",
     paper=PAPER,
+    origin="reconstruction",
     arguments_at=tokens_of_the_coarsest_map,
     quadratic=softmax_over_tokens,
 )
 class FINEConcat(nn.Module):
     """Concat that refines its second map by FINE: the one word to change in a stock YAML.
 
-    Takes the maps that Concat takes, ``high`` already upsampled to the size of ``low``, and returns
-    ``concat([high, FINE([pool2(high), low])])``. The pool by 2 undoes a nearest-neighbour upsample exactly; after
-    another upsampler FINE sees its 2x2 means. Every argument is FINE's, so the ``[1]`` of a Concat row reads as
-    ``stride=1``: right for P5 into P4; write 2 for P4 into P3 (with 1 it works on four times the tokens).
+    RECONSTRUCTION, as :class:`FINE` is, with the same forms. Takes the maps that Concat takes, ``high`` already
+    upsampled to the size of ``low``, and returns ``concat([high, FINE([pool2(high), low])])``. The pool by 2 undoes a
+    nearest-neighbour upsample exactly; after another upsampler FINE sees its 2x2 means. Every argument is FINE's, so
+    the ``[1]`` of a Concat row reads as ``stride=1``: right for P5 into P4; write 2 for P4 into P3 (with 1 it works on
+    four times the tokens).
 
     At init: equals ``torch.cat([high, low], 1)`` to the bit.
 

@@ -32,7 +32,14 @@ class HybridStack(nn.Sequential):
         super().__init__(*layers)
 
 
-@block(inputs=1, out="same", kind="context", paper=PAPER, arguments_at=cells_of_the_coarsest_map)
+@block(
+    inputs=1,
+    out="same",
+    kind="context",
+    paper=PAPER,
+    arguments_at=cells_of_the_coarsest_map,
+    quadratic=lambda arguments: arguments["sr"] ** 2,
+)
 class NHS(nn.Module):
     """Next hybrid strategy: n times :class:`NCB`, then one :class:`NTB`; the row's repeats repeat the group.
 

@@ -16,7 +16,7 @@ from yolo_fine.composer.document import Document, Layer, read_document
 from yolo_fine.composer.downsampling import replace_downsamplers
 from yolo_fine.composer.finer_head import add_finer_level
 from yolo_fine.composer.header import HEADER, adapt_wording
-from yolo_fine.composer.insertion import insert, places
+from yolo_fine.composer.insertion import insert, insert_across, places
 from yolo_fine.composer.levels import add_coarser_level, detect_at, prune, unread_rows
 from yolo_fine.composer.necks import Neck, change_neck
 from yolo_fine.composer.requests import Request, read_levels, read_requests
@@ -179,12 +179,18 @@ def compose_text(
     anatomy = examine(document, model)
     document, anatomy = reshaped(document, anatomy, model, shape)
 
-    placed: list[tuple[Layer, int]] = []
+    placed: list[tuple[Layer, str]] = []
     for kind in ORDER:
         for request in requests.get(kind, []):
-            for level in levels_for(request, anatomy, name):
-                placed.append((insert(document, anatomy, request.spec, request.args, level), level))
-    placed += replace_downsamplers(document, model, requests.get("downsample", []), name)
+            levels = levels_for(request, anatomy, name)
+            if request.spec.gives_maps:
+                row = insert_across(document, anatomy, request.spec, request.args, levels)
+                placed.append((row, ",".join(f"p{level}" for level in sorted(levels))))
+                continue
+            for level in levels:
+                placed.append((insert(document, anatomy, request.spec, request.args, level), f"p{level}"))
+    replaced = replace_downsamplers(document, model, requests.get("downsample", []), name)
+    placed += [(row, f"p{level}") for row, level in replaced]
 
     if out is not None:
         _check_name(out, [row.module for row in document.rows])
@@ -194,7 +200,7 @@ def compose_text(
     check_result(result, name, out)
     numbers = {id(row): number for number, row in enumerate(document.rows)}
     blocks: list[dict[str, Any]] = [
-        {"block": row.module, "level": f"p{level}", "layer": numbers[id(row)]} for row, level in placed
+        {"block": row.module, "level": level, "layer": numbers[id(row)]} for row, level in placed
     ]
     blocks.sort(key=lambda block: block["layer"])
     levels = None if shape.is_stock else [f"p{level}" for level in sorted(anatomy.outputs)]
@@ -240,17 +246,19 @@ def recompose(file: StrPath) -> str:
     return compose_text(base, pairs, Shape.from_words(pairs), at, Path(out) if out else None).text
 
 
-def with_finer_level(document: Document, model: dict[str, Any], keep_width: bool = False) -> Document:
-    """A copy of the document that detects one level finer.
+def with_finer_level(
+    document: Document, model: dict[str, Any], keep_width: bool = False, lean: bool = False
+) -> tuple[Document, Anatomy]:
+    """A copy of the document that detects one level finer, and its places.
 
     Raises:
         ModelYamlError: The model has no place for another level, or can't be built with it.
     """
     name = str(model["yaml_file"])
     copied = copy.deepcopy(document)
-    add_finer_level(copied, examine(copied, model), keep_width, name)
+    add_finer_level(copied, examine(copied, model), keep_width, name, lean)
     check_every_scale(copied.render(), name)
-    return copied
+    return copied, examine(copied, model)
 
 
 def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape: Shape) -> tuple[Document, Anatomy]:
@@ -266,10 +274,9 @@ def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape:
         return document, anatomy
     while shape.neck != "none" and min(anatomy.outputs) > levels[0]:
         try:
-            document = with_finer_level(document, model)
+            document, anatomy = with_finer_level(document, model, lean=shape.is_run)
         except ModelYamlError:  # some layers have a least width, as YOLO12's at scale n
-            document = with_finer_level(document, model, keep_width=True)
-        anatomy = examine(document, model)
+            document, anatomy = with_finer_level(document, model, keep_width=True, lean=shape.is_run)
     unread = unread_rows(document)
     change_neck(document, anatomy, shape.neck, name)
     while max(anatomy.outputs) < levels[-1]:
@@ -303,6 +310,8 @@ def levels_for(request: Request, anatomy: Anatomy, name: str) -> list[int]:
     known = places(request.spec, anatomy)
     wanted = request.levels or known
     missing = [f"p{level}" for level in wanted if level not in known]
+    if request.spec.gives_maps and len(wanted) > 1 and wanted != list(range(wanted[0], wanted[-1] + 1)):
+        raise ArgumentError(f"{request.spec.kind}={request.spec.name}: it reads neighbouring levels, not every second")
     if missing or not wanted:
         offered = ", ".join(f"p{level}" for level in known) or "none"
         asked = f"{request.spec.kind}={request.spec.name}@{','.join(missing)}" if missing else request.spec.name

@@ -5,7 +5,8 @@
 kind        place at a level
 ==========  ===========================================================================================
 fuse        the top-down fusion: in Concat's stead, or in front of it on the lateral map, or (for a block
-            that also wants a finer map) behind the map that Detect reads
+            that also wants a finer map) behind the map that Detect reads; a block that puts out several
+            maps stands behind all that Detect reads, see :func:`insert_across`
 upsample    the upsampler of the top-down step that produces the level
 context     the lateral map on its way to the top-down fusion; at the coarsest level the backbone's end
 refine      behind the map that Detect reads
@@ -15,6 +16,7 @@ conv        the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from yolo_fine.composer.anatomy import Anatomy, Step
@@ -24,7 +26,7 @@ from yolo_fine.registry import BlockSpec
 
 def places(spec: BlockSpec, anatomy: Anatomy) -> list[int]:
     """Levels, finest first, at which a block of this kind and with these inputs has a place."""
-    if spec.kind in ("refine", "conv"):
+    if spec.kind in ("refine", "conv") or spec.gives_maps:
         return sorted(anatomy.outputs)
     if spec.kind == "context":
         return [*sorted(anatomy.steps), anatomy.coarsest]
@@ -51,6 +53,28 @@ def insert(document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any
     return _behind_output(document, anatomy, level, Layer([anatomy.outputs[level]], spec.name, row_args))
 
 
+def insert_across(
+    document: Document, anatomy: Anatomy, spec: BlockSpec, args: list[Any], levels: Sequence[int]
+) -> Layer:
+    """Put a block that reads and puts out several maps between the maps of these levels and Detect.
+
+    Returns:
+        The row that names the block; below it, one row of Pick a level.
+    """
+    finest_first = sorted(levels)
+    outputs = [anatomy.outputs[level] for level in finest_first]
+    row_args = args_at(spec, args, max(anatomy.coarsest - 1 - finest_first[0], 0))
+    named = ", ".join(f"P{level}" for level in finest_first)
+    new = Layer([*outputs], spec.name, row_args, is_list=True, before="\n", comment=f"{{n}}: {named} at once")
+    picks = [Layer([new], "Pick", [i], comment=f"{{n}} {level_tag(level)}") for i, level in enumerate(finest_first)]
+    document.insert_after(max(outputs, key=document.rows.index), new, *picks)
+    for level, output, pick in zip(finest_first, outputs, picks, strict=True):
+        document.redirect(output, pick, [anatomy.detect])
+        output.comment = output.comment.removesuffix(level_tag(level)).strip()
+        anatomy.outputs[level] = pick
+    return new
+
+
 def args_at(spec: BlockSpec, args: list[Any], depth: int) -> list[Any]:
     """A row's arguments: those of the place, unless the user has given them.
 
@@ -61,7 +85,7 @@ def args_at(spec: BlockSpec, args: list[Any], depth: int) -> list[Any]:
     """
     fitting = spec.arguments_at(depth) if spec.arguments_at else []
     keywords = args[-1] if args and isinstance(args[-1], dict) else {}
-    named = {parameter.name for parameter in spec.parameters[: len(fitting)]}
+    named = {parameter.name for parameter in spec.parameters[: len(fitting) - (spec.out == "arg")]}
     if len(args) > bool(keywords) or named & set(keywords):
         return args
     return [*fitting, *args]

@@ -47,6 +47,8 @@ def read_requests(kind: str, text: str, default_levels: list[int] | None) -> lis
             raise ArgumentError(f"{kind}={text}: '{part}' is not understood; write {kind}=NAME(argument=value)@p3,p4")
         name, call, levels = match.groups()
         spec = get_block(name)
+        if spec.kind == "pick":
+            raise ArgumentError(f"{kind}={text}: compose writes rows of {spec.name} itself, where they are needed")
         if spec.kind != kind:
             raise ArgumentError(f"{kind}={text}: {spec.name} is a {spec.kind} block; write {spec.kind}={spec.name}")
         args = _read_arguments(f"{name}{call}") if call else []

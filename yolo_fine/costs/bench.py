@@ -176,7 +176,7 @@ def prepared(module: Any, inputs: Any, setting: Setting) -> Call:
         leaves = [one.detach().requires_grad_() for one in maps]
         with mixed():
             output = run(leaves if isinstance(inputs, list) else leaves[0])
-        output.float().sum().backward()
+        sum(one.float().sum() for one in (output if isinstance(output, list) else [output])).backward()
         module.zero_grad(set_to_none=True)
 
     return forward_and_backward if setting.train else forward

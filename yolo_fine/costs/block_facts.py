@@ -31,7 +31,8 @@ class BlockFacts:
         summary: First line of its documentation.
         parameters: Number of parameters, where the output is 128 channels on 80 x 80; None if a package is missing.
         mmacs: 10^6 multiply-accumulates of convolutions and matrix products there, in eval mode.
-        starts_as: What it puts out before training: ``identity``, ``Concat``, ``nearest``, ``sum`` or ``its own map``.
+        starts_as: What it puts out before training: ``identity``, ``Concat``, ``nearest``, ``sum``, ``its own map``
+            or ``its own maps``.
         onnx: Whether it exports to ONNX at dynamic sizes; None where ``onnx`` is not installed or nobody asked.
     """
 
@@ -95,7 +96,8 @@ def example(spec: BlockSpec, channels: int, size: int) -> tuple[Any, Any]:
 
     count = len(spec.input_names or ("first", "second"))
     strides = spec.strides or (STRIDES.get(spec.kind, 1.0),) * count
-    kwargs = spec.bind(spec.arguments_at(1)) if spec.arguments_at else {}  # P3 lies one level below P4
+    arguments = spec.arguments_at(1) if spec.arguments_at else []  # P3 lies one level below P4
+    kwargs = spec.bind(arguments[spec.out == "arg" :])  # the width is ours to choose
     equal = spec.kind == "upsample" and not spec.strides
     widths = [channels if equal else int(channels * stride) for stride in strides]
     module = spec.build(widths, channels if spec.out == "arg" else spec.output_channels(widths), kwargs).eval()
@@ -113,6 +115,9 @@ def starts_as(spec: BlockSpec) -> str:
     with torch.no_grad():
         output = module(inputs)
     maps = [inputs] if spec.inputs == 1 else inputs
+    if spec.gives_maps:
+        same = len(output) == len(maps) and all(torch.equal(*pair) for pair in zip(output, maps, strict=True))
+        return "identity" if same else "its own maps"
     size = output.shape[2:]
     upsampled = [F.interpolate(one, size=size, mode="nearest") for one in maps]
     if any(torch.equal(output, one) for one in maps):
@@ -136,19 +141,26 @@ def exports(spec: BlockSpec) -> bool:
     count = 1 if spec.inputs == 1 else len(inputs)
     names = [f"x{i}" for i in range(count)]
     buffer: Any = io.BytesIO()
-    axes = {name: {0: "batch", 2: f"h{name}", 3: f"w{name}"} for name in [*names, "y"]}
+    results = [f"y{i}" for i in range(len(module(inputs)))] if spec.gives_maps else ["y"]
+    axes = {name: {0: "batch", 2: f"h{name}", 3: f"w{name}"} for name in [*names, *results]}
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             keywords: dict[str, Any] = {"dynamic_axes": axes, "opset_version": 17, "dynamo": False}
-            torch.onnx.export(module, (inputs,), buffer, input_names=names, output_names=["y"], **keywords)
+            torch.onnx.export(module, (inputs,), buffer, input_names=names, output_names=results, **keywords)
             expected = module(others)
         import onnxruntime
 
         session = onnxruntime.InferenceSession(buffer.getvalue(), providers=["CPUExecutionProvider"])
         maps = [others] if spec.inputs == 1 else others
-        (found,) = session.run(None, {name: x.numpy() for name, x in zip(names, maps, strict=True)})
+        found = session.run(None, {name: x.numpy() for name, x in zip(names, maps, strict=True)})
     except Exception:  # whatever the exporter or the runtime refuse
         return False
-    error = float((torch.from_numpy(found) - expected).abs().max() / expected.abs().max().clamp(min=1e-9))
-    return math.isfinite(error) and error < 1e-4
+    pairs = zip(found, expected if spec.gives_maps else [expected], strict=True)
+    return all(_relative_error(torch.from_numpy(one), other) < 1e-4 for one, other in pairs)
+
+
+def _relative_error(found: Any, expected: Any) -> float:
+    """Largest difference by largest value; infinite where that is no number."""
+    error = float((found - expected).abs().max() / expected.abs().max().clamp(min=1e-9))
+    return error if math.isfinite(error) else math.inf

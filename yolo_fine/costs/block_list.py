@@ -28,6 +28,7 @@ MEANING = {
     "refine": "weigh channels or places of a map",
     "context": "widen what a cell sees",
     "conv": "take the place of a convolution",
+    "pick": "take one map of a row that puts out several",
 }
 
 

@@ -84,10 +84,14 @@ def changed_map(block: SeenBlock) -> Any:
     """The map that a block puts out in another form: of the output's shape, where its declaration names one."""
     spec = next(spec for spec in registered.values() if type(block.module) is spec.cls)
     names = spec.input_names
+    if spec.gives_maps:
+        return None  # the rows of Pick below it hand on what it made of each
     if spec.inputs == 1:
         before = block.inputs
     elif spec.out == "first":
         before = block.inputs[0]
+    elif spec.out == "last":
+        before = block.inputs[-1]
     elif names is not None and spec.out in names:
         before = block.inputs[names.index(spec.out)]
     else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Wraps seven functions of Ultralytics and adds one default callback (:mod:`.assign_callback`), and nothing else.
+"""Wraps eight functions of Ultralytics and adds one default callback (:mod:`.assign_callback`), and nothing else.
 
 =====================================  ====================================================================
 ``ultralytics.nn.tasks.parse_model``       rows that name our blocks                  (:mod:`.parser`)
@@ -9,6 +9,7 @@
 ``ultralytics.nn.tasks.BaseModel.load``    pretrained tensors follow their layers     (:mod:`.weights`)
 ``ultralytics.data.utils.check_file``      packaged dataset YAMLs by bare name        (:mod:`.model_files`)
 ``ultralytics.engine.model.Model.train``   unusable weights before a run folder       (:mod:`.checkpoints`)
+``ultralytics.engine.model.Model.predict`` ``embed`` of layers with several outputs   (:mod:`.embeddings`)
 =====================================  ====================================================================
 """
 
@@ -48,7 +49,7 @@ def install(module: ModuleType) -> None:
 
 
 def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
-    from yolo_fine.integration import checkpoints, model_files
+    from yolo_fine.integration import checkpoints, embeddings, model_files
     from yolo_fine.integration.parsing import parser
     from yolo_fine.integration.transfer import weights
 
@@ -61,7 +62,7 @@ def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
             "BaseModel.load": weights.wrap_load,
         }
     if module_name == "ultralytics.engine.model":
-        return {"Model.train": checkpoints.wrap_train}
+        return {"Model.train": checkpoints.wrap_train, "Model.predict": embeddings.wrap_predict}
     return {"check_file": model_files.wrap_check_file}
 
 

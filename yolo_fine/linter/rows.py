@@ -121,7 +121,7 @@ class RowChecks:
         """Whether a block's arguments were hardly meant."""
         sources = [self.maps[index] for index in row.absolute_sources if index >= 0]
         channels = [source.channels for source in sources if source is not None and isinstance(source.channels, int)]
-        known = len(channels) == len(spec.input_names or row.sources) and spec.out != "arg"
+        known = len(channels) == len(spec.input_names or row.sources) and spec.out not in ("arg", "picked")
         c2 = spec.output_channels(channels) if known else None
         counts = partial(channel_counts, self.dry_run.stock, self.rows, row.index, self.dry_run.tasks)
         return find_doubt(row, spec, c2, counts)
@@ -134,6 +134,9 @@ class RowChecks:
         real = output.real_channels
         if output.values > MOST_VALUES:
             yield str(row.error(f"its output has {output.values:,} values for an image of 256 x 256 pixels"))
+        elif output.gives_maps and output.map_channels != output.channels:
+            counted = ", ".join(map(str, output.channels))
+            yield str(row.error(f"puts out maps of {output.map_channels} channels, but declares {counted}"))
         elif real is not None and real != output.channels and not is_last:
             yield str(row.error(f"puts out {real} channels, but Ultralytics counts {output.channels} for it"))
         else:
@@ -165,7 +168,7 @@ class RowChecks:
         except ModelYamlError:
             return
         maps = [self.dry_run.image if index < 0 else self.maps[index] for index in row.absolute_sources]
-        strides = [output.stride for output in maps if output is not None]
+        strides = [output.stride for output in maps if output is not None and not output.gives_maps]
         if len(strides) == len(maps) and strides != sorted({stride or 0 for stride in strides}):
             listed = ", ".join(map(str, strides))
             yield row.index, str(row.error(f"reads maps of strides {listed}; they must be different, the finest first"))

@@ -19,11 +19,13 @@ class Map:
         channels: Channels as the stock parser counts them (a list for layers that put out several maps).
         value: The output on the meta device: a tensor, or a nested structure of them.
         parameters: Number of parameters of the layer.
+        gives_maps: Whether the layer is a block of ours that puts out several maps, of which rows pick one each.
     """
 
     channels: Any
     value: Any
     parameters: int = 0
+    gives_maps: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,6 +50,11 @@ class Map:
         return self.shape[1] if len(self.shape) == 4 else None
 
     @property
+    def map_channels(self) -> list[int | None]:
+        """Channels of each map of a layer that puts out several."""
+        return [Map(None, one).real_channels for one in self.value]
+
+    @property
     def values(self) -> int:
         """Number of values in all tensors of the output."""
         return sum(math.prod(tensor.shape) for tensor in tensors(self.value))
@@ -55,6 +62,8 @@ class Map:
     def __str__(self) -> str:
         """``128 channels at stride 8``."""
         shape = self.shape
+        if self.gives_maps:
+            return f"{len(self.value)} maps: {'; '.join(str(Map(None, one)) for one in self.value)}"
         if len(shape) != 4:
             return "not a map"
         size = f"stride {self.stride}" if self.has_whole_stride else f"{shape[2]}x{shape[3]} cells"

@@ -27,7 +27,7 @@ from yolo_fine.integration.dry_run.maps import IMAGE, Map, shapes
 from yolo_fine.integration.dry_run.torchvision_rows import without_download
 from yolo_fine.integration.parsing.flags import check_flags
 from yolo_fine.integration.parsing.parser import build_blocks, find_our_block, is_stock_name, known_names
-from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, plan_block
+from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, check_maps, plan_block
 from yolo_fine.integration.parsing.probe import StockParser
 from yolo_fine.integration.parsing.rows import Row, read_rows, variants
 from yolo_fine.integration.parsing.vocabulary import image_channels
@@ -73,25 +73,30 @@ class DryRun:
         return found
 
     def build(self, row: Row, sources: Sequence[Map], device: str = "meta") -> tuple[Any, Any]:
-        """The row's module, and its output channels as the stock parser counts them.
+        """The row's module, and its output channels as the stock parser counts them; of several maps, a list.
 
         Raises:
-            ModelYamlError: The row names nothing known, can't be built, or would be too large.
+            ModelYamlError: The row names nothing known, reads several maps as one, can't be built, or would be too
+                large.
         """
         import torch
 
         self.check_size(row)
         local = row
         spec = find_our_block(row, self.tasks)
+        given = list(zip(row.absolute_sources, sources, strict=True))
+        check_maps(row, spec, {index: len(source.value) for index, source in given if source.gives_maps})
         try:
             above = [placeholder(source.channels) for source in sources] if row.index else []
             places = list(range(len(sources))) if row.index else [-1] * len(sources)
             local = Row(len(above), row.section, row.position, [places, *row.raw[1:]], row.file)
             with Watch():
                 if spec is not None:
-                    planned = plan_block(self.stock, local, spec, above)
+                    several = {i: one.channels for i, one in enumerate(sources) if isinstance(one.channels, list)}
+                    planned = plan_block(self.stock, local, spec, above, several=several)
                     with torch.device(device):
-                        return build_blocks(self.stock, {0: planned})[0], planned.c2
+                        module = build_blocks(self.stock, {0: planned})[0]
+                    return module, planned.outputs if spec.gives_maps else planned.c2
                 if not is_stock_name(row.raw[2], self.tasks):
                     raise row.unknown(known_names(self.tasks))
                 return self._build_stock(row, above, places)
@@ -142,12 +147,12 @@ class DryRun:
         """As :meth:`run`, without memory, and on a device of one's choice."""
         module, channels = self.build(row, sources, device)
         spec = find_our_block(row, self.tasks)
-        takes_one_map = row.is_single or (spec is not None and spec.inputs == 1)
+        takes_one_map = row.is_single or (spec is not None and spec.reads_one_row)
         value = sources[0].value if takes_one_map else [source.value for source in sources]
         try:
             parameters = count_parameters(module)
             output = forward(module, value, channels) if device == "meta" else run_on_numbers(module, value)
-            return Map(channels, output, parameters)
+            return Map(channels, output, parameters, spec is not None and spec.gives_maps)
         except Exception as error:  # whatever a layer raises on inputs that do not fit it
             listed = "; ".join(f"from {i}: {source}" for i, source in zip(row.sources, sources, strict=True))
             raise row.error(f"does not take its inputs ({listed}): {reason(error)}") from error
@@ -190,7 +195,7 @@ class DryRun:
 
     def _key(self, row: Row, sources: Sequence[Map]) -> str:
         """All that a row's output depends on: the row but for its ``from``, its inputs, and the keys of the YAML."""
-        inputs = [(source.channels, shapes(source.value)) for source in sources]
+        inputs = [(source.channels, shapes(source.value), source.gives_maps) for source in sources]
         spec = find_our_block(row, self.tasks)
         return repr((row.index == 0, row.is_single, row.raw[1:], inputs, self.keys, spec and id(spec.cls)))
 

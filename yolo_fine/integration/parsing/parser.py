@@ -22,7 +22,8 @@ import math
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -33,7 +34,7 @@ from yolo_fine.integration.head_settings import HeadSettings, follow_when_built,
 from yolo_fine.integration.log import log_filter
 from yolo_fine.integration.parsing.doubts import with_doubt
 from yolo_fine.integration.parsing.flags import check_flags
-from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, PlannedBlock, plan_block
+from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, PlannedBlock, check_maps, plan_block
 from yolo_fine.integration.parsing.probe import StockParser
 from yolo_fine.integration.parsing.rows import Row, read_rows
 from yolo_fine.integration.parsing.turns import activation_kept
@@ -101,7 +102,7 @@ def parse_with_blocks(stock: StockParser, rows: Sequence[Row], tasks: ModuleType
     modules = build_blocks(stock, planned)
     for plan in planned.values():
         if plan.doubt is not None:
-            warn_once(f"{plan.row.where}: {plan.doubt.words}")
+            told(f"{plan.row.where}: {plan.doubt.words}")
 
     split = len(stock.model.get("backbone") or [])
     model = {**stock.model, "backbone": copy.deepcopy(lowered[:split]), "head": copy.deepcopy(lowered[split:])}
@@ -138,9 +139,11 @@ def lower(
     for row in rows:
         spec = find_our_block(row, tasks)
         row.check(spec)
+        several = {index: plan.outputs for index, plan in planned.items() if plan.spec.gives_maps}
+        check_maps(row, spec, {index: len(maps) for index, maps in several.items()})
         if spec is not None:
             counts = functools.partial(channel_counts, stock, rows, row.index, tasks) if look_closer else None
-            planned[row.index] = plan_block(stock, row, spec, lowered, counts)
+            planned[row.index] = plan_block(stock, row, spec, lowered, counts, several=several)
             lowered.append(planned[row.index].placeholder)
         elif is_stock_name(row.raw[2], tasks):
             lowered.append(row.raw)
@@ -162,7 +165,8 @@ def channel_counts(stock: StockParser, rows: Sequence[Row], index: int, tasks: M
             other = dataclasses.replace(stock, model=model)
             above, _ = lower(other, rows[:index], tasks, look_closer=False)
             channels = other.probe(above, row.absolute_sources).channels
-            found |= {*channels, *([spec.output_channels(channels)] if spec and spec.out != "arg" else [])}
+            known = spec is not None and spec.out not in ("arg", "picked")
+            found |= {*channels, *([spec.output_channels(channels)] if spec and known else [])}
     return found
 
 
@@ -182,6 +186,29 @@ def check_memory(model: dict[str, Any], plan: PlannedBlock) -> None:
     except ModelYamlError as error:
         if str(error).startswith(row.where):  # what is wrong above says the parser
             raise ModelYamlError(with_doubt(error, plan.doubt)) from error
+
+
+_collected: ContextVar[list[str] | None] = ContextVar("collected", default=None)
+
+
+@contextlib.contextmanager
+def collected_doubts() -> Iterator[list[str]]:
+    """What there is to doubt in the models that are built inside; it is handed out instead of logged."""
+    doubts: list[str] = []
+    token = _collected.set(doubts)
+    try:
+        yield doubts
+    finally:
+        _collected.reset(token)
+
+
+def told(doubt: str) -> None:
+    """Hand a doubt to whoever collects them, or log it."""
+    collected = _collected.get()
+    if collected is None:
+        warn_once(doubt)
+    else:
+        collected.append(doubt)
 
 
 @functools.cache

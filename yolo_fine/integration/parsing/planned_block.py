@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ class PlannedBlock:
         row: The row as written.
         spec: The block it names.
         channels: Channels of each input.
-        c2: Channels of the output.
+        outputs: Channels of each output; one but for blocks that put out several maps.
         kwargs: Checked arguments of the constructor.
         repeats: Repeats after depth scaling.
         doubt: Why its arguments were hardly meant, if that is so.
@@ -33,10 +33,15 @@ class PlannedBlock:
     row: Row
     spec: BlockSpec
     channels: list[int]
-    c2: int
+    outputs: list[int]
     kwargs: dict[str, Any]
     repeats: int
     doubt: Doubt | None = None
+
+    @property
+    def c2(self) -> int:
+        """Channels of the output, or of the first of several."""
+        return self.outputs[0]
 
     @property
     def type_path(self) -> str:
@@ -47,8 +52,8 @@ class PlannedBlock:
     def placeholder(self) -> list[Any]:
         """A stock row with the same sources and output channels: ``ResNetLayer(c1=1, c2, s=1, is_first=True, n=1)``."""
         source = self.row.raw[0]
-        if self.spec.inputs == 1 and isinstance(source, (list, tuple)):
-            source = source[0]  # a single-input block is called with a map, not with a list of one
+        if self.spec.reads_one_row and isinstance(source, (list, tuple)):
+            source = source[0]  # it is called with what that row puts out, not with a list of one
         return [source, 1, PLACEHOLDER, [1, self.c2, 1, True, 1]]
 
     def build(self) -> Any:
@@ -84,6 +89,8 @@ def plan_block(
     spec: BlockSpec,
     rows_above: Sequence[Any],
     counts: Callable[[], set[int]] | None = None,
+    *,
+    several: Mapping[int, list[int]] | None = None,
 ) -> PlannedBlock:
     """Check one block row, and find its channels and repeats.
 
@@ -93,9 +100,11 @@ def plan_block(
         spec: The block that it names.
         rows_above: Lowered rows.
         counts: Channels of the row's inputs and output at every scale. Without it, arguments are not doubted.
+        several: Channels of the outputs of rows above that put out several maps.
 
     Raises:
-        ModelYamlError: Wrong number of inputs or arguments, a wrong type or value, or repeats that can't be.
+        ModelYamlError: Wrong number of inputs or arguments, a wrong type or value, repeats that can't be, or one map
+            where several are picked from.
     """
     repeats = row.raw[1]
     try:
@@ -108,9 +117,36 @@ def plan_block(
     if repeats > 1 and not (spec.stackable or spec.takes_repeats):
         raise row.error(f"{spec.name} can't be repeated (its output does not fit its input); repeats must be 1", spec)
     found = stock.probe(rows_above, row.absolute_sources, width, repeats)
-    c2 = spec.output_channels(found.channels, found.scaled_width)
+    channels: list[Any] = [
+        (several or {}).get(i, count) for i, count in zip(row.absolute_sources, found.channels, strict=True)
+    ]
+    if spec.inputs == "maps":
+        (channels,) = channels
+        if not isinstance(channels, list):
+            raise row.error(f"{spec.name} takes one of several maps; the layer that it reads puts out one", spec)
+    try:
+        c2 = spec.output_channels(channels, found.scaled_width, kwargs)
+    except BlockArgumentError as error:
+        raise row.error(error, spec) from error
+    outputs = spec.output_list(channels, c2, kwargs) if spec.gives_maps else [c2]
     doubt = find_doubt(row, spec, c2, counts) if counts else None
-    return PlannedBlock(row, spec, found.channels, c2, kwargs, found.repeats, doubt)
+    return PlannedBlock(row, spec, channels, outputs, kwargs, found.repeats, doubt)
+
+
+def check_maps(row: Row, spec: BlockSpec | None, several: Mapping[int, int]) -> None:
+    """Raise :class:`ModelYamlError` where a row reads a list of maps as if it were one.
+
+    Args:
+        row: The row.
+        spec: The block that it names, if any.
+        several: How many maps the blocks above put out that put out several, by layer.
+    """
+    if (spec is not None and spec.inputs == "maps") or row.raw[2] == "Index":  # Ultralytics' own picker
+        return
+    for source in row.absolute_sources:
+        if source in several:
+            pick = f"[{source}, 1, Pick, [0]]"
+            raise row.error(f"layer {source} puts out {several[source]} maps; let a row take one of them, as {pick}")
 
 
 def split_width(spec: BlockSpec, args: Sequence[Any]) -> tuple[int | None, list[Any]]:
