@@ -1,37 +1,27 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Cost of every block beside a 3x3 convolution, and of FINE and the upsamplers beside plain forms of them.
+"""Blocks beside plain forms of them, which do the same step by step.
 
-    python benchmarks/blocks.py [threads=2] [rounds=60]
+    python benchmarks/blocks.py [train=True] [rounds=30] [threads=1] [json=FILE]
 
-Measured at 128 channels on 80x80 (P3 of a 640 image; upsamplers come from 40x40), batch 1, eval mode, no gradients. All
-modules take turns in every round, so that a busy machine slows them alike; the table gives medians and the ratio to
-Conv3x3 + BN + SiLU.
+Measured as ``yolo-fine bench blocks`` does: 128 channels on 80x80 cells, batch 1, all take turns in every round. What
+blocks cost beside each other is that command's to say; here is what writing them with care has saved.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
-from ultralytics.nn.modules import Conv
 
-from yolo_fine.blocks import (
-    CARAFE,
-    EMA,
-    FADE,
-    FINE,
-    LDAAQU,
-    SAPA,
-    DilatedContext,
-    DilatedFusion,
-    DySample,
-    FINEConcat,
-)
+from yolo_fine.blocks import CARAFE, FADE, FINE, LDAAQU, SAPA, DySample
+from yolo_fine.costs.bench import YARDSTICK, Setting, prepared, yardstick
+from yolo_fine.costs.timing import ratio, take_turns
+from yolo_fine.costs.timing import threads as use_threads
+from yolo_fine.utils.files import write_json
 
 
 class PlainFINE(nn.Module):
@@ -194,69 +184,58 @@ def plain_reassembly(x: Tensor, kernels: Tensor) -> Tensor:
     return F.pixel_shuffle(y.reshape(batch, 4 * channels, height, width), 2)
 
 
-def cases() -> dict[str, tuple[nn.Module, list[Tensor] | Tensor]]:
-    """Every measured module with its input."""
-    high, up, low = torch.randn(1, 256, 40, 40), torch.randn(1, 256, 80, 80), torch.randn(1, 128, 80, 80)
-    shallow, coarse = torch.randn(1, 64, 160, 160), torch.randn(1, 128, 40, 40)
-
+def cases() -> dict[str, tuple[nn.Module, nn.Module, Tensor | list[Tensor]]]:
+    """By name, the block, its plain form and their input."""
+    high, coarse, low = torch.randn(1, 256, 40, 40), torch.randn(1, 128, 40, 40), torch.randn(1, 128, 80, 80)
     return {
-        "Conv3x3+BN+SiLU": (Conv(128, 128, 3), low),
-        "FINE, plain": (PlainFINE(256, 128, 2), [high, low]),
-        "FINE": (FINE(256, 128, stride=2), [high, low]),
-        "FINE, softmax": (FINE(256, 128, stride=2, attn="softmax"), [high, low]),
-        "FINEConcat": (FINEConcat(256, 128, stride=2), [up, low]),
-        "EMA": (EMA(128), low),
-        "DilatedContext": (DilatedContext(128), low),
-        "DilatedFusion": (DilatedFusion(256, 128, 64), [high, low, shallow]),
-        "nn.Upsample, nearest": (nn.Upsample(None, 2, "nearest"), coarse),
-        "nn.Upsample, bilinear": (nn.Upsample(None, 2, "bilinear"), coarse),
-        "DySample, plain": (PlainDySample(128), coarse),
-        "DySample": (DySample(128), coarse),
-        "DySample, gain": (DySample(128, gain=0.0), coarse),
-        "LDAAQU, plain": (PlainLDAAQU(128), coarse),
-        "LDAAQU": (LDAAQU(128), coarse),
-        "CARAFE, plain": (PlainCARAFE(128), coarse),
-        "CARAFE": (CARAFE(128), coarse),
-        "FADE, plain": (PlainFADE(128), [coarse, low]),
-        "FADE": (FADE(128, 128), [coarse, low]),
-        "SAPA, plain": (PlainSAPA(128), [coarse, low]),
-        "SAPA": (SAPA(128, 128), [coarse, low]),
+        "FINE": (FINE(256, 128, 2), PlainFINE(256, 128, 2), [high, low]),
+        "DySample": (DySample(128), PlainDySample(128), coarse),
+        "LDAAQU": (LDAAQU(128), PlainLDAAQU(128), coarse),
+        "CARAFE": (CARAFE(128), PlainCARAFE(128), coarse),
+        "FADE": (FADE(128, 128), PlainFADE(128), [coarse, low]),
+        "SAPA": (SAPA(128, 128), PlainSAPA(128), [coarse, low]),
     }
 
 
-def measure(modules: dict[str, tuple[nn.Module, list[Tensor] | Tensor]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of every module, once a round; a first call warms up what the round before evicted."""
-    times: dict[str, list[float]] = {name: [] for name in modules}
-    with torch.no_grad():
-        for _ in range(rounds):
-            for name, (module, x) in modules.items():
-                module(x)
-                start = time.perf_counter()
-                module(x)
-                times[name].append(1e3 * (time.perf_counter() - start))
-    return times
+def compare(train: bool, rounds: int, threads: int = 1) -> dict[str, Any]:
+    """Time each block in turns with its plain form and the yardstick.
+
+    Returns:
+        ``blocks``: by name the ratio of the plain form to the block, and of both to the yardstick, with the limits of
+        their 95 % intervals; ``settings``.
+    """
+    setting = Setting(128, 80, train, False, "float32", "torch", threads, "cpu")
+    torch.manual_seed(0)
+    found = {}
+    with use_threads(threads):
+        measured = prepared(*yardstick(setting), setting)
+        for name, (block, plain, inputs) in cases().items():
+            calls = {
+                YARDSTICK: measured,
+                "plain": prepared(plain.eval(), inputs, setting),
+                "block": prepared(block.eval(), inputs, setting),
+            }
+            times = take_turns(calls, rounds)
+            pairs = {
+                "plain_to_block": ("plain", "block"),
+                "block": ("block", YARDSTICK),
+                "plain": ("plain", YARDSTICK),
+            }
+            found[name] = {key: vars(ratio(times[one], times[other])) for key, (one, other) in pairs.items()}
+    return {"blocks": found, "settings": vars(setting) | {"rounds": rounds, "torch": torch.__version__}}
 
 
 def main() -> None:
     """Measure and print the table."""
     options = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    torch.set_num_threads(int(options.get("threads", 2)))
-    torch.manual_seed(0)
-    modules = {name: (module.eval(), x) for name, (module, x) in cases().items()}
-    times = measure(modules, int(options.get("rounds", 60)))
-    yardstick = times["Conv3x3+BN+SiLU"]
-    print(f"torch {torch.__version__}, CPU, {torch.get_num_threads()} threads, medians of {len(yardstick)} rounds\n")
-    print("| block | ms | ratio to Conv3x3 | parameters | MMACs |\n|---|---:|---:|---:|---:|")
-    for name, (module, x) in modules.items():
-        counter = FlopCounterMode(display=False)
-        with torch.no_grad(), counter:
-            module(x)
-        ratio = statistics.median(own / base for own, base in zip(times[name], yardstick, strict=True))
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        print(
-            f"| {name} | {statistics.median(times[name]):.2f} | {ratio:.2f} | {parameters:,} "
-            f"| {counter.get_total_flops() / 2e6:.0f} |"
-        )
+    train = options.get("train", "False") == "True"
+    found = compare(train, int(options.get("rounds", 30)), int(options.get("threads", 1)))
+    print("| block | its ratio to Conv3x3 | that of the plain form | plain to block |\n|---|---:|---:|---:|")
+    for name, ratios in found["blocks"].items():
+        shown = [f"{ratios[key]['value']:.2f}" for key in ("block", "plain", "plain_to_block")]
+        print(f"| {name} | {' | '.join(shown)} |")
+    if "json" in options:
+        write_json(Path(options["json"]), found)
 
 
 if __name__ == "__main__":

@@ -41,9 +41,11 @@ FLOORS = "floors"
 FLOOR_EXTRAS = ("export", "timm")  # openvino and sahi pin a newer NumPy and OpenCV than the floors
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "hatchling", "cloudpickle", "pycocotools", "pandas<3")
 ASSUMPTIONS = """
+from yolo_fine.assigning.assumptions import ASSIGNING
 from yolo_fine.integration.assumptions import check_assumptions
-failed = [f"{assumption.statement}: {reason}" for assumption, reason in check_assumptions() if reason]
-print(*failed, f"HELD {len(check_assumptions()) - len(failed)} of {len(check_assumptions())}", sep="\\n")
+checked = check_assumptions(ASSIGNING)
+failed = [f"{assumption.statement}: {reason}" for assumption, reason in checked if reason]
+print(*failed, f"HELD {len(checked) - len(failed)} of {len(checked)}", sep="\\n")
 """
 HEADER = """# Ultralytics releases
 

@@ -69,6 +69,11 @@ def finished(out: Path) -> int:
     return len(list(out.glob("*/result.json")))
 
 
+def unfinished(out: Path) -> list[str]:
+    """Runs that have begun to train, and are not finished."""
+    return [path.parent.name for path in out.glob("*/train") if not (path.parent / "result.json").is_file()]
+
+
 def kill_at_random(words: list[str], out: Path, kills: int, seconds: float, chance: random.Random) -> int:
     """Start the grid ``kills`` times and kill it; returns how many kills hit it before it had ended."""
     runs, hit = SEEDS * len(MODELS.split(",")), 0
@@ -77,12 +82,17 @@ def kill_at_random(words: list[str], out: Path, kills: int, seconds: float, chan
         process, began = start(words, out.with_name("killed.log")), time.monotonic()
         while finished(out) < wanted and process.poll() is None:
             time.sleep(0.05)
-        time.sleep(chance.uniform(0, seconds))
+        if number % 2:  # at any moment, also while it starts; or while a model is trained or evaluated
+            time.sleep(chance.uniform(0, seconds))
+        else:
+            while not unfinished(out) and process.poll() is None:
+                time.sleep(0.05)
+            time.sleep(chance.uniform(0, 0.1 * seconds))
         if process.poll() is None:
             process.kill()
             hit += 1
         process.wait()
-        left = [path.parent.name for path in out.glob("*/train") if not (path.parent / "result.json").is_file()]
+        left = unfinished(out)
         print(
             f"kill {number + 1}: after {time.monotonic() - began:.1f} s, {finished(out)} of {runs} runs finished, "
             f"cut: {', '.join(left) or 'none'}",
@@ -121,4 +131,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if {"--help", "-h"} & set(sys.argv):
+        sys.exit(print(__doc__))
     sys.exit(main())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Writes the pages of ``docs/`` that consist of facts of the code: ``python scripts/make_pages.py [blocks] [models]``.
+"""Writes the pages of ``docs/`` that consist of facts of the code: ``python scripts/make_pages.py [commands] ...``.
 
 Without words, all of them. A test compares the committed pages with what this writes.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from command_pages import command_pages
 
 from yolo_fine.catalog import get_block
 from yolo_fine.costs.block_facts import BlockFacts, block_facts
@@ -99,11 +101,17 @@ def models_page() -> str:
     return MODELS.format(table=Table(list_models(scales="nsmlx").table()).to_markdown())
 
 
-PAGES: dict[str, Callable[[], str]] = {"blocks": blocks_page, "models": models_page}
+PAGES: dict[str, Callable[[], dict[str, str]]] = {
+    "blocks": lambda: {"blocks.md": blocks_page()},
+    "models": lambda: {"models.md": models_page()},
+    "commands": command_pages,
+}
 
 if __name__ == "__main__":
     if {"--help", "-h"} & set(sys.argv):
         sys.exit(print(__doc__))
-    for name in sys.argv[1:] or PAGES:
-        (DOCS / f"{name}.md").write_text(PAGES[name](), encoding="utf-8")
-        print(f"docs/{name}.md")
+    for made in sys.argv[1:] or PAGES:
+        for name, page in PAGES[made]().items():
+            (DOCS / name).parent.mkdir(exist_ok=True)
+            (DOCS / name).write_text(page, encoding="utf-8")
+            print(f"docs/{name}")

@@ -41,6 +41,7 @@ SHORTER = {  # by the first words of a command
     "python scripts/eval_visdrone.py": {"imgsz": "64", "device": "cpu"},
     "python scripts/export_onnx.py": {"imgsz": "64"},
 }  # fmt: skip
+VISDRONE = ("pedestrian", "people", "bicycle", "car", "van", "truck", "tricycle", "awning-tricycle", "bus", "motor")
 WITHOUT_MODEL = ("annotations=", "check=")  # commands in which imgsz= or device= have no place
 LEFT_OUT = ("pip", "git", "make", "docker", "cd", "eval", "jupyter", "export", "source", "conda", "zensical", "pytest")
 SLOW = ("demo", "check_upstream", "torture", "kill_ablation", "startup.py", "benchmarks/")
@@ -57,6 +58,7 @@ def prepare(folder: Path) -> None:
 
     drawn = make_dataset(folder / "drawn", train=8, val=4, size=128)
     content = yaml.safe_load(Path(drawn.yaml).read_text(encoding="utf-8")) | {"path": str(folder / "drawn")}
+    content["names"] = dict(enumerate(VISDRONE))  # as many classes as the converted download has
     for name in ("VisDrone", "mydata", "mine", "smallobjects", "coco"):
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     for split in ("train", "val"):
@@ -78,7 +80,7 @@ def prepare(folder: Path) -> None:
         YOLO(f"{name}.yaml").save(str(folder / f"{name}.pt"))
     best = YOLO("yolo11n-fine.yaml")
     best.model = type(best.model)("yolo11n-fine.yaml", nc=len(content["names"]), verbose=False)
-    best.model.names = dict(enumerate(content["names"].values()))
+    best.model.names = content["names"]
     for name in ("best", "other", "W"):
         best.save(str(folder / f"{name}.pt"))
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yolo_fine.cli.recipes import run_script
-
 from yolo_fine.composer.compose import recompose
+from yolo_fine.recipes import run_script
 
 MODELS = Path(__file__).resolve().parents[1] / "cfg" / "models"
 

@@ -77,7 +77,10 @@ def test_declaration_builds_and_shows_its_signature():
             {"inputs": ("high", "low"), "out": "deep", "kind": "fuse"},
             "out 'deep' is none of first, last, sum, arg, high, low",
         ),
-        ({"inputs": 2, "out": "first", "kind": "fuse"}, "'n', 'maps' or a list of input names, not 2"),
+        (
+            {"inputs": 2, "out": "first", "kind": "fuse"},
+            "inputs must be 1, 'n', 'maps' or a list of input names, not 2",
+        ),
         ({"inputs": 1, "out": "same", "kind": "refine", "name": "nn.Thing"}, "is not a plain identifier"),
         ({"inputs": 1, "out": "same", "kind": "refine", "name": "FINE"}, "block name 'FINE' is declared twice"),
         ({"inputs": 1, "out": "same", "kind": "refine", "origin": "mine"}, "origin 'mine' is none of"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from yolo_fine.composer.compose import compose
     from yolo_fine.costs.bench import bench_blocks
     from yolo_fine.costs.bench_models import bench_models
+    from yolo_fine.costs.model_list import describe_models
     from yolo_fine.data.check.check import check_dataset
     from yolo_fine.data.convert.coco import convert_coco
     from yolo_fine.data.convert.visdrone import convert_visdrone
@@ -44,6 +45,7 @@ __all__ = [
     "compose",
     "convert_coco",
     "convert_visdrone",
+    "describe_models",
     "enable",
     "evaluate",
     "explain",
@@ -69,6 +71,7 @@ _PLACES = {
     "compose": "yolo_fine.composer.compose",
     "convert_coco": "yolo_fine.data.convert.coco",
     "convert_visdrone": "yolo_fine.data.convert.visdrone",
+    "describe_models": "yolo_fine.costs.model_list",
     "evaluate": "yolo_fine.evaluation.run",
     "explain": "yolo_fine.explaining.explain",
     "export": "yolo_fine.exporter.export",

@@ -73,7 +73,7 @@ def load(built: Recipe, about: dict[str, Any], tensors: dict[str, Tensor]) -> No
     missing, unexpected = built.block.load_state_dict(values, strict=False)
     assert not unexpected
     assert all(key.endswith("num_batches_tracked") for key in missing)
-    settings = [entry for entry in about["norms"].values() if entry["type"] in ("BatchNorm2d", "BatchNorm3d")]
+    settings = [entry for entry in about["norms"].values() if entry["type"].startswith("BatchNorm")]
     norms = [module for module in built.block.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm, entry in zip(norms, settings, strict=True):
         norm.eps, norm.momentum = entry["eps"], entry["momentum"]

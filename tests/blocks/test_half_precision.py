@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolo_fine.blocks import FINE, LDAAQU, DySample
+from yolo_fine.blocks import FINE, LDAAQU, DySample, FreqFusion
 
 LARGEST, MEAN = 5e-3, 1e-3  # of the largest output, and of its standard deviation; measured: 3.1e-3, 6e-4
 
@@ -28,6 +28,8 @@ CASES = {
     "DySample columns": (DySample(64), [(4, 80)]),
     "LDAAQU rows": (LDAAQU(64), [(80, 4)]),
     "LDAAQU columns": (LDAAQU(64), [(4, 80)]),
+    "FreqFusion rows": (FreqFusion(64, 64, gain=1.0), [(80, 4), (160, 8)]),
+    "FreqFusion columns": (FreqFusion(64, 64, gain=1.0), [(4, 80), (8, 160)]),
 }
 
 

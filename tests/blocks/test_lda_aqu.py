@@ -29,7 +29,7 @@ class TestLDAAQU(BlockContract):
         ((16,), {"kernel": 2}, "kernel"),
         ((16,), {"groups": 3}, "groups"),
         ((16,), {"reduction": 5}, "reduction"),
-        ((16,), {"reach": 0.0}, "reach"),
+        ((16,), {"reach": -1.0}, "reach"),
         ((16,), {"padding": "reflect"}, "padding"),
         ((16,), {"gain": "high"}, "gain"),
     ]
@@ -47,6 +47,25 @@ class TestLDAAQUWithGain(TestLDAAQU):
 
 class TestLDAAQUWithRepeatedBorder(TestLDAAQU):
     arguments = {"padding": "border", "groups": 1}
+
+
+class TestLDAAQUUnmoved(TestLDAAQU):
+    arguments = {"reach": 0}
+    golden = "local_aqu"
+    half_tolerance = 0.05
+    parameters = [((128,), {"reach": 0}, 8736), ((36,), {"reach": 0, "gain": 0.0}, 2 * 9 * 36 + 9 * 9 + 3 * 36)]
+
+
+@pytest.mark.parametrize("padding", ["border", "zeros"])
+@pytest.mark.parametrize(("kernel", "scale"), [(3, 2), (5, 3)])
+def test_without_reach_it_is_the_limit_of_a_small_one(padding: str, kernel: int, scale: int) -> None:
+    torch.manual_seed(0)
+    unmoved, moved = (LDAAQU(8, scale, kernel, reach=reach, padding=padding) for reach in (0, 1e-30))
+    assert not any(name.startswith("offset") for name, _ in unmoved.named_parameters())
+    moved.load_state_dict(unmoved.state_dict(), strict=False)
+    for size in ((5, 7), (1, 4), (1, 1)):
+        x = torch.randn(2, 8, *size)
+        torch.testing.assert_close(unmoved(x), moved(x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("padding", ["border", "zeros"])

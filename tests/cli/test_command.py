@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import inspect
 import json
 import re
@@ -11,6 +13,7 @@ import pytest
 
 from tests.commands import FAST, main_of, pythons, yolo_fine
 from yolo_fine.cli import main
+from yolo_fine.cli.extras import find_extras
 from yolo_fine.cli.help import EXIT_CODES
 from yolo_fine.cli.inputs import check_inputs
 from yolo_fine.cli.verbs import FORWARDED, VERBS
@@ -43,6 +46,18 @@ def test_every_verb_explains_itself(name, capsys):
     assert all(example.startswith(f"yolo-fine {name}") and example in printed for example in verb.examples)
     assert "Exit codes: 0 done, 1 checked and failed, 2 can't be done as asked." in printed
     assert "``" not in printed
+
+
+def test_help_is_the_same_text_with_colours():
+    from yolo_fine.cli.help import styled, verb_help
+
+    text = verb_help("eval", VERBS["eval"])
+    shown = styled(text)
+    assert shown.plain == text
+    marked = {text[span.start : span.end]: str(span.style) for span in shown.spans}
+    assert marked["  imgsz"] == "cyan"
+    assert marked["Examples:"] == "bold"
+    assert marked["  yolo-fine eval best.pt VisDrone.yaml"] == "green"
 
 
 def test_every_example_names_arguments_that_exist():
@@ -106,9 +121,45 @@ def test_models_are_measured_beside_stock(tmp_path, monkeypatch):
 def test_doctor_finds_this_environment_well(tmp_path):
     done = yolo_fine("doctor", f"json={tmp_path / 'doctor.json'}", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    findings = json.loads((tmp_path / "doctor.json").read_text())
-    assert len(findings) >= 8
-    assert not any(finding["problem"] for finding in findings)
+    found = json.loads((tmp_path / "doctor.json").read_text())
+    assert len(found["checks"]) >= 8
+    assert not any(check["problem"] for check in found["checks"])
+    extras = {extra["name"]: extra for extra in found["extras"]}
+    assert set(extras) >= {"all", "export", "openvino", "sliced", "timm", "ray", "dev"}
+    assert all(extra["purpose"] for extra in extras.values())
+    for extra in extras.values():
+        assert (extra["command"] in done.stdout) == bool(extra["missing"])
+
+
+def test_doctor_names_what_is_missing(monkeypatch, capsys):
+    here = importlib.metadata.version
+
+    def version(name):
+        if name in ("sahi", "onnx"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return here(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    extras = {extra.name: extra for extra in find_extras()}
+    assert extras["sliced"].missing == ("sahi",)
+    assert extras["sliced"].command == 'pip install "yolo-fine[sliced]"'
+    assert extras["export"].missing == ("onnx",)
+    assert set(extras["all"].missing) == {"sahi", "onnx"}
+
+
+def test_a_missing_library_is_named_with_what_brings_it(tmp_path):
+    (tmp_path / "cv2.py").write_text(
+        "raise ImportError('libGL.so.1: cannot open shared object file: No such file or directory')"
+    )
+    commands = [main_of("yolo-fine", *words) for words in (["doctor"], ["demo", "out=new"])]
+    for done in pythons([f"import sys; sys.path.insert(0, '.')\n{code}" for code in commands], tmp_path):
+        said = done.stdout + done.stderr
+        assert done.returncode in (1, 2), said
+        assert "libGL.so.1 is missing" in said
+        assert "apt-get install -y libgl1 libglib2.0-0" in said
+        assert "pip install opencv-python-headless" in said
+        assert "Traceback" not in said
 
 
 def test_doctor_says_when_start_up_files_are_off(tmp_path):
@@ -117,11 +168,40 @@ def test_doctor_says_when_start_up_files_are_off(tmp_path):
     assert "FAIL  stock `yolo` learns the blocks by itself: start-up files are not run here" in done.stdout
 
 
+def test_rows_are_numbered_as_freeze_and_embed_count(tmp_path, capsys):
+    from ultralytics import YOLO
+
+    assert main(["models", "yolo11n-fine.yaml", "imgsz=64", f"json={tmp_path / 'rows.json'}"]) == 0
+    said = capsys.readouterr().out
+    found = json.loads((tmp_path / "rows.json").read_text())
+    rows, network = found["rows"], YOLO("yolo11n-fine.yaml").model
+    assert [row["name"] for row in rows] == [type(layer).__name__ for layer in network.model]
+    for row, layer in zip(rows, network.model, strict=True):
+        names = [name for name, _ in network.named_parameters() if name.startswith(f"model.{row['number']}.")]
+        assert len(names) == len(list(layer.parameters()))
+        assert row["parameters"] == sum(parameter.numel() for parameter in layer.parameters())
+    assert [row["number"] for row in rows if row["is_ours"]] == [11, 15]
+    assert [row["stock"] for row in rows if not row["is_ours"]] == list(range(24))
+    assert rows[4]["shape"] == [128, 8, 8]
+    assert "row 11 there is row 12 here" in said
+
+
+def test_rows_of_a_checkpoint(tmp_path, capsys):
+    from ultralytics import YOLO
+
+    YOLO("yolov8n-ema.yaml").save(tmp_path / "mine.pt")
+    assert main(["models", str(tmp_path / "mine.pt"), "imgsz=64"]) == 0
+    assert re.search(r"EMA .*new$", capsys.readouterr().out, re.MULTILINE)
+
+
 MISTAKES = [
     (["demmo"], "unknown verb 'demmo'; did you mean demo"),
     (["blocks", "EMMA"], "unknown block 'EMMA'; did you mean EMA"),
     (["models", "scales=nz"], "scales='nz': name scale letters out of nsmlx"),
     (["models", "scale=n"], "unknown argument 'scale'; did you mean scales"),
+    (["models", "yolo11n-fien.yaml"], "did you mean yolo11n-fine.yaml?"),
+    (["help", "evla"], "unknown verb 'evla'; did you mean eval"),
+    (["completion", "bsh"], "did you mean bash?"),
     (["models", "--scales", "n"], "'--scales': arguments are written key=value, without dashes"),
     (["demo", "epochs=many"], "argument 'epochs' must be int, got 'many'"),
     (["train", "model=yolo11n-fien.yaml"], "'yolo11n-fien.yaml' does not exist; did you mean yolo11n-fine.yaml?"),

@@ -51,9 +51,16 @@ def test_a_bare_word_is_the_argument_that_may_go_without_its_key():
     assert call(grow, ["model=my.yaml", "out=010"], bare="model") == ("my.yaml", 1, "010")
 
 
+def test_several_words_are_arguments_in_their_order():
+    assert call(grow, ["my.yaml", "runs", "epochs=3"], bare="model out") == ("my.yaml", 3, "runs")
+    assert call(grow, ["runs", "model=my.yaml"], bare="model out") == ("my.yaml", 1, "runs")
+    assert call(grow, ["my.yaml"], bare="model out") == ("my.yaml", 1, None)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["my.yaml", "epoch"], "'epoch' is not understood; did you mean epochs=...?; arguments"),
         (["my.yaml", "other"], "'other' is not understood; arguments are written key=value: model, epochs, out"),
         (["my.yaml", "model=other"], "'my.yaml' is not understood"),
         (["model=a", "model=b"], "'model' is given twice: model=a and model=b"),

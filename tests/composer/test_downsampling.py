@@ -52,7 +52,7 @@ def test_arguments_several_blocks_and_the_other_kinds(tmp_path, one_scale):
     assert recompose(file) == file.read_text()
 
 
-@pytest.mark.parametrize("base", ["yolov9t", "yolov10n", "yolov8-ghost"])
+@pytest.mark.parametrize("base", ["yolov9t", "yolov10n"])
 def test_other_families_have_places(base, one_scale):
     levels = {level for _, level in placed(compose_text(base, {"downsample": "SPDConv(1)@p3,p4,p5"}))}
     assert levels == {"p3", "p4", "p5"}

@@ -19,6 +19,7 @@ from yolo_fine.integration.versions import installed_version
 SAMPLE = [
     "LDAAQU",  # upsample: points made from the sizes
     "FADE",  # fuse: shifted views, cropped
+    "FreqFusion",  # fuse: kernels, offsets, upsampling
     "SDA",  # fuse: any number of maps
     "LCCM",  # fuse: pooled cells of two levels
     "LCCMBottomUp",

@@ -78,7 +78,17 @@ def test_the_command_writes_a_report_and_both_inferences(dataset: Dataset, check
     assert "runs/eval/report.html" in done.stdout
     written = json.loads((tmp_path / "runs" / "eval" / "eval.json").read_text())
     assert written == json.loads((tmp_path / "copy.json").read_text())
-    assert {"coco", "visdrone", "sizes", "per_class", "intervals", "manifest", "speed", "whole"} <= written.keys()
+    assert {
+        "coco",
+        "visdrone",
+        "sizes",
+        "per_class",
+        "intervals",
+        "manifest",
+        "speed",
+        "whole",
+        "slicing",
+    } <= written.keys()
     assert set(written["visdrone"]) == {"AP", "AP50", "AP75", "AR1", "AR10", "AR100", "AR500", "class_mean"}
     assert written["speed"]["total"] > 0
     assert written["whole"]["speed"]["total"] > 0
@@ -88,6 +98,35 @@ def test_the_command_writes_a_report_and_both_inferences(dataset: Dataset, check
     page = (tmp_path / "runs" / "eval" / "report.html").read_text()
     assert "<html" in page
     assert page.rstrip().endswith("</html>")
+
+
+def test_slices_against_whole_images_are_a_comparison_like_any_other(
+    dataset: Dataset, checkpoint: str, tmp_path: Path
+) -> None:
+    """The differences are those of two evaluations that are compared, by size and with the same intervals."""
+    how: dict[str, Any] = {
+        "model": checkpoint,
+        "data": dataset.yaml,
+        "imgsz": 64,
+        "max_det": 30,
+        "device": "cpu",
+        **FEW,
+    }
+    together = evaluate(slice=64, whole=True, **how)
+    alone = evaluate(out=tmp_path / "whole", **how)
+    apart = evaluate(slice=64, compare=tmp_path / "whole", **how)
+    assert together.slicing is not None
+    assert apart.comparison is not None
+    assert together.slicing == {key: apart.comparison[key] for key in together.slicing}
+    for name, one in together.slicing["coco"].items():
+        pair = [metrics.coco and metrics.coco[name] for metrics in (together, alone)]
+        assert one["difference"] == (None if None in pair else pytest.approx(pair[0] - pair[1]))
+    assert {"AP_small", "AR_small"} <= together.slicing["coco"].keys()
+    text = together.to_text()
+    assert "verdict" in text
+    limits = together.slicing["coco"]["AP_small"]
+    assert f"{100 * limits['low']:+.2f} to {100 * limits['high']:+.2f}" in text
+    assert evaluate(slice=64, whole=True, **{**how, "resamples": 0}).slicing is None
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

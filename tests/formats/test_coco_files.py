@@ -165,12 +165,24 @@ def test_read_files_give_the_metrics_of_pycocotools(seed, tmp_path):
         ({"image_id": 1}, 0),  # Ultralytics writes the numeric name 0001 as a number
         ({"image_id": "0001"}, 0),
         ({"image_id": 55, "file_name": "two.jpg"}, 1),
+        ({"image_id": "1"}, 0),  # a number that another tool made a text
         ({"image_id": 1, "file_name": "b\\two.jpg"}, 1),
     ],
 )
 def test_images_by_name(write, row, image):
     found = read_results(write([result(**row)]), yolo_truth(), first_category=0)
     assert found.image.tolist() == [image]
+
+
+@pytest.mark.parametrize("as_type", [str, int])
+def test_numbers_and_texts_are_one_id(as_type, write, truth):
+    """Where only one side has turned the ids into texts."""
+    other = int if as_type is str else str
+    texts = {**INSTANCES, "images": [{**image, "id": other(image["id"])} for image in INSTANCES["images"]]}
+    texts["annotations"] = [{**row, "image_id": other(row["image_id"])} for row in INSTANCES["annotations"]]
+    found = [{**row, "image_id": as_type(row["image_id"])} for row in RESULTS]
+    ours = read_results(write(found), read_instances(write(texts, "texts.json")))
+    assert ours.image.tolist() == read_results(write(RESULTS), truth).image.tolist()
 
 
 def test_file_name_goes_before_id(write, truth):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from yolo_fine.errors import DataError
 from yolo_fine.evaluation.coco.score import evaluate_coco
+from yolo_fine.evaluation.doubts import notes_on
 from yolo_fine.evaluation.run import evaluate
 from yolo_fine.evaluation.sizes import parse_sizes
 from yolo_fine.evaluation.sources import from_annotations, from_results
@@ -205,6 +207,10 @@ def test_visdrone_rows_on_yolo_labels(tmp_path):
     [
         (lambda box: [box[0], box[1], box[0] + box[2], box[1] + box[3]], r"corners x1, y1, x2, y2 \(\d+% would leave"),
         (lambda box: [box[0] / 320, box[1] / 240, box[2] / 320, box[3] / 240], "shares of the image"),
+        (lambda box: [box[0] + box[2] / 2, box[1] + box[3] / 2, box[2], box[3]], "centre x, centre y, width, height:"),
+        (lambda box: [box[1], box[0], box[3], box[2]], r"y before x \(top, left, height, width\):"),
+        (lambda box: [2 * side for side in box], "pixels of the image resized to 640:"),
+        (lambda box: [2 * box[0], 2 * box[1] + 80, *(2 * s for s in box[2:])], "pixels .* resized and padded to 640"),
         (lambda box: [box[0] + 0.5, box[1], box[2], box[3]], None),
     ],
 )
@@ -225,7 +231,25 @@ def test_classes_that_lie_on_no_object_of_theirs(tmp_path):
     file = scene.results((1, 2, 3), boxes=wrong)
     result = evaluate(annotations=tmp_path / "instances.json", detections=file, resamples=0)
     assert result.coco["AP"] == 0
-    assert "no detected box overlaps an object of its class" in result.manifest["notes"][0]
+    classes, overlap = result.manifest["notes"]
+    assert "48 detected boxes of a sample lie on objects of another class, most often 1 gull on 3 crab" in classes
+    assert "no detected box overlaps an object of its class" in overlap
+
+
+def test_detections_of_other_images(tmp_path):
+    """Some boxes lie on objects by chance."""
+    scene = Scene(tmp_path, (1, 2, 3))
+    far = [(image, kind, [300, 220, 5, 5], 0.5) for image, kind, *_ in scene.boxes * 9]
+    few, many = (read_results(scene.results((1, 2, 3), boxes=scene.boxes[:n] + far), scene.truth) for n in (1, 9))
+    (note,) = notes_on(many_times(scene.truth, 3), few)
+    assert re.match(r"only [12] of \d+ detected boxes of a sample overlap an object of their class by half", note)
+    assert notes_on(many_times(scene.truth, 3), many) == []
+
+
+def many_times(truth, times):
+    """The same objects several times, as far as there is room for a share of one in a hundred."""
+    columns = {name: np.repeat(getattr(truth, name), times, axis=0) for name in ("image", "boxes", "category", "area")}
+    return replace(truth, **columns, crowd=np.repeat(truth.crowd, times))
 
 
 def test_areas_of_zero(tmp_path):

@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import types
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ultralytics import YOLO
 from yolo_fine.cli import main
 from yolo_fine.errors import CheckpointError
 from yolo_fine.integration.checkpoint_errors import classes_in, looks_loadable
+from yolo_fine.integration.checkpoints import check_loadable, open_checkpoint
 from yolo_fine.integration.versions import installed_version
 
 tasks = pytest.importorskip("ultralytics.nn.tasks")
@@ -164,3 +166,54 @@ def test_good_weights_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tasks, "torch_safe_load", None)
     checkpoints.check_loadable(tmp_path / "n.pt")
     checkpoints.check_loadable(tmp_path / "not_there.pt")
+
+
+def flipped(file: Path) -> None:
+    """Some bytes in the middle of a checkpoint's pickle are others."""
+    torch.save({"model": nn.Conv2d(4, 4, 3), "names": ["thing"] * 500}, file)
+    content = bytearray(file.read_bytes())
+    content[600:640] = bytes(40)
+    file.write_bytes(content)
+
+
+def other_archive(file: Path) -> None:
+    """A zip archive of something else."""
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.txt", "hello")
+
+
+ODD_FILES = {
+    "a list": (lambda file: torch.save([1, 2], file), "no checkpoint of a model"),
+    "a tensor": (lambda file: torch.save(torch.zeros(3), file), "no checkpoint of a model"),
+    "a bare layer": (lambda file: torch.save(nn.Conv2d(1, 1, 1), file), "no checkpoint of a model"),
+    "an old pickle": (lambda file: file.write_bytes(pickle.dumps({"a": 1})), "no checkpoint of a model"),
+    "an empty dictionary": (lambda file: torch.save({}, file), "holds no Ultralytics model"),
+    "nothing": (lambda file: file.touch(), "the file is empty"),
+    "zeros": (lambda file: file.write_bytes(bytes(999)), "not a PyTorch checkpoint"),
+    "flipped bytes": (flipped, "the file is damaged"),
+    "another archive": (other_archive, "no checkpoint of a model"),
+    "TorchScript": (lambda file: torch.jit.save(torch.jit.script(nn.Conv2d(1, 1, 1)), file), "odd.pt"),
+    "a folder": (lambda file: file.mkdir(), "this is a folder"),
+    "a link to itself": (lambda file: file.symlink_to(file), "which can't be followed"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_files_that_are_no_checkpoint(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make, said = ODD_FILES[kind]
+    make(Path("odd.pt"))
+    for use in (lambda: check_loadable(Path("odd.pt")), lambda: open_checkpoint("odd.pt")):
+        with pytest.raises(CheckpointError, match=said) as caught:
+            use()
+        assert "\n" not in str(caught.value)
+
+
+def test_missing_weights_are_no_fault_of_the_result_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["eval", "model=gone.pt", f"data={tiny_data}", "out=o"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("yolo-fine: model=gone.pt does not exist")
+    assert not list(tmp_path.iterdir())

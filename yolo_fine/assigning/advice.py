@@ -28,6 +28,7 @@ UNSEEN, CONTESTED = 0.001, 0.1
 OVERLAP = 0.2  # of slices
 REDUCED = 1.5  # images this much larger than the input lose sizes that slices keep
 TINY = 8.0  # pixels: the stride of P3, below which an object lies within one cell
+BEST = "runs/detect/train/weights/best.pt"
 P4_REACH = 480  # pixels: a box of P4 reaches 15 strides of 16 to each side
 
 
@@ -71,7 +72,9 @@ def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale:
     advice += [packaged(base, model, imgsz, with_p2), weights(data, base, model, imgsz)]
     advice += [one for one in [on_slices(data, truth, imgsz)] if one]
     sliced = any(one.topic == "slices" and one.commands for one in advice)
-    return [*advice, comparison(data, base, model, imgsz, with_p2=with_p2, sliced=sliced)]
+    models = [f"{base}.yaml", *([f"{base}+head:p2"] if with_p2 else []), model]
+    common = f"data={data} weights={base}.pt imgsz={imgsz}"
+    return [*advice, comparison(models, common, () if sliced else (f"yolo-fine eval {BEST} {data}",))]
 
 
 def choose(found: Assignment) -> Cure | None:
@@ -153,8 +156,12 @@ def on_slices(data: str, truth: GroundTruth, imgsz: int) -> Advice | None:
     )
     if tiny - tiny_sliced < UNSEEN:
         return Advice("slices", "not needed", why, figures)
-    command = f"yolo-fine eval runs/detect/train/weights/best.pt {data} slice={imgsz} whole=True"
-    return Advice("slices", f"predict on slices of {imgsz} px, and compare with whole images", why, figures, (command,))
+    commands = (
+        f"yolo-fine data slice {data} out={Path(data).stem}-slices size={imgsz}",
+        f"yolo-fine eval {BEST} {data} slice={imgsz} whole=True",
+    )
+    what = f"train and predict on slices of {imgsz} px, and compare with whole images"
+    return Advice("slices", what, why, figures, commands)
 
 
 def packaged(base: str, model: str, imgsz: int, with_p2: bool) -> Advice:
@@ -181,16 +188,19 @@ def weights(data: str, base: str, model: str, imgsz: int) -> Advice:
     return Advice("weights", f"{base}.pt", why, {"tensors": report.transferred, "of": report.total}, (command,))
 
 
-def comparison(data: str, base: str, model: str, imgsz: int, *, with_p2: bool, sliced: bool) -> Advice:
-    """How to find out whether it is worth it."""
-    models = [f"{base}.yaml", *([f"{base}+head:p2"] if with_p2 else []), model]
-    evaluate = f"yolo-fine eval runs/detect/train/weights/best.pt {data}"
-    compare = f"yolo-fine ablate models={','.join(models)} data={data} weights={base}.pt imgsz={imgsz} seeds=3"
+def comparison(models: list[str], common: str, commands: tuple[str, ...]) -> Advice:
+    """How to find out whether it is worth it.
+
+    Args:
+        models: What to compare, the stock model first.
+        common: Arguments of all runs.
+        commands: What comes before.
+    """
     return Advice(
         "comparison",
         "the stock model, on equal data",
         "how much a model gains on a dataset is not known before; three seeds show what is beyond noise",
-        commands=(compare,) if sliced else (evaluate, compare),
+        commands=(*commands, f"yolo-fine ablate models={','.join(models)} {common} seeds=3"),
     )
 
 

@@ -24,6 +24,7 @@ from yolo_fine.blocks.fcvit import FCViTContext
 from yolo_fine.blocks.fine import FINE
 from yolo_fine.blocks.fine_concat import FINEConcat
 from yolo_fine.blocks.focal_modulation import FocalModulation
+from yolo_fine.blocks.freqfusion import FreqFusion
 from yolo_fine.blocks.gc import GC
 from yolo_fine.blocks.hlg import HLG
 from yolo_fine.blocks.hyper_fusion import HyperFusion
@@ -33,8 +34,10 @@ from yolo_fine.blocks.lscm import LSCM
 from yolo_fine.blocks.ms_cam import MSCAM
 from yolo_fine.blocks.nextvit import NCB, NTB
 from yolo_fine.blocks.nhs import NHS
+from yolo_fine.blocks.nonlocal_block import NonLocal
 from yolo_fine.blocks.part_whole import PartWhole
 from yolo_fine.blocks.pick import Pick
+from yolo_fine.blocks.pst import PST
 from yolo_fine.blocks.res2net import Res2Net
 from yolo_fine.blocks.rfb import RFB
 from yolo_fine.blocks.sapa import SAPA
@@ -42,16 +45,19 @@ from yolo_fine.blocks.sda import SDA
 from yolo_fine.blocks.se import SE
 from yolo_fine.blocks.sem import SEM
 from yolo_fine.blocks.shared_dilation import SharedDilation
+from yolo_fine.blocks.sk import SK
 from yolo_fine.blocks.spdconv import SPDConv
 from yolo_fine.blocks.sra import SRA
 from yolo_fine.blocks.ssr import SSR
 from yolo_fine.blocks.timm_attn import TimmAttn
 from yolo_fine.blocks.weighted_add import WeightedAdd
+from yolo_fine.blocks.wtconv import WTConv, WTDown
 
 __all__ = [
-    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CFPT", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE",
-    "FINE", "GC", "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "RFB", "SAPA", "SDA", "SE",
-    "SEM", "SRA", "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext", "FINEConcat",
-    "FocalModulation", "HyperFusion", "LCCMBottomUp", "PartWhole", "Pick", "Res2Net", "SPDConv", "ScalSeq",
-    "SharedDilation", "TimmAttn", "WeightedAdd", "ZoomCat", "iAFF",
+    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CFPT", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE",
+    "GC", "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "PST", "RFB", "SAPA", "SDA", "SE",
+    "SEM", "SK", "SRA", "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext",
+    "FINEConcat", "FocalModulation", "FreqFusion", "HyperFusion", "LCCMBottomUp", "NonLocal", "PartWhole", "Pick",
+    "Res2Net", "SPDConv", "ScalSeq", "SharedDilation", "TimmAttn", "WTConv", "WTDown", "WeightedAdd", "ZoomCat",
+    "iAFF",
 ]  # fmt: skip

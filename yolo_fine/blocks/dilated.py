@@ -11,8 +11,11 @@ from torch.nn import functional as F
 from ultralytics.nn.modules import Conv
 
 from yolo_fine.blocks.cbam import CBAM
+from yolo_fine.layers.activations import Mish
+from yolo_fine.layers.affine import as_product
 from yolo_fine.layers.checks import doubles, halves, require_sizes
 from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.tracing import computes_plainly
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Rates
 
@@ -45,10 +48,10 @@ class DilatedContext(nn.Module):
     def __init__(self, channels: MultipleOf4, dilations: Rates = (1, 2, 3, 5), gain: Gain | None = 0.0) -> None:
         super().__init__()
         hidden = channels // 4
-        self.reduce = Conv(channels, hidden, 1, act=nn.Mish())
-        self.branches = nn.ModuleList(Conv(hidden, hidden, 3, d=r, act=nn.Mish()) for r in dilations)
+        self.reduce = Conv(channels, hidden, 1, act=Mish())
+        self.branches = nn.ModuleList(Conv(hidden, hidden, 3, d=r, act=Mish()) for r in dilations)
         self.merge = Conv(hidden * len(dilations), channels, 1, act=False)
-        self.act = nn.Mish()
+        self.act = Mish()
         self.gain = ResidualGain(channels, gain)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -76,6 +79,9 @@ class DilatedFusion(nn.Module):
     ``block = CB1x1(concat[d, m, s]; to c_mid)`` (C convolution, B batch norm, no activation).
 
     At init: with ``gain=0.0`` the output equals ``mid`` to the bit: ``mid + g·(block - mid)``.
+
+    In eval mode the merge is multiplied with the convolutions in front of it, which is exact and saves a fifth of the
+    products (on a CPU in float32).
 
     Cost: 175 340 parameters (+ c_mid gains), 0.944 GMACs at deep 256@40x40, mid 128@80x80, shallow 64@160x160.
 
@@ -110,6 +116,24 @@ class DilatedFusion(nn.Module):
         fits = doubles(mid, shallow)
         require_sizes(self, fits, "'shallow' must have twice the height and width of 'mid'", shallow=shallow, mid=mid)
         filtered = self.filter(self.shallow(shallow))  # (B, c_shallow, 2H, 2W) -> (B, c_mid, H, W)
-        above = F.interpolate(self.deep(deep), size=mid.shape[2:], mode="nearest")  # (B, c_deep, H/2, W/2) -> the same
-        y = self.merge(torch.cat([above, self.mid(mid), filtered], dim=1))
+        if self.training or not computes_plainly(mid):
+            above = F.interpolate(self.deep(deep), size=mid.shape[2:], mode="nearest")
+            y = self.merge(torch.cat([above, self.mid(mid), filtered], dim=1))
+        else:
+            y = self._merge_products(deep, mid, filtered)
         return self.gain(mid, y)
+
+    def _merge_products(self, deep: Tensor, mid: Tensor, filtered: Tensor) -> Tensor:
+        """The merge in eval mode, where 1x1 convolutions and their norms are matrices: products of matrices first.
+
+        What comes from ``deep`` is a product of the small map, upsampled afterwards; nothing is concatenated.
+        """
+        weight, bias = as_product(self.merge)
+        parts = weight.chunk(3, dim=1)
+        inner = [as_product(self.deep), as_product(self.mid)]
+        bias = bias + sum(part @ offset for part, (_, offset) in zip(parts, inner, strict=False))
+        above, own = (part @ matrix for part, (matrix, _) in zip(parts, inner, strict=False))
+        y = F.conv2d(mid, own[:, :, None, None], bias)
+        y += F.conv2d(filtered, parts[2][:, :, None, None])
+        y += F.interpolate(F.conv2d(deep, above[:, :, None, None]), size=mid.shape[2:], mode="nearest")
+        return y

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.tracing import computes_plainly
 from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
@@ -30,7 +32,9 @@ class EMA(nn.Module):
     3. The softmax (over the n channels) of each branch's mean weighs the other branch's channels; the sum of both
        is one map per group, whose sigmoid gates the group.
 
-    The mean of branch 1 is the bias of its norm, exactly, so it is not computed.
+    The mean of branch 1 is the bias of its norm, exactly, so it is not computed. Of branch 2 only its mean and one
+    weighed sum of its channels are needed, which are a product of sums and a convolution to one channel: on a CPU in
+    float32 no map of the 3x3 convolution is computed.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(EMA(x) - x)``. ``gain=None`` is the
     paper's form without g (it scales features by about 0.5). The gain is ours.
@@ -72,12 +76,66 @@ class EMA(nn.Module):
         height, width = group.shape[2:]
         rows, columns = group.mean(3, keepdim=True), group.mean(2, keepdim=True).transpose(2, 3)
         both = torch.cat([rows, columns], dim=2)  # (B·factor, n, H + W, 1)
-        rows, columns = self.conv1x1(both).sigmoid().split([height, width], dim=2)
-        # Not through nn.GroupNorm's forward, which refuses single values; their norm is its bias.
-        gated = group * rows * columns.transpose(2, 3)
-        first = torch.group_norm(gated, self.width, self.gn.weight, self.gn.bias, self.gn.eps)
-        second = self.conv3x3(group)
-        weight_second = self.gn.bias.to(second.dtype).softmax(0).view(1, 1, -1)  # (1, 1, n)
-        weight_first = second.mean((2, 3)).softmax(1).unsqueeze(1)  # (B·factor, 1, n)
-        agreement: Tensor = weight_second @ second.flatten(2) + weight_first.to(first.dtype) @ first.flatten(2)
+        row_gates, column_gates = self.conv1x1(both).sigmoid().split([height, width], dim=2)
+        column_gates = column_gates.transpose(2, 3)
+        weight_second = self.gn.bias.softmax(0)  # (n,): the mean of branch 1 is the bias of its norm
+        if computes_plainly(group):
+            mean_second = conv3x3_mean(group, rows.flatten(2) * width, columns.flatten(2) * height, self.conv3x3)
+            second = conv3x3_to_one(group, weight_second, self.conv3x3)
+            first = self._first(group, row_gates, column_gates, mean_second.softmax(1))
+            agreement = first + second  # (B·factor, H·W)
+        else:
+            # Not through nn.GroupNorm's forward, which refuses single values; their norm is its bias.
+            normed = torch.group_norm(
+                group * row_gates * column_gates, self.width, self.gn.weight, self.gn.bias, self.gn.eps
+            )
+            maps = self.conv3x3(group)
+            weight_first = maps.mean((2, 3)).softmax(1).unsqueeze(1)  # (B·factor, 1, n)
+            weight_second = weight_second.to(maps.dtype).view(1, 1, -1)
+            agreement = weight_second @ maps.flatten(2) + weight_first.to(normed.dtype) @ normed.flatten(2)
         return agreement.sigmoid().to(group.dtype).view(-1, 1, height, width)
+
+    def _first(self, group: Tensor, rows: Tensor, columns: Tensor, weights: Tensor) -> Tensor:
+        """Branch 1, its channels weighed by (B·factor, n): (B·factor, H·W)."""
+        if torch.is_grad_enabled():
+            gated = group * rows * columns
+            normed = torch.group_norm(gated, self.width, self.gn.weight, self.gn.bias, self.gn.eps)
+            return (weights.unsqueeze(1) @ normed.flatten(2)).squeeze(1)
+        # The norm only scales and shifts channels, so it goes into their weights: no normed maps are written.
+        gated = (group * rows).mul_(columns).flatten(2)
+        gated -= gated.mean(2, keepdim=True)
+        variance = torch.linalg.vector_norm(gated, dim=2).square() / gated.shape[2]  # (B·factor, n)
+        scales = weights * self.gn.weight * torch.rsqrt(variance + self.gn.eps)
+        return (scales.unsqueeze(1) @ gated).squeeze(1) + weights @ self.gn.bias.unsqueeze(1)
+
+
+def conv3x3_to_one(group: Tensor, weights: Tensor, conv: nn.Conv2d) -> Tensor:
+    """``weights @ conv(group)``, one map a group, without the n maps of the convolution: (N, n, H, W) to (N, H·W)."""
+    size = group.shape[2:]
+    taps = torch.einsum("o,ocyx->yxc", weights, conv.weight).reshape(9, -1)
+    # Nine maps, one a tap, which are laid over each other with the shifts of their taps reversed.
+    moved = F.fold((taps.flip(0) @ group.flatten(2)), size, 3, padding=1)  # (N, 9, H·W) -> (N, 1, H, W)
+    assert conv.bias is not None
+    return moved.flatten(1) + weights @ conv.bias
+
+
+def conv3x3_mean(group: Tensor, rows: Tensor, columns: Tensor, conv: nn.Conv2d) -> Tensor:
+    """``conv(group).mean((2, 3))`` from sums: a tap sees all cells but a row and a column at the border.
+
+    Args:
+        group: (N, n, H, W).
+        rows: Sums of its rows, (N, n, H).
+        columns: Sums of its columns, (N, n, W).
+        conv: From n to n channels, with a border of zeros.
+
+    Returns:
+        (N, n).
+    """
+    height, width = group.shape[2:]
+    beyond = torch.tensor([1.0, 0.0, 1.0])  # the tap above never sees the last row, the one below never the first
+    lost_rows = (rows[:, :, [-1, 0, 0]] * beyond).unsqueeze(3)
+    lost_columns = (columns[:, :, [-1, 0, 0]] * beyond).unsqueeze(2)
+    corners = group[:, :, [-1, 0, 0]][:, :, :, [-1, 0, 0]] * torch.outer(beyond, beyond)
+    sums = rows.sum(2)[:, :, None, None] - lost_rows - lost_columns + corners  # (N, n, 3, 3)
+    assert conv.bias is not None
+    return sums.flatten(1) @ conv.weight.flatten(1).T / (height * width) + conv.bias

@@ -17,7 +17,8 @@ from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.layers.places import tokens_of_the_coarsest_map
 from yolo_fine.layers.pooling import pool
 from yolo_fine.layers.positions import sincos_2d
-from yolo_fine.layers.tracing import is_tracing
+from yolo_fine.layers.resizing import bilinear
+from yolo_fine.layers.tracing import computes_plainly, is_tracing
 from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Positive, PositiveNumber
@@ -158,6 +159,9 @@ class FINE(nn.Module):
             modulation = modulation * self.gain.to(low.dtype).view(-1, 1, 1)  # here, on the small map
         layout = torch.contiguous_format if low.is_contiguous() else torch.channels_last
         modulation = modulation.contiguous(memory_format=layout)  # while it is small; upsampling keeps the layout
+        if self.training and computes_plainly(modulation):
+            modulation = bilinear(modulation, low.shape[2], low.shape[3])
+            return modulation * low if self.gain is None else modulation.add_(1) * low  # its gradient is one map less
         modulation = F.interpolate(modulation, low.shape[2:], mode="bilinear")
         return modulation * low if self.gain is None else torch.addcmul(low, modulation, low)
 

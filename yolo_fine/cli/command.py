@@ -79,7 +79,8 @@ def run(words: list[str]) -> int:
         show_styled(forwarded_help(name), styled)
         return 0
     if asks_for_help:
-        show_styled(verb_help(name, verb), styled)
+        more = f"\n\n\n{forwarded_help(name)}" if name in FORWARDED else ""  # without what the verb needs
+        show_styled(verb_help(name, verb) + more, styled)
         return 0
     result = call(verb.load(), rest, verb.bare)
     show(*result.show())

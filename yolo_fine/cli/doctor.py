@@ -112,6 +112,7 @@ def _installation() -> list[tuple[str, str | None]]:
 
 
 def _upstream() -> list[tuple[str, str | None]]:
+    from yolo_fine.assigning.assumptions import ASSIGNING
     from yolo_fine.integration.assumptions import check_assumptions
 
-    return [(assumption.statement, reason) for assumption, reason in check_assumptions()]
+    return [(assumption.statement, reason) for assumption, reason in check_assumptions(ASSIGNING)]

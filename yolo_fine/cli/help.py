@@ -84,7 +84,8 @@ def forwarded_help(mode: str) -> str:
     from yolo_fine.integration.commands import mode_arguments
     from yolo_fine.integration.versions import installed
 
-    lines = [f"yolo-fine {mode}: {FORWARDED[mode][0]}", ""]
+    needs = VERBS[mode].needs if mode in VERBS else None
+    lines = [f"yolo-fine {mode}{f' without {needs}=' if needs else ''}: {FORWARDED[mode][0]}", ""]
     lines += _paragraphs(
         "The same as Ultralytics' `yolo`, with our blocks known and the inputs checked before a run folder is made: "
         "damaged or missing weights, a dataset without labels. All arguments are Ultralytics' own; these are those of "
@@ -104,18 +105,21 @@ def styled(text: str) -> Text:
     from rich.text import Text
 
     shown = Text(text)
-    shown.highlight_regex(r"^\S[^\n]*:$", "bold")
+    shown.highlight_regex(r"(?m)^\S[^\n]*:$", "bold")
     shown.highlight_regex(r"\Ayolo-fine [^:\n]+", "bold")
-    shown.highlight_regex(r"^  [a-z_0-9]+(?=  \()", "cyan")
-    shown.highlight_regex(r"^  [a-z|]+( [a-z]+)?(?=  +\S)", "cyan")
-    shown.highlight_regex(r"^  (yolo-fine|yolo|python) [^\n]+", "green")
-    shown.highlight_regex(r"(?<=  )\([^\n]+\)$", "dim")
+    shown.highlight_regex(r"(?m)^  [a-z_0-9]+(?=  \()", "cyan")
+    shown.highlight_regex(r"(?m)^  [a-z|]+( [a-z]+)?(?=  +\S)", "cyan")
+    shown.highlight_regex(r"(?m)^  (yolo-fine|yolo|python) [^\n]+", "green")
+    shown.highlight_regex(r"(?m)(?<=  )\([^\n]+\)$", "dim")
     return shown
 
 
 def shown_type(annotation: Any) -> str:
     """An annotation as someone who types words needs it: ``path``, ``number``, ``coco, visdrone or all``."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        accepted = type_name(annotation, with_constraints=True)
+        return shown_type(inner[0]) if accepted == type_name(inner[0]) else accepted
     if origin in (typing.Union, types.UnionType):
         options = [one for one in inner if one not in (type(None), LoadedModel)]
         if set(typing.get_args(StrPath)) <= set(options):

@@ -203,8 +203,8 @@ def compose_text(
         {"block": row.module, "level": level, "layer": numbers[id(row)]} for row, level in placed
     ]
     blocks.sort(key=lambda block: block["layer"])
-    levels = None if shape.is_stock else [f"p{level}" for level in sorted(anatomy.outputs)]
-    return Composed(base, result, blocks, len(numbers), out, levels)
+    detects_at = None if shape.is_stock else [f"p{level}" for level in sorted(anatomy.outputs)]
+    return Composed(base, result, blocks, len(numbers), out, detects_at)
 
 
 def _check_name(out: Path, layers: list[str]) -> None:
@@ -246,17 +246,19 @@ def recompose(file: StrPath) -> str:
     return compose_text(base, pairs, Shape.from_words(pairs), at, Path(out) if out else None).text
 
 
-def with_finer_level(document: Document, model: dict[str, Any], keep_width: bool = False) -> Document:
-    """A copy of the document that detects one level finer.
+def with_finer_level(
+    document: Document, model: dict[str, Any], keep_width: bool = False, lean: bool = False
+) -> tuple[Document, Anatomy]:
+    """A copy of the document that detects one level finer, and its places.
 
     Raises:
         ModelYamlError: The model has no place for another level, or can't be built with it.
     """
     name = str(model["yaml_file"])
     copied = copy.deepcopy(document)
-    add_finer_level(copied, examine(copied, model), keep_width, name)
+    add_finer_level(copied, examine(copied, model), keep_width, name, lean)
     check_every_scale(copied.render(), name)
-    return copied
+    return copied, examine(copied, model)
 
 
 def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape: Shape) -> tuple[Document, Anatomy]:
@@ -272,10 +274,9 @@ def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape:
         return document, anatomy
     while shape.neck != "none" and min(anatomy.outputs) > levels[0]:
         try:
-            document = with_finer_level(document, model)
+            document, anatomy = with_finer_level(document, model, lean=shape.is_run)
         except ModelYamlError:  # some layers have a least width, as YOLO12's at scale n
-            document = with_finer_level(document, model, keep_width=True)
-        anatomy = examine(document, model)
+            document, anatomy = with_finer_level(document, model, keep_width=True, lean=shape.is_run)
     unread = unread_rows(document)
     change_neck(document, anatomy, shape.neck, name)
     while max(anatomy.outputs) < levels[-1]:

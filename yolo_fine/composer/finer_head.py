@@ -13,7 +13,7 @@ from yolo_fine.errors import ModelYamlError
 SMALLEST_WIDTH = 16  # leading numbers of at least this are channels; below, kernel sizes and the like
 
 
-def add_finer_level(document: Document, anatomy: Anatomy, keep_width: bool, file: str) -> None:
+def add_finer_level(document: Document, anatomy: Anatomy, keep_width: bool, file: str, lean: bool = False) -> None:
     """Add the level below the finest one that Detect reads: a top-down step, and a bottom-up step where there are any.
 
     The new level has half the channels if levels differ that way in the model. For YOLOv8, YOLOv8-ghost and YOLO26 this
@@ -24,6 +24,8 @@ def add_finer_level(document: Document, anatomy: Anatomy, keep_width: bool, file
         anatomy: Its places. They do not hold any more afterwards.
         keep_width: Let the new top-down step be as wide as the last, also where levels differ.
         file: Name of the YAML, for messages.
+        lean: Let the new level's block be as lean as the backbone's own at that level, where both are of one kind:
+            YOLO11's and YOLO26's C3k2 have half the hidden channels there.
 
     Raises:
         ModelYamlError: The backbone has no map of that level, or the finest map of Detect ends no top-down path.
@@ -39,6 +41,9 @@ def add_finer_level(document: Document, anatomy: Anatomy, keep_width: bool, file
         down.add(row, {id(entry): end, **{id(row): anatomy.backbone[level - 1] for row in document.backbone}})
     new, finest = list(down.copies.values()), down.copies[id(end)]
     finest.comment = f"{{n}} {level_tag(level - 1)}"
+    stage = anatomy.backbone[level - 1]
+    if lean and stage.module == finest.module and finest.args:
+        finest.args, finest.repeats, finest.tail = [finest.args[0], *stage.args[1:]], stage.repeats, None
 
     if anatomy.bottom_up:
         above = anatomy.outputs[level + 1]

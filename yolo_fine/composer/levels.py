@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``head=p2,p3,p4``: which levels a model detects at. What nothing reads any more goes, what is missing is added."""
+"""``head=p2,p3,p4``: which levels a model detects at. What is missing is added, what nothing reads goes."""
 
 from __future__ import annotations
 

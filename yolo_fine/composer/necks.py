@@ -76,9 +76,7 @@ def _rewrite(fusion: Layer, sources: list[Layer | None]) -> None:
 def _read_backbone(document: Document, anatomy: Anatomy, file: str) -> None:
     """Outputs are the backbone's maps; what YOLO-World's model reads by itself comes from there too."""
     if not set(anatomy.outputs) & set(anatomy.backbone):
-        raise ModelYamlError(
-            f"{file}: neck=none: the backbone has no map of a level that {anatomy.detect.module} reads"
-        )
+        raise ModelYamlError(f"{file}: neck=none: the backbone has no map that {anatomy.detect.module} could read")
     by_row = {id(row): level for level, row in _top_down(anatomy).items()}
     by_row |= {id(row): level for level, row in anatomy.outputs.items()}
     for reader in (row for row in document.head if is_read_by_the_model(row.module)):

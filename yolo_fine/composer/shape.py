@@ -39,6 +39,11 @@ class Shape:
         """Whether nothing is asked for."""
         return not self.head and self.neck == "stock" and self.p2_branch is None and self.box_prior is None
 
+    @property
+    def is_run(self) -> bool:
+        """Whether levels are named one by one."""
+        return bool(self.head) and read_head(self.head or "") is not None
+
     @classmethod
     def from_words(cls, pairs: dict[str, Any]) -> Shape:
         """Take these settings out of a command's words."""
@@ -110,8 +115,7 @@ class Shape:
         if strides is not None:
             set_key(document, prior.KEY, strides, "strides that fresh boxes reach to each side; 0: as stock")
         share = self.p2_branch
-        is_run = bool(self.head) and read_head(self.head or "") is not None
-        if share is None and is_run and FINEST in new and branch_width.KEY not in model:
+        if share is None and self.is_run and FINEST in new and branch_width.KEY not in model:
             share = DEFAULT_SHARE
         if share or (share == 0 and branch_width.KEY in model):
             comment = "hidden channels of the branches at stride 4, as a share of their map's; 0: as stock"

@@ -119,15 +119,16 @@ def starts_as(spec: BlockSpec) -> str:
         same = len(output) == len(maps) and all(torch.equal(*pair) for pair in zip(output, maps, strict=True))
         return "identity" if same else "its own maps"
     size = output.shape[2:]
+    upsampled = [F.interpolate(one, size=size, mode="nearest") for one in maps]
     if any(torch.equal(output, one) for one in maps):
         return "identity"
-    if torch.equal(output, F.interpolate(maps[0], size=size, mode="nearest")):
+    if torch.equal(output, upsampled[0]):
         return "nearest"
-    if len(maps) > 1 and all(one.shape[2:] == size for one in maps):
-        if torch.equal(output, torch.cat(maps, 1)):
-            return "Concat"
-        if len({one.shape for one in maps}) == 1 and torch.allclose(output, sum(maps), atol=1e-6):
-            return "sum"
+    if len(maps) > 1 and torch.equal(output, torch.cat(upsampled, 1)):
+        return "Concat"
+    equal = len(maps) > 1 and {one.shape for one in maps} == {output.shape}
+    if equal and torch.allclose(output, sum(maps), atol=1e-6):
+        return "sum"
     return "its own map"
 
 

@@ -27,11 +27,13 @@ class Other:
         file: Its ``eval.json``.
         detections: Its boxes, from the file beside it.
         differing: Arguments of the two predictions that differ: name -> [here, there].
+        manifest: Its manifest.
     """
 
     file: Path
     detections: Detections
     differing: dict[str, list[Any]]
+    manifest: dict[str, Any]
 
 
 def read_other(file: Path, manifest: dict[str, Any], truth: GroundTruth) -> Other:
@@ -47,7 +49,7 @@ def read_other(file: Path, manifest: dict[str, Any], truth: GroundTruth) -> Othe
     detections = (file if file.is_dir() else file.parent) / DETECTIONS
     if not detections.is_file():
         raise MissingFileError(f"compare={file}: {detections} is needed for a paired comparison and does not exist")
-    return Other(file, read_results(detections, truth), differing_arguments(manifest, theirs))
+    return Other(file, read_results(detections, truth), differing_arguments(manifest, theirs), theirs)
 
 
 def read_manifest(file: Path) -> dict[str, Any]:

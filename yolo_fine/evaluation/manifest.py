@@ -44,6 +44,7 @@ def build_manifest(
     return {
         "versions": {"python": platform.python_version(), **package_versions()},
         "model": None if model is None else _model_entry(model),
+        "assignment": None,  # is filled in when the model is opened
         "data": {
             "kind": kind,
             "images": len(truth.names),

@@ -84,6 +84,8 @@ class EvaluationData(DetectorMetrics):
         confusion: ``names`` and ``matrix`` (row = annotated class, column = detected; the last of both is background).
         errors: Error types after TIDE (Bolya et al., ECCV 2020): ``delta_ap`` and ``counts`` by type.
         whole: The same model on whole images, where sliced inference was evaluated beside it.
+        slicing: Slices against whole images, where both were evaluated: paired differences as in ``comparison``, the
+            metric in slices minus that on whole images.
         comparison: Against another evaluation: paired differences with intervals and what they say in words.
     """
 
@@ -93,4 +95,5 @@ class EvaluationData(DetectorMetrics):
     confusion: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, Any] = field(default_factory=dict)
     whole: DetectorMetrics | None = None
+    slicing: dict[str, Any] | None = None
     comparison: dict[str, Any] | None = None

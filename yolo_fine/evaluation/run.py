@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.evaluation.assignment import assignment_of, differing_rules
 from yolo_fine.evaluation.bootstrap import Bootstrap
 from yolo_fine.evaluation.comparison import Other, read_other
+from yolo_fine.evaluation.doubts import notes_on
 from yolo_fine.evaluation.groups import Groups, read_groups
 from yolo_fine.evaluation.manifest import build_manifest
 from yolo_fine.evaluation.measure import differences, intervals, measure
+from yolo_fine.evaluation.misses_file import write_misses
+from yolo_fine.evaluation.predict.detector import open_detector
 from yolo_fine.evaluation.predict.images import predict_images
 from yolo_fine.evaluation.predict.shards import MODULE, predict_shards
 from yolo_fine.evaluation.predict.whole import Predictions
 from yolo_fine.evaluation.report.page import write_report
 from yolo_fine.evaluation.result import DETECTIONS, EVALUATION, OFFICIAL, REPORT, Evaluation
 from yolo_fine.evaluation.sizes import Bin, parse_sizes
-from yolo_fine.evaluation.sources import Source, check_boxes, from_results, notes_on, open_source
+from yolo_fine.evaluation.sources import Source, check_boxes, from_results, open_source
 from yolo_fine.formats.coco_files import write_results
 from yolo_fine.formats.objects import Detections
 from yolo_fine.formats.visdrone_files import write_detections
@@ -30,7 +34,7 @@ from yolo_fine.utils.executors import Executor, LocalExecutor, RayExecutor
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import ModelSource, StrPath
 
-PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "json")
+PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", "misses", "json")
 
 
 @public
@@ -70,6 +74,7 @@ def evaluate(
     compare: StrPath | None = None,
     out: StrPath | None = None,
     numbered: bool = False,
+    misses: StrPath | None = None,
     json: StrPath | None = None,
 ) -> Evaluation:
     """Evaluate a model on a dataset, or a file of detections on a file of annotations.
@@ -91,7 +96,8 @@ def evaluate(
         slice: Predict on overlapping squares of this many pixels, and merge.
         overlap: Share of a slice that the next one covers again.
         full_pass: With ``slice``: merge the boxes of the whole image in, for objects that no slice holds.
-        whole: With ``slice``: evaluate the model on whole images too, and show both side by side.
+        whole: With ``slice``: evaluate the model on whole images too, and give the paired differences by size, with
+            intervals.
         imgsz: Input size of the model in pixels; by default that of its training (with ``slice``: the slice).
         conf: Least confidence of a box.
         iou: Threshold of the model's non-maximum suppression.
@@ -117,6 +123,7 @@ def evaluate(
             ``visdrone/``, the detections as the official tool reads them; nothing is written without it. Those of an
             earlier evaluation are replaced when the new ones are complete, and other files stay.
         numbered: Leave an earlier folder alone, and use the first free one of ``out``, ``out2``, ``out3``, ...
+        misses: Write every miss to this COCO file, with attributes, as FiftyOne and CVAT read it.
         json: Write the content of ``eval.json`` to this file too.
 
     Returns:
@@ -141,7 +148,7 @@ def evaluate(
     other = None if compare is None else read_other(arguments["compare"], manifest, source.truth)
     plan = _Plan(source, bins, manifest, divided, other, arguments)
     if out is None:
-        result, _ = _evaluate(plan)
+        result, found = _evaluate(plan)
     else:
         with finished_folder(arguments["out"], replace=not numbered, numbered=numbered) as folder:
             result, found = _evaluate(plan)
@@ -151,6 +158,8 @@ def evaluate(
                 write_detections(folder.path / OFFICIAL, source.truth, found)
             result.to_json(folder.path / EVALUATION)
         result.folder = folder.out
+    if misses is not None:
+        write_misses(arguments["misses"], source.truth, found, result.sizes)
     if json is not None:
         result.to_json(json)
     return result
@@ -174,7 +183,7 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
     if arguments["detections"] is not None:
         found = Predictions(from_results(arguments["detections"], truth, arguments["first_category"]), speed={})
     else:
-        found, at_whole = _predict(plan.source, arguments)
+        found, at_whole = _predict(plan.source, arguments, plan.manifest)
     how: dict[str, Any] = {"protocols": plan.manifest["protocols"], "bins": plan.bins, "max_det": arguments["max_det"]}
     measured = measure(truth, found.detections, **how)
     result = Evaluation(
@@ -184,24 +193,33 @@ def _evaluate(plan: _Plan) -> tuple[Evaluation, Detections]:
         confusion=measured.coco.confusion,
         errors=measured.coco.errors,
     )
-    if at_whole is not None:
-        result.whole = measure(truth, at_whole.detections, **how).metrics(at_whole.speed)
+    on_whole = None if at_whole is None else measure(truth, at_whole.detections, **how)
+    if at_whole is not None and on_whole is not None:
+        result.whole = on_whole.metrics(at_whole.speed)
     if arguments["resamples"]:
         draws = {key: arguments[key] for key in ("resamples", "seed", "confidence")}
         bootstrap = Bootstrap(plan.groups, **draws)
         result.samples = measured.resample(bootstrap)
         result.intervals = intervals(measured, result.samples, bootstrap)
+        if on_whole is not None:
+            result.slicing = differences(measured, on_whole, result.samples, bootstrap)
         if plan.other is not None:
             theirs = measure(truth, plan.other.detections, **how)
             compared = differences(measured, theirs, result.samples, bootstrap)
-            result.comparison = {"with": str(plan.other.file), "differing": plan.other.differing, **compared}
+            rules = differing_rules(plan.manifest, plan.other.manifest)
+            result.comparison = {
+                "with": str(plan.other.file), "differing": plan.other.differing, "rules": rules, **compared
+            }  # fmt: skip
     return result, found.detections
 
 
-def _predict(source: Source, arguments: dict[str, Any]) -> tuple[Predictions, Predictions | None]:
-    """The model's boxes; with ``slice`` and ``whole`` those on whole images too."""
+def _predict(
+    source: Source, arguments: dict[str, Any], manifest: dict[str, Any]
+) -> tuple[Predictions, Predictions | None]:
+    """The model's boxes; with ``slice`` and ``whole`` those on whole images too. The manifest gets its rule."""
     if source.truth.files is None:
         raise DataError(f"{source.place} has no images to predict on; name their folder with images=DIR")
+    manifest["assignment"] = assignment_of(open_detector(arguments["model"]))
     executor: Executor
     if arguments["engine"] == "ray":
         executor = RayExecutor(MODULE, arguments["address"], arguments["gpus"])

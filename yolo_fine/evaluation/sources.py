@@ -14,12 +14,11 @@ from yolo_fine.data.convert.visdrone_official import OFFICIAL, judge_images
 from yolo_fine.errors import ArgumentError, DataError, MissingFileError
 from yolo_fine.formats.beside import annotation_file, beside, instances_file
 from yolo_fine.formats.coco_files import read_instances, read_results
-from yolo_fine.formats.numbering import counted_from, decide_reading, lie_on_objects
+from yolo_fine.formats.numbering import counted_from, decide_reading
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.formats.visdrone_files import read_annotations, read_detections
 from yolo_fine.formats.yolo_labels import read_split
 from yolo_fine.formats.yolo_layout import open_dataset
-from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.paths import StrPath
 
 
@@ -85,7 +84,18 @@ def from_dataset(data: StrPath, split: str) -> Source:
         )
     folder = folders.pop()
     truth = read_annotations(folder, images=labels.files[0].parent)
+    if list(labels.classes.values()) != list(truth.classes.values()):
+        truth = replace(truth, classes={number + 1: name for number, name in labels.classes.items()})
+        if not _same_objects(labels, truth):
+            return Source(labels, "yolo", place)
     return Source(only_images(truth, labels, str(folder)), "visdrone", place)
+
+
+def _same_objects(labels: GroundTruth, truth: GroundTruth) -> bool:
+    """Whether VisDrone rows have the labels' objects of every class, under its number in the labels plus 1."""
+    counted = truth.category[~truth.crowd & np.isin(truth.category, list(truth.classes))] - 1
+    size = len(labels.classes)
+    return bool((np.bincount(labels.category, minlength=size) == np.bincount(counted, minlength=size)).all())
 
 
 def from_annotations(annotations: StrPath, sizes_file: StrPath | None = None, images: StrPath | None = None) -> Source:
@@ -153,37 +163,6 @@ def _numbered(found: Detections, truth: GroundTruth, folder: Path, first_categor
     numbers, inverse = np.unique(found.category, return_inverse=True)
     categories = np.array([reading.get(number, -1) for number in numbers.tolist()], dtype=np.int64)
     return replace(found, category=categories[inverse], notes=notes)
-
-
-def notes_on(truth: GroundTruth, detections: Detections) -> list[str]:
-    """What a reader of the metrics should know about objects and boxes, in sentences."""
-    notes = [*truth.notes, *detections.notes]
-    for what, image, boxes in (
-        ("annotated", truth.image, truth.boxes),
-        ("detected", detections.image, detections.boxes),
-    ):
-        form = _other_form(boxes, truth.sizes[image])
-        if form:
-            notes.append(f"the {what} boxes look like {form}, and were read as left, top, width, height in pixels")
-    if len(detections) and len(truth) and not lie_on_objects(truth, detections):
-        notes.append(
-            "no detected box overlaps an object of its class by half (IoU 0.5): images, classes or the form of boxes"
-            " may not be those of the annotations"
-        )
-    return notes
-
-
-def _other_form(boxes: Array, sizes: Array) -> str | None:
-    """What boxes look like if not left, top, width, height in pixels; both of shape (boxes, 4) and (boxes, 2)."""
-    if len(boxes) < 2:
-        return None
-    ends = boxes[:, :2] + boxes[:, 2:]
-    if boxes.max() <= 1.5 and sizes.min() > 2:
-        return "shares of the image"
-    leave = (ends > sizes + 1).any(axis=1).mean()
-    if leave > 0.1 and (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() > 0.99:
-        return f"corners x1, y1, x2, y2 ({leave:.0%} would leave the image)"
-    return None
 
 
 def check_boxes(model: object, detections: StrPath | None) -> None:

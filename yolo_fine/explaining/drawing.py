@@ -133,9 +133,9 @@ def _one_place(
     largest = weights[:, row, column].max()
     for target, weight in zip(targets, weights[:, row, column], strict=True):
         radius = int(max(1.0, 9 * np.sqrt(max(float(weight), 0.0) / largest)))
-        place = tuple(map(int, ((target - start) * zoom).round()[::-1]))
-        cv2.circle(part, place, radius, SMALL, -1, cv2.LINE_AA)
-        cv2.circle(part, place, radius, INK, 1, cv2.LINE_AA)
+        spot = ((target - start) * zoom).round().astype(int)
+        cv2.circle(part, (int(spot[1]), int(spot[0])), radius, SMALL, -1, cv2.LINE_AA)
+        cv2.circle(part, (int(spot[1]), int(spot[0])), radius, INK, 1, cv2.LINE_AA)
     return np.asarray(cv2.copyMakeBorder(part, 6, 6, 6, 6, cv2.BORDER_CONSTANT, value=PAPER))
 
 

@@ -60,8 +60,8 @@ def produce(checkpoint: Path, format: str, options: dict[str, Any]) -> tuple[Pat
         raise ArgumentError(f"the export to {format} failed: the package '{error.name}' is not installed") from error
     except Exception as error:  # whatever it was, the user sees one message, and the cause is chained
         calibrates = wanted_precision(options) == "int8" and "data" not in options
-        hint = "; int8 is calibrated on images: name them by data=FILE.yaml" if calibrates else ""
-        raise ArgumentError(f"the export to {format} failed: {short(error)}{hint}") from error
+        hint = "int8 is calibrated on images: name them by data=FILE.yaml; Ultralytics says: " if calibrates else ""
+        raise ArgumentError(f"the export to {format} failed: {hint}{short(error)}") from error
     if not file or not Path(file).exists():
         raise ArgumentError(f"the export to {format} failed: Ultralytics wrote no file")
     return Path(file), told

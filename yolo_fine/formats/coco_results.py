@@ -94,6 +94,12 @@ def write_results(file: Path | str, truth: GroundTruth, detections: Detections) 
         stream.write("\n]\n")
 
 
+def _as_number(text: str) -> int | None:
+    """The number that is written so: an id of the annotations that became a text on its way through another tool."""
+    is_plain = text.isascii() and text.isdigit() and len(text) < 20 and str(int(text)) == text
+    return int(text) if is_plain else None
+
+
 class _Reader:
     """Reads parts of a list, and finds the images and the classes that they name.
 
@@ -167,8 +173,9 @@ class _Reader:
             name = image_name(str(key))
             return self.by_name.get(name, []) if "/" in name else self.by_stem.get(name, [])
         if isinstance(key, str):
-            return self.by_id.get(key) or self.by_name.get(key) or self.by_stem.get(key, [])
-        return self.by_id.get(key, [])
+            found = self.by_id.get(key) or self.by_name.get(key) or self.by_stem.get(key)
+            return found or self.by_id.get(_as_number(key) or key, [])
+        return self.by_id.get(key) or self.by_id.get(str(key), [])
 
     def _which_image(self, key: str | float, matches: list[int]) -> str:
         names = self.truth.names

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from yolo_fine.errors import DataError
-from yolo_fine.formats.objects import Detections, GroundTruth
+from yolo_fine.formats.objects import GroundTruth
 from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.boxes import iou
 
@@ -107,16 +107,6 @@ def _count_overlaps(truth: GroundTruth, image: Array, boxes: Array, number: Arra
             category = truth.category[objects][overlap.argmax(axis=1)]
             found.update(zip(number[here][lies].tolist(), category[lies].tolist(), strict=True))
     return found
-
-
-def lie_on_objects(truth: GroundTruth, detections: Detections) -> bool:
-    """Whether any box overlaps an object of its class by half or more."""
-    for one in np.unique(detections.image):
-        here, objects = (slice(*np.searchsorted(column, [one, one + 1])) for column in (detections.image, truth.image))
-        same = detections.category[here][:, None] == truth.category[objects][None, :]
-        if same.any() and (iou(detections.boxes[here], truth.boxes[objects])[same] >= OVERLAP).any():
-            return True
-    return False
 
 
 def _notes(truth: GroundTruth, start: int | None, from_one: bool) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from yolo_fine.integration.building_assumptions import BUILDING
 from yolo_fine.integration.dataset_assumptions import DATASET_ASSUMPTIONS
 from yolo_fine.integration.running_assumptions import RUNNING
@@ -11,10 +13,14 @@ from yolo_fine.integration.versions import Assumption
 ASSUMPTIONS = (*BUILDING, *RUNNING, *(Assumption(statement, check) for statement, check in DATASET_ASSUMPTIONS))
 
 
-def check_assumptions() -> list[tuple[Assumption, str | None]]:
-    """Check every assumption against the installed Ultralytics. The text is the reason of a failure, or None."""
+def check_assumptions(further: Sequence[Assumption] = ()) -> list[tuple[Assumption, str | None]]:
+    """Check every assumption, and those of other rooms, against the installed Ultralytics.
+
+    Returns:
+        Each with the reason of its failure, or None.
+    """
     results: list[tuple[Assumption, str | None]] = []
-    for assumption in ASSUMPTIONS:
+    for assumption in (*ASSUMPTIONS, *further):
         try:
             assumption.check()
             results.append((assumption, None))

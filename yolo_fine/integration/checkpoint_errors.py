@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import pickle
 import pickletools
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 from yolo_fine.errors import CheckpointError
@@ -19,12 +21,18 @@ from yolo_fine.integration.versions import installed_version
 
 UPSTREAM = "ultralytics."
 UNRESOLVED = (AttributeError, ImportError, pickle.UnpicklingError)  # what unpickling an unknown class raises
+NO_CHECKPOINT = (
+    AttributeError, EOFError, LookupError, RuntimeError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile,
+)  # fmt: skip
 PYTHON_2_NAMES = ("__builtin__", "copy_reg")  # as torch's old pickle protocol writes them
 MOST_BYTES = 100_000_000  # of the pickle, which holds no tensors
 
 
 def check_weights_file(file: Path) -> None:
     """Raise :class:`CheckpointError` if a weights file is empty, truncated or not a checkpoint at all."""
+    if not file.is_file():
+        links_to = f"a link to {os.readlink(file)}, which can't be followed" if file.is_symlink() else None
+        raise CheckpointError(f"{file}: this is {links_to or 'a folder'}, no weights file")
     with file.open("rb") as stream:
         start = stream.read(2)
     if not start:
@@ -61,6 +69,11 @@ def explain(file: Path, error: Exception, restricted: bool) -> CheckpointError |
             f"{file}: restricted loading (ULTRALYTICS_SAFE_LOAD) refuses it, because it holds other classes than those "
             f"of Ultralytics and of registered blocks{named}; unset the variable if you trust the file"
         )
+    said = " ".join(str(error).replace("ERROR", "").replace("❌️", "").split()) or type(error).__name__
+    if isinstance(error, TypeError):  # in which Ultralytics says what to do
+        return CheckpointError(said if str(file) in said else f"{file}: {said}")
+    if isinstance(error, NO_CHECKPOINT):
+        return CheckpointError(f"{file}: the file is damaged, or no checkpoint of a model ({said[:200]})")
     return None
 
 
@@ -111,7 +124,10 @@ def _pickle_of(file: Path) -> bytes:
             return stream.read(MOST_BYTES)
     with zipfile.ZipFile(file) as archive:
         name = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
-        return archive.read(name) if name and archive.getinfo(name).file_size < MOST_BYTES else b""
+        try:
+            return archive.read(name) if name and archive.getinfo(name).file_size < MOST_BYTES else b""
+        except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, zlib.error):
+            raise CheckpointError(f"{file}: the file is damaged: its archive can't be read") from None
 
 
 def _is_here(module: str, name: str) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import io
+import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -43,7 +44,8 @@ def wrap_torch_safe_load(stock: Callable[..., Any]) -> Callable[..., Any]:
             if reason is None:
                 raise
             raise reason from error
-        if not hasattr(checkpoint.get("ema") or checkpoint.get("model"), "parameters"):
+        held = (checkpoint.get("ema") or checkpoint.get("model")) if isinstance(checkpoint, dict) else None
+        if not hasattr(held, "parameters"):
             raise CheckpointError(f"{weight}: the file holds no Ultralytics model")
         return checkpoint, found
 
@@ -65,7 +67,7 @@ def wrap_train(stock: Callable[..., Any]) -> Callable[..., Any]:
 
 def check_loadable(file: Path) -> None:
     """Raise :class:`CheckpointError` for weights that can't be loaded; a file that isn't there is passed over."""
-    if file.suffix != ".pt" or not file.is_file():
+    if file.suffix != ".pt" or not os.path.lexists(file):
         return
     check_weights_file(file)
     if is_restricted() or not looks_loadable(file):
@@ -97,6 +99,8 @@ def open_checkpoint(weights: str, argument: str = "weights") -> Any:
     from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 
     file = Path(weights)
+    if os.path.lexists(file) and not file.is_file():
+        check_weights_file(file)
     known = any(place.is_file() for place in (file, SETTINGS["weights_dir"] / file))
     if not known and file.name not in GITHUB_ASSETS_NAMES and "://" not in weights:  # asking the network takes its time
         raise MissingFileError(f"{argument}={weights} does not exist{nearest_weights(file)}")

@@ -18,8 +18,11 @@ from yolo_fine.integration.commands import known_verbs, run_command
 from yolo_fine.integration.devices import is_device_here
 from yolo_fine.integration.export_reference import prepare_reference
 from yolo_fine.integration.log import log_filter, silent_thread
+from yolo_fine.integration.sliced_predictor import predict_source
+from yolo_fine.integration.stock_assigner import stock_rule
 from yolo_fine.integration.training_hooks import as_rows, in_pixels
 from yolo_fine.integration.versions import Assumption, require
+from yolo_fine.utils.arrays import Array
 
 
 def _commands() -> None:
@@ -74,6 +77,31 @@ def _results() -> None:
     box = torch.tensor([[1.0, 2.0, 3.0, 4.0, 0.5, 1.0]])
     result = Results(np.zeros((8, 8, 3), np.uint8), path="x.jpg", names={0: "a", 1: "b"}, boxes=box)
     require(prediction.rows_of(result).tolist() == box.tolist(), "Results.boxes.data are corners, score and class")
+
+
+def _prediction_of_files() -> None:
+    import cv2
+    import numpy as np
+
+    def everywhere(pixels: Array, detect: Callable[[list[Array]], list[Array]]) -> Array:
+        require(len(detect([pixels, pixels])) == 2, "a predictor's steps detect any list of images")
+        return np.array([[1.0, 2.0, 3.0, 4.0, 0.5, 0.0]])
+
+    with tempfile.TemporaryDirectory() as folder:
+        video = Path(folder) / "two.avi"
+        writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 32))
+        for _ in range(2):
+            writer.write(np.zeros((32, 64, 3), np.uint8))
+        writer.release()
+        options = {"imgsz": 64, "verbose": False, "save_txt": True, "project": folder, "name": "run", "device": "cpu"}
+        detector = models.open_model(write_tiny_checkpoint(folder))
+        found = list(predict_source(detector, str(video), everywhere, options))
+        labels = sorted(file.name for file in Path(folder).rglob("labels/*.txt"))
+    told = [(one.frame, one.rows.tolist()) for one in found]
+    require(
+        told == [(1, [[1, 2, 3, 4, 0.5, 0]]), (2, [[1, 2, 3, 4, 0.5, 0]])] and labels == ["two_1.txt", "two_2.txt"],
+        "a predictor reads videos by frame, calls preprocess, inference and postprocess, and writes their results",
+    )
 
 
 def _training_reports() -> None:
@@ -153,6 +181,10 @@ def _engine_backend() -> None:
     require(_parameters(AutoBackend.__init__)[2] == "device", "AutoBackend takes a file and a device")
 
 
+def _assigner() -> None:
+    stock_rule()
+
+
 def _parameters(function: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(function).parameters)
 
@@ -163,10 +195,12 @@ RUNNING = (
     Assumption("opened models know their file, YAML and size", _open_models),
     Assumption("non-maximum suppression can keep several classes of a box", _suppression),
     Assumption("results hold boxes as rows", _results),
+    Assumption("a predictor's steps can be put together anew", _prediction_of_files),
     Assumption("validators and trainers report through the methods that AP_small listens to", _training_reports),
     Assumption("validated images come with their labels and letterboxing", _validated_images),
     Assumption("export formats, settings and sample images are listed", _export_table),
     Assumption("an export hands its network over before it is traced", _export_network),
     Assumption("layers are embedded by their numbers", _embeddings),
     Assumption("TensorRT engines run by AutoBackend", _engine_backend),
+    Assumption("objects are assigned under one of three known rules", _assigner),
 )

@@ -62,6 +62,7 @@ def predict_source(
         MissingFileError: The source has no image or video.
         ArgumentError: Ultralytics can't use an option, or the source.
     """
+    options = {**options, "batch": 1}  # so that frames have their numbers
     with log_filter(lambda record: record.levelno > logging.INFO):
         extra = (
             {} if on_slices is None else {"predictor": as_predictor(sliced_predictor(model, on_slices), model, options)}
@@ -94,7 +95,7 @@ def sliced_predictor(model: YOLO, on_slices: OnSlices) -> type:
             if not (isinstance(im, list) and all(isinstance(one, np.ndarray) for one in im)):
                 raise ArgumentError("slices are cut from images; a tensor is taken as it is, without slice=")
             self.originals = im
-            return super().preprocess(im[:1])  # what the log says of the input, and the warm-up
+            return super().preprocess(im)  # for the warm-up, and what the log says of the input
 
         def inference(self, im: Any, *args: Any, **kwargs: Any) -> Any:
             return [on_slices(pixels, self.detect) for pixels in self.originals]

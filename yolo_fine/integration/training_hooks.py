@@ -33,6 +33,9 @@ class Validation:
         found: Left, top, right, bottom, score and class, shape (n, 6), float64, for each image.
         names: Class names by number.
         max_det: Most detections of an image.
+        data: The dataset YAML, as it was named.
+        split: Its split.
+        is_last: Whether the validation stands at the end of a training, or alone: not within an epoch.
     """
 
     files: tuple[str, ...]
@@ -41,6 +44,9 @@ class Validation:
     found: list[Array]
     names: dict[int, str]
     max_det: int
+    data: str = ""
+    split: str = "val"
+    is_last: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,6 +203,9 @@ class ValidationBoxes:
             found=[self.images[file][1].astype(np.float64) for file in files],
             names=dict(self.validator.names),
             max_det=int(self.validator.args.max_det),
+            data=str(getattr(self.validator.args, "data", None) or ""),
+            split=str(getattr(self.validator.args, "split", None) or "val"),
+            is_last=not getattr(self.validator, "training", True),
         )
         return self.metric.measure(validation)
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from yolo_fine.layers.cell_attention import attend
 from yolo_fine.layers.norms import RMSNorm
 
 FLOOR = 1e-6  # smallest constant that queries and keys are divided by
@@ -71,7 +71,7 @@ class MapAttention(nn.Module):
         batch, dim = query.shape[:2]
         q = self.q_proj(query).reshape(batch, self.heads, dim // self.heads, -1)  # (B, C, h, w) -> (B, n, d, cells)
         k, v = self.kv_proj(context).reshape(batch, 2, self.heads, dim // self.heads, -1).unbind(1)
-        y = self._linear(q, k, v) if self.kind == "linear" else self._softmax(q, k, v)
+        y = self._linear(q, k, v) if self.kind == "linear" else attend(q, k, v)
         mixed: Tensor = self.out_proj(y.reshape(query.shape))  # (B, n, d, cells) -> (B, C, h, w)
         return mixed
 
@@ -89,11 +89,6 @@ class MapAttention(nn.Module):
         over_last = isinstance(self.norm, nn.LayerNorm)
         normed: Tensor = self.norm(y.transpose(2, 3) if over_last else y)
         return normed.transpose(2, 3) if over_last else normed
-
-    @staticmethod
-    def _softmax(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        y = F.scaled_dot_product_attention(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3))
-        return y.transpose(2, 3)
 
     @staticmethod
     def _reweight(x: Tensor, longest: int) -> Tensor:

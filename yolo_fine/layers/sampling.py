@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from yolo_fine.layers.bags import Bags, has_sparse_products
 from yolo_fine.layers.tracing import is_tracing
 
 Padding = Literal["border", "zeros"]
@@ -97,7 +98,11 @@ def weighted_sample(maps: Tensor, rows: Places, columns: Places, weights: Tensor
         sums = [share.unsqueeze(3) @ F.embedding(cell, table) for cell, share in cells]
         return (sums[0] + sums[1] + (sums[2] + sums[3]))[:, :, :, 0].permute(0, 3, 1, 2)
     bags, scales = (torch.cat(parts, 3).flatten(0, 2).contiguous() for parts in zip(*cells, strict=True))
-    y = F.embedding_bag(bags, table, mode="sum", per_sample_weights=scales)
+    bags = bags.int()  # which are sorted and read faster; a map has less than 2³¹ cells
+    if torch.is_grad_enabled() and has_sparse_products(table):
+        y = Bags.apply(table, bags, scales)
+    else:
+        y = F.embedding_bag(bags, table, mode="sum", per_sample_weights=scales)
     return y.view(len(maps), *rows.part.shape[2:], maps.shape[1]).permute(0, 3, 1, 2)
 
 

@@ -10,6 +10,7 @@ Every image depends on its seed, split and number alone, so a set of 20 images i
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from yolo_fine.errors import ArgumentError
 from yolo_fine.formats.dataset_yaml import dataset_yaml
 from yolo_fine.smallobjects.labels import visdrone_text, yolo_text
-from yolo_fine.smallobjects.objects import NAMES
+from yolo_fine.smallobjects.objects import MERGED, MERGED_NAMES, NAMES
 from yolo_fine.smallobjects.placement import plan_image
 from yolo_fine.smallobjects.rendering import Annotation, render
 from yolo_fine.smallobjects.sample_set import (
@@ -73,6 +74,7 @@ def make_dataset(
     scale: float = 1.0,
     density: float = 1.0,
     seed: int = 0,
+    look_alikes: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleSet:
     """Draw a set of images with YOLO and VisDrone annotations, or find it already there.
@@ -88,6 +90,8 @@ def make_dataset(
             holds as many as a VisDrone window of its size.
         density: Number of objects against VisDrone's.
         seed: Seed of the whole set.
+        look_alikes: Keep classes apart that only their surroundings tell apart; without, there are three classes:
+            person, cyclist, vehicle.
         progress: Called with (done, total) after each image.
 
     Raises:
@@ -96,6 +100,7 @@ def make_dataset(
     """
     settings: dict[str, Any] = {"edition": EDITION, "train": train, "val": val, "size": size}
     settings |= {"scale": scale, "density": density, "seed": seed}
+    settings |= {} if look_alikes else {"look_alikes": False}  # sets that were drawn before have no such key
     check_settings(settings)
     root = Path(root)
     found = find_existing(root, settings)
@@ -121,6 +126,8 @@ def _write_set(folder: Path, settings: dict[str, Any], progress: Callable[[int, 
             (folder / kind / split).mkdir(parents=True)
         for index in range(settings[split]):
             image, annotations, regions = make_image(split, index, **how)
+            if not settings.get("look_alikes", True):
+                annotations = [replace(one, label=MERGED[one.label]) for one in annotations]
             name = f"{split}_{index:05d}"
             encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
             (folder / "images" / split / f"{name}.jpg").write_bytes(encoded.tobytes())
@@ -135,6 +142,7 @@ def _write_set(folder: Path, settings: dict[str, Any], progress: Callable[[int, 
             done += 1
             if progress is not None:
                 progress(done, settings["train"] + settings["val"])
-    yaml = dataset_yaml({split: f"images/{split}" for split in SPLITS}, NAMES, COMMENT)
+    names = NAMES if settings.get("look_alikes", True) else MERGED_NAMES
+    yaml = dataset_yaml({split: f"images/{split}" for split in SPLITS}, names, COMMENT)
     (folder / YAML_FILE).write_text(yaml, encoding="utf-8", newline="\n")
     write_json(folder / RECORD_FILE, {"settings": settings, "boxes": boxes, "ignored": ignored})

@@ -166,7 +166,7 @@ def _show_aside(message: str, style: str) -> None:
     from rich.text import Text
 
     start, colon, rest = message.partition(": ")
-    _console(sys.stderr).print(Text(start + colon, style=style) + Text(rest), soft_wrap=True)
+    _console(sys.stderr).print(Text.assemble((start + colon, style), rest), soft_wrap=True)
 
 
 def _console(stream: TextIO) -> Console:

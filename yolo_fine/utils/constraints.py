@@ -48,6 +48,10 @@ MultipleOf8 = Annotated[int, Constraint("divisible by 8", lambda value: value % 
 Rates = Annotated[
     tuple[int, ...], Constraint("a list of positive integers", lambda rates: len(rates) > 0 and min(rates) > 0)
 ]
+Odds = Annotated[
+    tuple[int, ...],
+    Constraint("a list of odd numbers from 3", lambda sides: len(sides) > 0 and all(s >= 3 and s % 2 for s in sides)),
+]
 Number = Annotated[float, Constraint("a number", _is_finite)]
 PositiveNumber = Annotated[float, Constraint("a positive number", lambda value: value > 0 and _is_finite(value))]
 Share = Annotated[float, Constraint("above 0 and up to 1", lambda value: 0 < value <= 1)]
@@ -57,6 +61,8 @@ Scale = Annotated[
         "a whole number from 2", lambda value: value >= 2, lambda value, _: "is beyond 8" if value > 8 else None
     ),
 ]
+NotNegativeInteger = Annotated[int, Constraint("0 or a positive integer", lambda value: value >= 0)]
+NotNegative = Annotated[float, Constraint("0 or a positive number", lambda value: value >= 0 and _is_finite(value))]
 Gain = Annotated[
     float,
     Constraint("a number", _is_finite, lambda value, _: "is above 1 (1 is the published block)" if value > 1 else None),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.errors import ArgumentError, DataError
+from yolo_fine.errors import ArgumentError, DataError, YoloFineError
 from yolo_fine.utils.parts import open_part
 
 
@@ -28,6 +28,8 @@ def finished_file(file: Path) -> Iterator[Path]:
         with open_part(file) as part:
             yield part
             part.replace(file)
+    except YoloFineError:  # some are an OSError too
+        raise
     except OSError as error:
         if is_elsewhere(error, file.absolute().parent):
             raise

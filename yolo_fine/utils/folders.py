@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.utils.files import is_elsewhere, unwritable
 from yolo_fine.utils.parts import OLD, find_leftovers, hidden_name, lock, open_part, remove
 
@@ -64,6 +64,8 @@ def finished_folder(out: Path, *, replace: bool = False, numbered: bool = False)
                 if not replace:
                     raise taken(out)
                 exchange(part, place, keep_rest=True)
+    except YoloFineError:  # some are an OSError too
+        raise
     except OSError as error:
         if is_elsewhere(error, place.parent):
             raise

@@ -19,5 +19,7 @@ def did_you_mean(name: str, known: Iterable[str], aliases: Mapping[str, str] | N
         if alias.lower().replace("_", "") == name.lower().replace("_", ""):
             return f"; did you mean {right}?"
     by_case = {candidate.lower(): candidate for candidate in known}
+    if name in by_case.values():  # what is wrong is not the name
+        return ""
     near = difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.65)
     return f"; did you mean {' or '.join(by_case[match] for match in near)}?" if near else ""

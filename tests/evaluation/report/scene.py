@@ -120,6 +120,8 @@ def make_evaluation(truth: GroundTruth, detections: Detections, sizes: str = "co
         },
         "words": ["COCO AP rose by 2.00 points (95% interval of the difference +1.00 to +3.00): beyond noise"],
     }
+    gain = coco.metrics["AP"] - whole.metrics["AP"]
+    evaluation.slicing = {"coco": {"AP": difference(gain, gain - 0.01, gain + 0.01, 0.9)}, "words": []}
     evaluation.manifest = {
         "model": {"file": "runs/<i>best.pt", "sha256": "0" * 64},
         "data": {"images": len(truth.names), "objects": 7 * len(truth.names), "classes": list(CLASSES.values())},

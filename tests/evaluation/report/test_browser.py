@@ -56,7 +56,7 @@ def test_every_section_and_chart_is_there(page):
     headings = page.texts("h2")
     assert headings == [
         "Metrics", "Object size", "Whole and sliced", "Comparison", "Precision and recall", "Classes", "Confusion",
-        "Error types", "Worst misses", "Manifest",
+        "Error types", "Worst misses", "Time", "Manifest",
     ]  # fmt: skip
     assert page.texts("nav a") == headings
     widths = page.run("return [...document.querySelectorAll('svg.chart')].map(e => e.getBoundingClientRect().width)")
@@ -114,6 +114,20 @@ def test_sorting_of_the_misses(page, order, key, falling):
     page.choose("sort", "rank")
     ranks = [int(card["rank"]) for card in shown_cards(page)]
     assert ranks == list(range(len(ranks)))
+
+
+def test_a_click_on_a_crop_opens_the_whole_image(page):
+    page.click('.miss[data-kind="missed"] .enlarge')
+    assert page.run("return document.getElementById('picture').open")
+    shown = page.run("""const frame = document.querySelector('#picture .frame'), image = frame.querySelector('img');
+        const here = frame.querySelector('.here'), card = document.querySelector('.miss[data-kind="missed"]');
+        const sides = ['x', 'y', 'width', 'height'].map(side => here.getAttribute(side));
+        return [image.naturalWidth, card.dataset.crop, sides]""")
+    assert shown[0] == 640
+    assert shown[1].split(" ") == shown[2]
+    page.click("#picture form button")
+    assert not page.run("return document.getElementById('picture').open")
+    assert page.log() == []
 
 
 def test_neighbouring_boxes_can_be_hidden(page):

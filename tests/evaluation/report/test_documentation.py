@@ -61,7 +61,7 @@ def test_the_keys_of_a_comparison_are_documented():
     samples = measured.resample(bootstrap)
     made = differences(measured, measured, samples, bootstrap)
     (row,) = [line for line in KEYS.splitlines() if line.startswith("| `comparison`")]
-    for key in ("with", "differing", *made, *made["coco"]["AP"], *made["visdrone"]["AP"]):
+    for key in ("with", "differing", "rules", *made, *made["coco"]["AP"], *made["visdrone"]["AP"]):
         assert f"`{key}`" in row
     assert set(intervals(measured, samples, bootstrap)) <= named(KEYS)
 

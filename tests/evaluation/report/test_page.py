@@ -13,6 +13,7 @@ import pytest
 from tests.evaluation.report.scene import CLASSES, make_detections, make_evaluation, make_images, make_truth
 from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.report.crops import read_image
+from yolo_fine.evaluation.report.in_words import in_words
 from yolo_fine.evaluation.report.page import write_report
 from yolo_fine.evaluation.result import Evaluation
 from yolo_fine.formats.objects import Detections
@@ -92,6 +93,35 @@ def test_sixty_crops_stay_below_five_megabytes(tmp_path):
     assert len(page.cards()) == 7
 
 
+def test_the_outcome_stands_on_top_in_words(tmp_path):
+    truth, detections = make_truth(["a", "b"]), make_detections(2)
+    evaluation = make_evaluation(truth, detections)
+    text = in_words(evaluation)
+    page, _ = write(tmp_path, truth, detections, evaluation)
+    assert text in page.texts
+    ap, small = evaluation.coco["AP"], evaluation.sizes[0]
+    assert text.startswith(f"AP {100 * ap:.1f} % ({90 * ap:.1f} to {110 * ap:.1f} at 95 %), {100 * small.AP:.1f} % for")
+    assert f"official VisDrone AP {evaluation.visdrone['AP']:.1f} %" in text
+    assert f"Slices give {100 * (ap - evaluation.whole.coco['AP']):+.1f} points over whole images, at 3.6 times" in text
+    assert text.endswith("Against b>/eval.json: COCO AP +2.00 points, beyond noise.")
+    assert in_words(Evaluation({"AP": None}, None, [], {}, {})) == ""
+    plain = dataclasses.replace(evaluation, intervals={}, whole=None, comparison=None, visdrone=None)
+    assert (
+        in_words(plain) == f"AP {100 * ap:.1f} %, {100 * small.AP:.1f} % for small objects ({small.objects} of them)."
+    )
+
+
+def test_every_image_is_held_once_whole_with_all_its_boxes(tmp_path):
+    page, _ = write(tmp_path, make_truth(["a", "b"], make_images(tmp_path, 2)), make_detections(2))
+    held = [attributes for _, attributes in page.elements if "data-src" in attributes]
+    assert [(one["data-image"], one["data-name"]) for one in held] == [("0", "a"), ("1", "b")]
+    assert all(one["data-src"].startswith("data:image/jpeg;base64,") for one in held)
+    assert {card["data-image"] for card in page.cards()} == {"0", "1"}
+    kinds = [attributes["class"] for tag, attributes in page.elements if tag == "rect" and "class" in attributes]
+    assert kinds.count("region") == 4  # the ignored region and "others" of each image
+    assert kinds.count("here") == 2
+
+
 def test_every_crop_says_what_it_shows(tmp_path):
     page, _ = write(tmp_path, make_truth(["a"], make_images(tmp_path, 1)), make_detections(1))
     images = [attributes for tag, attributes in page.elements if tag == "img"]
@@ -128,7 +158,8 @@ def test_only_sections_with_content(tmp_path):
     truth, detections = make_truth(["a", "b"]), make_detections(2)
     page, _ = write(tmp_path, truth, detections)
     assert page.sections() == [
-        "metrics", "sizes", "sliced", "comparison", "curves", "classes", "confusion", "errors", "misses", "manifest"
+        "metrics", "sizes", "sliced", "comparison", "curves", "classes", "confusion", "errors", "misses", "times",
+        "manifest",
     ]  # fmt: skip
     bare = Evaluation({"AP": None}, None, [], {}, {})
     page, _ = write(tmp_path, truth, detections, bare)

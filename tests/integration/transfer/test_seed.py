@@ -62,6 +62,18 @@ def test_the_seed_equals_its_source_and_says_so(weights, tmp_path, monkeypatch, 
     assert largest_difference(model.model, YOLO(weights).model) == 0.0
 
 
+def test_a_row_that_was_hardly_meant_is_said_beside_the_difference(weights, tmp_path, monkeypatch, capsys):
+    model = yaml.safe_load(Path(tasks.__file__).parents[1].joinpath("cfg/models/11/yolo11.yaml").read_text())
+    head = model["head"]
+    model["head"] = [*head[:6], [-1, 1, "SE", [256, 16]], *head[6:-1], [[17, 20, 23], 1, "Detect", ["nc"]]]
+    (tmp_path / "yolo11-typed.yaml").write_text(yaml.safe_dump(model))
+    monkeypatch.chdir(tmp_path)
+    assert main(["seed", "model=yolo11n-typed.yaml", f"weights={weights}"]) == 0
+    printed = capsys.readouterr().out
+    assert "WARNING: " in printed
+    assert "layer 17 (head[6]) [-1, 1, 'SE', [256, 16]]: 256 looks like the row's channels" in printed
+
+
 def test_the_same_command_writes_the_same_tensors(weights, tmp_path):
     states = []
     for name in ("a.pt", "b.pt"):

@@ -18,6 +18,8 @@ from yolo_fine.errors import ArgumentError
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import Stage, show, stage
 from yolo_fine.utils.files import write_json
+from yolo_fine.utils.folders import finished_folder
+from yolo_fine.utils.parts import make_parents
 
 if TYPE_CHECKING:
     from yolo_fine.evaluation.result import Evaluation
@@ -40,20 +42,22 @@ def run_demo(
     val: int = 40,
     size: int = 256,
     imgsz: int = 256,
-    scale: float = 2.5,
-    density: float = 3.0,
-    epochs: int = 12,
-    batch: int = 8,
+    scale: float = 1.6,
+    density: float = 5.0,
+    epochs: int = 10,
+    batch: int = 4,
     lr: float = 0.002,
     slice: int = 160,
     seed: int = 0,
 ) -> DemoResult:
     """Run the whole loop once; shows a line for each stage.
 
-    The detector is trained from scratch on drawn scenes whose objects are larger than VisDrone's (``scale``), so that
-    two minutes suffice. What Ultralytics prints goes to ``log.txt``. Ultralytics is kept offline, unless it was
-    imported before. ``out/demo.json`` is written last: a folder without it is unfinished. Run again, the demo draws no
-    images that are already there and replaces the rest.
+    The detector is trained from scratch on drawn scenes. So that two minutes suffice, their objects are larger than
+    VisDrone's (``scale``), and of three classes, without look-alikes: the metrics say nothing about real images.
+
+    What Ultralytics prints goes to ``log.txt``. Ultralytics is kept offline, unless it was imported before.
+    The images come first, and stay; all else appears in ``out`` when the run is complete, and an earlier run's result
+    stays until then.
 
     Args:
         out: Folder for everything that is made.
@@ -77,9 +81,22 @@ def run_demo(
     _check(out, settings)
     if "ultralytics" not in sys.modules:
         os.environ.setdefault("YOLO_OFFLINE", "true")
-    run = _Run(out, settings)
-    run.begin()
-    samples = run.stage("draw", f"drawing {train} + {val} images with small objects", run.draw)
+    make_parents(out / LOG_FILE)
+    (out / LOG_FILE).unlink(missing_ok=True)
+    show(f"Everything goes to {out}; what Ultralytics prints goes to {out / LOG_FILE}")
+    drawing = _Run(out, out, settings)
+    samples = drawing.stage("draw", f"drawing {train} + {val} images with small objects", drawing.draw)
+    with finished_folder(out, replace=True) as folder:
+        result = _learn_and_show(_Run(folder.path, out, settings, drawing.seconds), samples)
+        _name_final_place(folder.path, out)
+    if result.onnx is None:
+        (out / "best.onnx").unlink(missing_ok=True)  # an earlier run's
+    return result
+
+
+def _learn_and_show(run: _Run, samples: SampleSet) -> DemoResult:
+    """Every stage behind the drawing, in the folder that takes the place of an earlier result when it is complete."""
+    model, slice = run.settings["model"], run.settings["slice"]
     metrics, weights = run.stage("train", f"training {model} from scratch", lambda now: run.train(samples, now))
     whole = run.stage("evaluate", "evaluating", lambda now: run.evaluate(samples, weights, now))
     sliced = run.stage("slice", f"slices of {slice} px", lambda now: run.slices(samples, weights, whole, now))
@@ -92,18 +109,26 @@ def run_demo(
     result = DemoResult(
         map50=round(float(metrics.box.map50), 4), map50_95=round(float(metrics.box.map), 4), ap50=ap50,
         whole=_main(whole), sliced=_main(sliced) if sliced else None, small_found=found, small_missed=missed,
-        seconds=run.seconds, weights=str(weights), onnx=proof.file if proof else None,
-        onnx_verdict=proof.verdict if proof else None, report=str(out / "eval" / "report.html"),
-        picture=str(run.picture), log=str(run.log), settings=settings,
+        seconds=run.seconds, weights=str(run.out / weights.name),
+        onnx=str(run.out / Path(proof.file).name) if proof else None, onnx_verdict=proof.verdict if proof else None,
+        report=str(run.out / "eval" / "report.html"), picture=str(run.out / run.picture.name), log=str(run.log),
+        settings=run.settings,
     )  # fmt: skip
-    write_json(out / RESULT_FILE, result.to_dict())
+    write_json(run.work / RESULT_FILE, result.to_dict())
     return result
+
+
+def _name_final_place(work: Path, out: Path) -> None:
+    """Let results name the folder that they are going to be in."""
+    for file in (path for path in work.rglob("*") if path.suffix in (".json", ".html")):
+        file.write_text(file.read_text(encoding="utf-8").replace(str(work), str(out)), encoding="utf-8")
 
 
 @dataclass
 class _Run:
     """The stages of one run, each with what came of it in words."""
 
+    work: Path
     out: Path
     settings: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
@@ -114,14 +139,7 @@ class _Run:
 
     @property
     def picture(self) -> Path:
-        return self.out / "found_and_missed.jpg"
-
-    def begin(self) -> None:
-        """Make the folder, and say where everything goes."""
-        self.out.mkdir(parents=True, exist_ok=True)
-        for file in (self.out / RESULT_FILE, self.log):
-            file.unlink(missing_ok=True)
-        show(f"Everything goes to {self.out}; what Ultralytics prints goes to {self.log}")
+        return self.work / "found_and_missed.jpg"
 
     def stage(self, name: str, title: str, work: Callable[[Stage], Any]) -> Any:
         """Do a stage with its line, and keep its wall time."""
@@ -138,7 +156,10 @@ class _Run:
         wanted = {key: self.settings[key] for key in ("train", "val", "size", "scale", "density", "seed")}
         name = "-".join(f"{key}{value}" for key, value in wanted.items())
         samples = make_dataset(
-            self.out / DATA_FOLDER / name, **wanted, progress=lambda done, of: now.now(f"{done} of {of}")
+            self.out / DATA_FOLDER / name,
+            **wanted,
+            look_alikes=False,
+            progress=lambda done, of: now.now(f"{done} of {of}"),
         )
         now.outcome = f"{samples.boxes['train']:,} + {samples.boxes['val']:,} objects"
         return samples
@@ -148,13 +169,13 @@ class _Run:
         from yolo_fine.cli.demo.training import train
 
         how = {key: self.settings[key] for key in ("model", "epochs", "batch", "imgsz", "lr", "seed")}
-        metrics, weights = train(samples.yaml, self.out, **how, tell=now.now)
+        metrics, weights = train(samples.yaml, self.work, **how, tell=now.now)
         now.outcome = f"mAP50 {metrics.box.map50:.2f}, mAP50-95 {metrics.box.map:.2f}"
         return metrics, weights
 
     def evaluate(self, samples: SampleSet, weights: Path, now: Stage) -> Evaluation:
         """Evaluate on whole images, with the report."""
-        result = self._evaluation(samples, weights, self.out / "eval")
+        result = self._evaluation(samples, weights, self.work / "eval")
         now.outcome = _percent(result)
         return result
 
@@ -165,7 +186,7 @@ class _Run:
             return None
         side = self.settings["slice"]
         result = self._evaluation(
-            samples, weights, self.out / "eval-sliced", slice=side, compare=self.out / "eval" / "eval.json"
+            samples, weights, self.work / "eval-sliced", slice=side, compare=self.work / "eval" / "eval.json"
         )
         now.outcome = f"{_percent(result)}; on whole images {_percent(whole)}"
         return result
@@ -198,7 +219,7 @@ class _Run:
         from yolo_fine.formats.coco_files import read_results
 
         truth = open_source(samples.yaml, "val", None, None, None).truth
-        detections = read_results(self.out / "eval" / "detections.json", truth)
+        detections = read_results(self.work / "eval" / "detections.json", truth)
         found, missed = draw_small_objects(self.picture, truth, detections)
         now.outcome = f"{found} of {found + missed} found in the fullest image"
         return found, missed

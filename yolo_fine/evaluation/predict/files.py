@@ -132,8 +132,9 @@ def predict(
     """Detect objects in overlapping slices of images, folders of images or video, merged as in ``eval slice=``.
 
     Files are read and written by Ultralytics' own predictor, so they are those of ``yolo predict``: annotated images
-    and videos, label files, crops. Without ``slice`` the command is ``yolo predict``, argument by argument; in Python,
-    images are then predicted whole.
+    and videos, label files, crops. Any further argument of ``yolo predict`` is passed on: ``project``, ``name``,
+    ``classes``, ``vid_stride``, ``save_crop``, ``line_width``, ... Without ``slice`` the command is ``yolo predict``;
+    in Python, images are then predicted whole.
 
     Args:
         model: Checkpoint, exported model, or a loaded ``YOLO``; detect, segment or pose. Slices give boxes alone.
@@ -152,8 +153,7 @@ def predict(
         save_txt: Write a label file an image.
         save_conf: Write the confidence into label files too.
         json: Write the boxes of all images to this file.
-        options: Any further argument of ``yolo predict``: ``project``, ``name``, ``classes``, ``vid_stride``,
-            ``save_crop``, ``line_width``, ...
+        options: Any further argument of ``yolo predict``.
 
     Returns:
         The boxes of each image or frame, and where the files are.
@@ -169,8 +169,7 @@ def predict(
     detector = open_detector(model)
     asked: dict[str, Any] = {
         "imgsz": imgsz or slice or trained_size(detector), "conf": conf, "iou": iou, "max_det": max_det,
-        "device": device, "save": save, "save_txt": save_txt, "save_conf": save_conf, "verbose": False, "batch": 1,
-        **options,
+        "device": device, "save": save, "save_txt": save_txt, "save_conf": save_conf, "verbose": False, **options,
     }  # fmt: skip
     if half:
         asked["half"] = True  # newer releases warn at the word alone

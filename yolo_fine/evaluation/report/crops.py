@@ -16,7 +16,8 @@ from yolo_fine.utils.arrays import Array
 CONTEXT = 3.0  # a crop is this many times as large as what it shows
 SMALLEST = (96.0, 72.0)  # width and height in pixels of the image
 LARGEST_WIDTH = 400  # pixels of the JPEG
-LARGEST_BYTES = 45_000  # keeps a page of 60 crops below 4 MB
+LARGEST_BYTES = 45_000  # keeps the crops of a page of 60 below 4 MB
+WHOLE_SIDE, WHOLE_BYTES, ALL_WHOLE_BYTES = 1280, 90_000, 2_400_000  # of whole images: one of them, and all
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,19 @@ def read_image(file: Path, size: Sequence[int]) -> Array | None:
     return None
 
 
-def _encode(part: Array) -> str:
+def shrink(image: Array, images: int) -> str:
+    """A whole image as a small JPEG, a data URI; the more images a page has, the smaller."""
+    return _encode(image, WHOLE_SIDE, min(WHOLE_BYTES, ALL_WHOLE_BYTES // max(1, images)))
+
+
+def _encode(part: Array, widest: int = LARGEST_WIDTH, largest: int = LARGEST_BYTES) -> str:
     import cv2
 
     height, width = part.shape[:2]
-    if width > LARGEST_WIDTH:
-        part = cv2.resize(
-            part, (LARGEST_WIDTH, max(1, round(height * LARGEST_WIDTH / width))), interpolation=cv2.INTER_AREA
-        )
+    if width > widest:
+        part = cv2.resize(part, (widest, max(1, round(height * widest / width))), interpolation=cv2.INTER_AREA)
     for quality in (85, 70, 50, 30, 10):
         _, jpeg = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        if len(jpeg) <= LARGEST_BYTES:
+        if len(jpeg) <= largest:
             break
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode('ascii')}"

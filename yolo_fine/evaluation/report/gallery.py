@@ -9,13 +9,18 @@ from html import escape
 import numpy as np
 
 from yolo_fine.evaluation.metrics import SizeBin
-from yolo_fine.evaluation.report.crops import Crop, cut, read_image
+from yolo_fine.evaluation.report.crops import Crop, cut, read_image, shrink
 from yolo_fine.evaluation.report.matching import MATCH_IOU
 from yolo_fine.evaluation.report.misses import Miss, Misses
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.utils.arrays import Array
 
 NEIGHBOURS = 60  # boxes drawn around a miss, at most
+IN_PICTURE = 600  # boxes drawn in a whole image, at most
+VIEWER = """<dialog id="picture" aria-label="Whole image">
+<form method="dialog"><span class="said"></span><button>close</button></form>
+<div class="frame"></div>
+</dialog>"""
 
 
 class Gallery:
@@ -31,6 +36,7 @@ class Gallery:
     def __init__(self, misses: Misses, truth: GroundTruth, detections: Detections, bins: Sequence[SizeBin]) -> None:
         self.misses, self.truth, self.detections = misses, truth, detections
         self.size_index = {size.name: index for index, size in enumerate(bins)}
+        self.whole: dict[int, str] = {}  # by image, a data URI
 
     def cards(self) -> str:
         """One ``figure`` element a miss, worst first. Each image is read once."""
@@ -41,6 +47,8 @@ class Gallery:
         for index, ranks in by_image.items():
             size = self.truth.sizes[index].tolist()
             image = read_image(self.truth.files[index], size) if self.truth.files else None
+            if image is not None:
+                self.whole[index] = shrink(image, len(by_image))
             for rank in ranks:
                 made[rank] = self._card(rank, cut(self.misses.worst[rank], size, image))
         return "".join(made[rank] for rank in sorted(made))
@@ -59,6 +67,8 @@ class Gallery:
             shown = f'<img alt="{alt}" src="{crop.jpeg}">'
         facts = {
             "rank": rank,
+            "image": miss.image,
+            "crop": f"{crop.left:g} {crop.top:g} {crop.width:g} {crop.height:g}",
             "kind": miss.kind,
             "size": self.size_index.get(miss.size, ""),
             "classes": " ".join(str(category) for category in self.categories(miss)),
@@ -68,11 +78,31 @@ class Gallery:
         }
         data = " ".join(f'data-{key}="{value}"' for key, value in facts.items())
         drawn = f'<svg viewBox="0 0 {crop.width:g} {crop.height:g}" aria-hidden="true">{"".join(boxes)}</svg>'
+        if crop.jpeg:
+            drawn += '<button class="enlarge" type="button" aria-label="whole image"></button>'
         where = f'<span title="{name}">{name}</span> <span>{miss.side:.0f} px</span>'
         return (
             f'<figure class="miss" {data}><div class="crop">{shown}{drawn}</div>'
             f'<figcaption><b>{miss.kind}</b> {said}<span class="where">{where}</span></figcaption></figure>'
         )
+
+    def pictures(self) -> str:
+        """What a click on a crop opens: the whole images with their boxes. Call it after :meth:`cards`."""
+        if not self.whole:
+            return ""
+        held = []
+        for index, jpeg in sorted(self.whole.items()):
+            width, height = self.truth.sizes[index].tolist()
+            boxes = "".join(_box(box, Crop(0, 0, width, height, None), kind) for box, kind in self._boxes(index))
+            drawn = f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{boxes}<rect class="here"/></svg>'
+            name = escape(self.truth.names[index])
+            held.append(f'<div data-image="{index}" data-src="{jpeg}" data-name="{name}">{drawn}</div>')
+        return f'<div id="pictures" hidden>{"".join(held)}</div>{VIEWER}'
+
+    def _boxes(self, index: int) -> list[tuple[Array, str]]:
+        """All boxes of an image: annotated objects, unjudged regions, detections at the confidence."""
+        width, height = self.truth.sizes[index].tolist()
+        return self._boxes_in(index, Crop(0, 0, width, height, None))[:IN_PICTURE]
 
     def describe(self, miss: Miss) -> str:
         """What happened, in plain words."""
@@ -101,18 +131,22 @@ class Gallery:
         return [miss.category]
 
     def _neighbours(self, miss: Miss, crop: Crop) -> list[str]:
-        """Other boxes in the crop: annotated objects, unjudged regions, detections at the confidence."""
-        objects = _inside(miss.image, self.truth, crop)
-        known = np.isin(self.truth.category[objects], list(self.truth.classes)) & ~self.truth.crowd[objects]
-        kinds = [(self.truth.boxes[row], "object") for row in objects[known]]
-        kinds += [(self.truth.boxes[row], "region") for row in objects[~known]]
-        rows = _inside(miss.image, self.detections, crop)
-        known = np.isin(self.detections.category[rows], list(self.truth.classes))
-        rows = rows[known & (self.detections.score[rows] >= self.misses.confidence)]
-        kinds += [(box, "detection") for box in self.detections.boxes[rows]]
+        """Other boxes in the crop."""
+        kinds = self._boxes_in(miss.image, crop)
         shown = [miss.box] if miss.partner_box is None else [miss.box, miss.partner_box]
         others = [(box, kind) for box, kind in kinds if not any(np.array_equal(box, other) for other in shown)]
         return [_box(box, crop, f"near {kind}") for box, kind in others[:NEIGHBOURS]]
+
+    def _boxes_in(self, image: int, crop: Crop) -> list[tuple[Array, str]]:
+        """Boxes in a part of an image: annotated objects, unjudged regions, detections at the confidence."""
+        objects = _inside(image, self.truth, crop)
+        known = np.isin(self.truth.category[objects], list(self.truth.classes)) & ~self.truth.crowd[objects]
+        kinds = [(self.truth.boxes[row], "object") for row in objects[known]]
+        kinds += [(self.truth.boxes[row], "region") for row in objects[~known]]
+        rows = _inside(image, self.detections, crop)
+        known = np.isin(self.detections.category[rows], list(self.truth.classes))
+        rows = rows[known & (self.detections.score[rows] >= self.misses.confidence)]
+        return [*kinds, *((box, "detection") for box in self.detections.boxes[rows])]
 
 
 def _inside(image: int, boxes: GroundTruth | Detections, crop: Crop) -> Array:

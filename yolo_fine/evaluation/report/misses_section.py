@@ -43,10 +43,12 @@ def misses_section(
         f"{count(misses.detections)} detections are right, at IoU 0.50. Boxes half or more in a region without "
         "annotations are not judged."
     )
+    cards = gallery.cards()
     shown = template.substitute(
         choices(gallery, evaluation.sizes),
         shown=len(misses.worst),
-        cards=gallery.cards(),
+        cards=cards,
+        pictures=gallery.pictures(),
         images="" if truth.files else note_of("The images are not available: boxes only."),
     )
     return f"{note_of(note)}{totals(misses, evaluation.sizes)}{shown if misses.worst else ''}"

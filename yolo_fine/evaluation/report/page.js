@@ -50,6 +50,25 @@ for (const button of all("[data-cells]")) {
   });
 }
 
+// A crop opens the whole image, with all its boxes and a frame where the crop was taken.
+const viewer = document.getElementById("picture");
+for (const button of all(".enlarge")) {
+  button.addEventListener("click", () => {
+    const card = button.closest(".miss").dataset;
+    const held = document.querySelector(`#pictures [data-image="${card.image}"]`);
+    const image = new Image();
+    image.src = held.dataset.src;
+    image.alt = `whole image ${held.dataset.name}`;
+    const boxes = held.firstElementChild.cloneNode(true);
+    const here = card.crop.split(" ");
+    ["x", "y", "width", "height"].forEach((side, i) => boxes.lastElementChild.setAttribute(side, here[i]));
+    viewer.querySelector(".frame").replaceChildren(image, boxes);
+    viewer.querySelector(".said").textContent = held.dataset.name;
+    viewer.showModal();
+  });
+}
+if (viewer) viewer.addEventListener("click", (event) => { if (event.target === viewer) viewer.close(); });
+
 // Misses: filters and order, kept in the address so that a view can be passed on.
 const form = document.getElementById("filters");
 if (form) {

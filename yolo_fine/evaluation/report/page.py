@@ -11,6 +11,7 @@ from string import Template
 from yolo_fine._version import __version__
 from yolo_fine.evaluation.metrics import EvaluationData
 from yolo_fine.evaluation.report import sections
+from yolo_fine.evaluation.report.in_words import in_words
 from yolo_fine.evaluation.report.misses_section import misses_section
 from yolo_fine.evaluation.report.wording import count
 from yolo_fine.formats.objects import Detections, GroundTruth
@@ -27,7 +28,7 @@ def write_report(
         evaluation: What was measured; sections without metrics are left out.
         truth: The annotated objects; with ``files``, the misses are shown as crops of the images.
         detections: The boxes that were evaluated.
-        misses: How many misses to show; 60 make a page of 1 to 4 MB.
+        misses: How many misses to show; 60 make a page of 1 to 7 MB.
 
     Raises:
         ArgumentError: The file can't be written there.
@@ -42,16 +43,18 @@ def write_report(
         ("confusion", "Confusion", sections.confusion(evaluation)),
         ("errors", "Error types", sections.errors(evaluation)),
         ("misses", "Worst misses", misses_section(_resource("misses.html"), evaluation, truth, detections, misses)),
+        ("times", "Time", sections.times(evaluation)),
         ("manifest", "Manifest", sections.manifest(evaluation)),
     ]
     parts = [part for part in parts if part[2]]
     page = _resource("template.html").substitute(
         title=escape(_title(evaluation)),
+        said=escape(in_words(evaluation)),
         facts=escape(_facts(evaluation, truth)),
         style=_resource("style.css").template,
         script=_resource("page.js").template,
         links="".join(f'<a href="#{name}">{title}</a>' for name, title, _ in parts),
-        sections="\n".join(_section(*part) for part in parts),
+        sections=_beside("\n".join(_section(*part) for part in parts)),
         version=escape(__version__),
     )
     write_text(file, page)
@@ -60,6 +63,14 @@ def write_report(
 def _section(name: str, title: str, content: str) -> str:
     heading = f'<h2 id="{name}-title">{title}</h2>'
     return f'<section id="{name}" aria-labelledby="{name}-title">{heading}{content}</section>'
+
+
+def _beside(content: str) -> str:
+    """The sections of confusion and error types in one row, where the page is wide enough for both."""
+    first, second, after = (content.find(f'<section id="{name}"') for name in ("confusion", "errors", "misses"))
+    if min(first, second, after) < 0:
+        return content
+    return f'{content[:first]}<div class="flow">{content[first:after]}</div>{content[after:]}'
 
 
 def _resource(name: str) -> Template:

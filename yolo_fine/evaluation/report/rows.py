@@ -118,41 +118,73 @@ def class_table(evaluation: EvaluationData) -> Table:
 
 
 def whole_and_sliced(evaluation: EvaluationData) -> Table:
-    """Metrics on whole images and in slices, and what they cost."""
+    """Metrics on whole images and in slices, and the paired differences with their intervals."""
     if evaluation.whole is None:
         return Table([])
-    whole, sliced = _all_numbers(evaluation.whole), _all_numbers(evaluation)
+    whole, sliced = _percents(evaluation.whole), _percents(evaluation)
+    compared = comparison_cells(evaluation.slicing or {})
     rows = []
     for name, after in sliced.items():
-        before = whole.get(name)
-        gain = Number(None if before is None or after is None else after - before, signed=True)
-        rows.append({"": name, "whole": Number(before), "sliced": Number(after), "difference": gain})
-    return Table(rows)
+        row = {"": name, **_both(whole.get(name), after)}
+        found = compared.get(name, {})
+        rows.append({**row, "interval": found.get("interval"), "verdict": found.get("verdict")})
+    return without_empty_columns(rows)
 
 
-def _all_numbers(metrics: DetectorMetrics) -> dict[str, float | None]:
-    """Both protocols' metrics in percent, and milliseconds."""
+def _both(before: float | None, after: float | None) -> dict[str, Number]:
+    gain = None if before is None or after is None else after - before
+    return {"whole": Number(before), "sliced": Number(after), "difference": Number(gain, signed=True)}
+
+
+def _percents(metrics: DetectorMetrics) -> dict[str, float | None]:
+    """Both protocols' metrics in percent."""
     found: dict[str, float | None] = {}
     for key, title, factor in PROTOCOLS:
         for name, value in (getattr(metrics, key) or {}).items():
             if not isinstance(value, dict):
                 found[f"{title} {name}"] = None if value is None else factor * value
-    return found | {f"{stage}, ms an image": value for stage, value in metrics.speed.items()}
+    return found
+
+
+def time_table(evaluation: EvaluationData) -> Table:
+    """Milliseconds an image, stage by stage; with slices those of whole images beside."""
+    stages = list(evaluation.speed)
+    if evaluation.whole is None:
+        return Table([{"stage": stage, "ms an image": Number(evaluation.speed[stage], 1)} for stage in stages])
+    before = evaluation.whole.speed
+    stages += [stage for stage in before if stage not in stages]
+    return Table(
+        [
+            {
+                "stage": stage,
+                "whole, ms": Number(before.get(stage), 1),
+                "sliced, ms": Number(evaluation.speed.get(stage), 1),
+            }
+            for stage in stages
+        ]
+    )
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> Table:
     """Paired differences with their intervals."""
-    rows = []
+    return Table([{"": name, **cells} for name, cells in comparison_cells(comparison).items()])
+
+
+def comparison_cells(comparison: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of each metric, by its name in tables: difference, interval, how often it is better, what that says."""
+    found: dict[str, dict[str, Any]] = {}
     for key, title, factor in PROTOCOLS:
         for name, one in (comparison.get(key) or {}).items():
             value = None if one["difference"] is None else factor * one["difference"]
             limits = None if one["low"] is None else (factor * one["low"], factor * one["high"])
             better, verdict = one["probability_positive"], "beyond noise" if one["beyond_noise"] else "within noise"
-            row = {"": f"{title} {name}", "difference": Number(value, signed=True)}
-            row |= {"interval": Interval(value, limits, signed=True)}
-            row |= {"better in": NONE if better is None else f"{better:.1%}", "verdict": one["reason"] or verdict}
-            rows.append(row)
-    return Table(rows)
+            found[f"{title} {name}"] = {
+                "difference": Number(value, signed=True),
+                "interval": Interval(value, limits, signed=True),
+                "better in": NONE if better is None else f"{better:.1%}",
+                "verdict": one["reason"] or verdict,
+            }
+    return found
 
 
 def without_empty_columns(rows: Sequence[Row]) -> Table:

@@ -9,7 +9,7 @@ from html import escape
 from yolo_fine.evaluation.metrics import EvaluationData
 from yolo_fine.evaluation.report import charts, html, rows
 from yolo_fine.evaluation.report.html import scale_of, table_html
-from yolo_fine.evaluation.report.wording import differing_text, intervals_text, notes_of, percent, speed_text
+from yolo_fine.evaluation.report.wording import differing_text, intervals_text, notes_of, percent
 
 PROTOCOL_NOTES = {
     "COCO": "Mean over IoU 0.50 to 0.95, 101 recall points; every class counts once.",
@@ -19,6 +19,12 @@ PROTOCOL_NOTES = {
     ),
 }
 
+PAIRED = (
+    "The same images are drawn again for both, so what makes an image hard cancels out. Beyond noise: the interval "
+    "leaves out zero. That is a statement about these two sets of detections, not about what another training run "
+    "would give."
+)
+
 
 def metrics(evaluation: EvaluationData) -> str:
     """Both protocols."""
@@ -26,8 +32,6 @@ def metrics(evaluation: EvaluationData) -> str:
     scale = scale_of(tables)
     parts = [f"<div>{table_html(one, scale)}{note_of(PROTOCOL_NOTES[one.columns[0]])}</div>" for one in tables]
     notes = ["All metrics are percent.", intervals_text(evaluation), *(f"{note}." for note in notes_of(evaluation))]
-    if speed := speed_text(evaluation.speed):
-        notes.append(f"Speed: {speed}.")
     return f'<div class="pair">{"".join(parts)}</div>{note_of(" ".join(note for note in notes if note))}'
 
 
@@ -48,7 +52,8 @@ def sliced(evaluation: EvaluationData) -> str:
     keys = keys_of([("ring", "whole images"), ("dot", "slices")])
     chart = charts.whole_and_sliced(evaluation.whole, evaluation)
     table = table_html(rows.whole_and_sliced(evaluation))
-    return f'<div class="pair"><div>{chart}{keys}</div><div>{table}</div></div>'
+    note = note_of(PAIRED) if evaluation.slicing else ""
+    return f'<div class="pair"><div>{chart}{keys}</div><div>{table}{note}</div></div>'
 
 
 def comparison(evaluation: EvaluationData) -> str:
@@ -57,14 +62,12 @@ def comparison(evaluation: EvaluationData) -> str:
         return ""
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in evaluation.comparison["words"])
     note = (
-        f"{differing_text(evaluation.comparison)} "
-        f"Differences from {evaluation.comparison['with']}, in points. The same images are drawn again for both, so "
-        "what makes an image hard cancels out. Beyond noise: the interval leaves out zero. That is a statement about "
-        "these two sets of detections, not about what another training run would give."
+        f"{differing_text(evaluation.comparison)} Differences from {evaluation.comparison['with']}, in points. {PAIRED}"
     )
     content = rows.comparison_table(evaluation.comparison)
     table = table_html(content, scale_of([content])) if content.rows else ""
-    return f"{table}<details><summary>In words</summary><ul>{sentences}</ul></details>{note_of(note)}"
+    words = f"<details open><summary>In words</summary><ul>{sentences}</ul></details>{note_of(note)}"
+    return f'<div class="flow"><div>{table}</div><div>{words}</div></div>'
 
 
 def curves(evaluation: EvaluationData) -> str:
@@ -102,7 +105,8 @@ def classes(evaluation: EvaluationData) -> str:
     note = "COCO protocol, but for columns that say VisDrone. Small numbers: annotated objects. A heading sorts."
     bars = f'<div class="measure tall">{charts.class_bars(evaluation.per_class)}</div>'
     keys = keys_of([("ap", "AP"), ("ap50", "AP50")])
-    return f"{bars}{keys}{table_html(rows.class_table(evaluation), sortable=True)}{note_of(note)}"
+    table = table_html(rows.class_table(evaluation), sortable=True)
+    return f'<div class="pair"><div>{bars}</div><div>{keys}{note_of(note)}</div></div>{table}'
 
 
 def confusion(evaluation: EvaluationData) -> str:
@@ -133,6 +137,18 @@ def errors(evaluation: EvaluationData) -> str:
         "don't add up: repairing one type changes what the others cost."
     )
     return f'<div class="measure">{charts.error_bars(evaluation.errors)}</div>{note_of(note)}'
+
+
+def times(evaluation: EvaluationData) -> str:
+    """How long an image took: measured once, on one machine, and no part of accuracy."""
+    content = rows.time_table(evaluation)
+    if not content.rows:
+        return ""
+    note = (
+        "Mean of the images, without reading files; the first batch is left out where there are more. Measured once, "
+        "on the machine of this evaluation, beside whatever else it did: bench compares models fairly."
+    )
+    return f'<div class="flow"><div>{table_html(content)}</div><div>{note_of(note)}</div></div>'
 
 
 def manifest(evaluation: EvaluationData) -> str:

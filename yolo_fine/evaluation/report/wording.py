@@ -66,11 +66,17 @@ def intervals_text(evaluation: EvaluationData) -> str:
 
 
 def differing_text(comparison: dict[str, Any]) -> str:
-    """Which arguments of the two predictions differ; empty if none do."""
+    """Which arguments of the two predictions differ, and which rules of assignment; empty if none do."""
     pairs = [
         f"{key} {ours} here, {theirs} there" for key, (ours, theirs) in (comparison.get("differing") or {}).items()
     ]
-    return f"The boxes were made with different arguments: {'; '.join(pairs)}." if pairs else ""
+    text = f"The boxes were made with different arguments: {'; '.join(pairs)}." if pairs else ""
+    if rules := comparison.get("rules"):
+        text += (
+            f" The trainings assigned small objects under different rules: {rules[0]} here, {rules[1]} there. A "
+            "difference in small objects may come from that; assign: {floor: N} in both model YAMLs makes them equal."
+        )
+    return text.strip()
 
 
 def notes_of(evaluation: EvaluationData) -> list[str]:

@@ -22,7 +22,8 @@ import math
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -101,7 +102,7 @@ def parse_with_blocks(stock: StockParser, rows: Sequence[Row], tasks: ModuleType
     modules = build_blocks(stock, planned)
     for plan in planned.values():
         if plan.doubt is not None:
-            warn_once(f"{plan.row.where}: {plan.doubt.words}")
+            told(f"{plan.row.where}: {plan.doubt.words}")
 
     split = len(stock.model.get("backbone") or [])
     model = {**stock.model, "backbone": copy.deepcopy(lowered[:split]), "head": copy.deepcopy(lowered[split:])}
@@ -185,6 +186,29 @@ def check_memory(model: dict[str, Any], plan: PlannedBlock) -> None:
     except ModelYamlError as error:
         if str(error).startswith(row.where):  # what is wrong above says the parser
             raise ModelYamlError(with_doubt(error, plan.doubt)) from error
+
+
+_collected: ContextVar[list[str] | None] = ContextVar("collected", default=None)
+
+
+@contextlib.contextmanager
+def collected_doubts() -> Iterator[list[str]]:
+    """What there is to doubt in the models that are built inside; it is handed out instead of logged."""
+    doubts: list[str] = []
+    token = _collected.set(doubts)
+    try:
+        yield doubts
+    finally:
+        _collected.reset(token)
+
+
+def told(doubt: str) -> None:
+    """Hand a doubt to whoever collects them, or log it."""
+    collected = _collected.get()
+    if collected is None:
+        warn_once(doubt)
+    else:
+        collected.append(doubt)
 
 
 @functools.cache

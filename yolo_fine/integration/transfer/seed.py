@@ -16,6 +16,7 @@ from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.box_prior import LARGEST_MEAN
 from yolo_fine.integration.checkpoints import checkpoint_of
 from yolo_fine.integration.models import is_loaded, open_model, read_weights, yaml_name
+from yolo_fine.integration.parsing.parser import collected_doubts
 from yolo_fine.integration.transfer.raw_outputs import largest_difference
 from yolo_fine.integration.transfer.transfer_report import TransferReport
 from yolo_fine.integration.transfer.weights import transfer
@@ -37,6 +38,7 @@ class SeedResult(Result):
         report: What was carried over.
         max_abs_diff: Largest difference between the raw outputs of the new model and of the pretrained one; None where
             no output of theirs has one shape.
+        doubts: Rows of the model that were hardly meant as they are written.
     """
 
     model: str
@@ -44,6 +46,7 @@ class SeedResult(Result):
     out: Path
     report: TransferReport
     max_abs_diff: float | None
+    doubts: tuple[str, ...] = ()
 
     def show(self) -> list[str | Table]:
         """What arrived and what did not, and where it was written."""
@@ -56,7 +59,8 @@ class SeedResult(Result):
     def to_dict(self) -> dict[str, Any]:
         """Names, report and difference, as plain values."""
         names = {"model": self.model, "weights": self.weights, "out": str(self.out)}
-        return {**names, **self.report.to_dict(), "max_abs_diff": self.max_abs_diff}
+        found = {"max_abs_diff": self.max_abs_diff, "doubts": list(self.doubts)}
+        return {**names, **self.report.to_dict(), **found}
 
     def table(self) -> list[dict[str, Any]]:
         """The tensors that did not arrive."""
@@ -65,7 +69,8 @@ class SeedResult(Result):
     def _rest(self) -> list[str]:
         gap = "no outputs of one shape" if self.max_abs_diff is None else f"{self.max_abs_diff:g}"
         warning = [f"WARNING: {self.report.warning}"] if self.report.warning else []
-        return [*warning, f"largest difference of raw outputs: {gap}", f"written: {self.out}"]
+        doubts = [f"WARNING: {doubt}" for doubt in self.doubts]
+        return [*warning, f"largest difference of raw outputs: {gap}", *doubts, f"written: {self.out}"]
 
 
 @public
@@ -100,7 +105,9 @@ def seed(
         raise ArgumentError(f"box_prior={box_prior:g} must be 0 (off) to {LARGEST_MEAN:g} strides")
     name = yaml_name(model)
     file = _check(name, weights, None if out is None else Path(out))
-    source, target = read_weights(weights), build_model(model)
+    source = read_weights(weights)
+    with collected_doubts() as doubts:
+        target = build_model(model)
     names = {"model": name, "weights": str(weights) if isinstance(weights, (str, os.PathLike)) else "the weights given"}
     if source.task != target.task:
         raise ArgumentError(
@@ -108,7 +115,8 @@ def seed(
             "name weights of the same task"
         )
     report = transfer(target, source, verbose=False, box_prior=box_prior)
-    result = SeedResult(**names, out=file, report=report, max_abs_diff=largest_difference(target, source))
+    difference = largest_difference(target, source)
+    result = SeedResult(**names, out=file, report=report, max_abs_diff=difference, doubts=tuple(doubts))
     write_bytes(file, checkpoint_of(target))
     if json is not None:
         result.to_json(json)

@@ -12,6 +12,9 @@ from yolo_fine.integration import log
 from yolo_fine.utils.results import Result
 
 LOUD_BELOW = 0.95  # of the tensors
+FILLED_BY_INTENT = 0.6  # of a model that has fewer levels or paths than the pretrained one, and is else the same
+NO_LAYER = "no layer of its kind left in the new model"
+NO_BRANCH = "no branch of its stride in the new head"
 SHOWN_LINES = 10
 
 
@@ -91,8 +94,18 @@ class TransferReport(Result):
 
     @property
     def is_low(self) -> bool:
-        """Whether less than 95 % of those that could arrive did."""
-        return self.fraction < LOUD_BELOW
+        """Whether less than 95 % arrived of those that have a place: levels and paths that were left out have none."""
+        expected = self.total - self._left_out
+        return bool(expected) and self.transferred / expected < LOUD_BELOW
+
+    @property
+    def _left_out(self) -> int:
+        """Tensors of levels that the new head does not read, and of rows that are missing with none in their place."""
+        reasons = Counter(lost.reason for lost in self.not_transferred)
+        new = sum(layer.tensors for layer in self.new)
+        is_meant = reasons[NO_BRANCH] or not new
+        filled = self.transferred / max(self.transferred + new, 1)
+        return reasons[NO_BRANCH] + (reasons[NO_LAYER] if is_meant and filled >= FILLED_BY_INTENT else 0)
 
     @property
     def warning(self) -> str:

@@ -25,6 +25,8 @@ from yolo_fine.integration.transfer.pairing import Pairing, class_width, pair, s
 from yolo_fine.integration.transfer.source_view import renumbered
 from yolo_fine.integration.transfer.takeover import with_layers_taken_over
 from yolo_fine.integration.transfer.transfer_report import (
+    NO_BRANCH,
+    NO_LAYER,
     BoxPrior,
     LostTensor,
     NewLayer,
@@ -243,9 +245,9 @@ def _classes_by_name(source: Any, target: Any, pairing: Pairing) -> int:
 def _reason(target: int | None, place: str | None, theirs: Any, ours: Any | None) -> str:
     """Why a tensor did not arrive."""
     if target is None:
-        return "no layer of its kind left in the new model"
+        return NO_LAYER
     if place is None:
-        return "no branch of its stride in the new head"
+        return NO_BRANCH
     if ours is None:
         return "no such tensor in the new layer"
     return f"shape {tuple(theirs.shape)} vs {tuple(ours.shape)}"
