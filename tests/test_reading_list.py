@@ -29,6 +29,11 @@ def test_every_block_stands_beside_its_paper(spec: BlockSpec) -> None:
         assert any(number in cells[0] for cells in named)
 
 
+def test_only_blocks_that_exist_are_named() -> None:
+    named = {word for cells in rows() for word in re.findall(r"`(\w*[A-Z]\w*)`", cells[1])}
+    assert named - {spec.name for spec in PACKAGED} == {"AIFI"}  # which is Ultralytics' own
+
+
 def test_what_is_not_carried_has_a_reason() -> None:
     without = [cells for cells in rows() if cells[1].startswith("none")]
     assert {"SETR", "hard", "temporal"} <= {word for cells in without for word in re.findall(r"\w+", cells[0])}
