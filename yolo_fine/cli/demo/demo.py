@@ -43,7 +43,7 @@ def run_demo(
     val: int = 40,
     size: int = 256,
     imgsz: int = 256,
-    scale: float = 1.6,
+    scale: float = 1.4,
     density: float = 5.0,
     epochs: int = 12,
     batch: int = 4,
