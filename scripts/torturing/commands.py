@@ -155,3 +155,33 @@ WRITERS = (
         _demo,
     ),
 )
+
+
+def _there(*names: str) -> Callable[[Path], bool]:
+    def whole(place: Path) -> bool:
+        return all((place / name).stat().st_size > 0 for name in names)
+
+    return whole
+
+
+SET = "data=in/set/smallobjects.yaml"
+OTHERS = (
+    Writer("data check", ("data", "check", SET, "out=p.png", "json=p.json"), _there("p.png", "p.json"), keeps=False),
+    Writer("data slice", ("data", "slice", SET, "out=o", "size=32"), _there("o"), keeps=False),
+    Writer(
+        "explain",
+        ("explain", "model=best.pt", "source=in/set/images/val/val_00000.jpg", "imgsz=64", "conf=0.001", "out=e"),
+        _there("e"),
+        keeps=False,
+    ),
+    Writer(
+        "predict slice=",
+        ("predict", "model=best.pt", "source=in/set/images/val", "slice=48", "save=True", "json=p.json", "conf=0.001"),
+        _there("p.json"),
+        keeps=False,
+    ),
+    Writer("lint json=", ("lint", YAML, "json=l.json"), _there("l.json"), keeps=False),
+    Writer(
+        "assign json=", ("assign", SET, "model=yolo11n.yaml", "imgsz=64", "json=a.json"), _there("a.json"), keeps=False
+    ),
+)
