@@ -175,8 +175,8 @@ OTHERS = (
         keeps=False,
     ),
     Writer(
-        "predict slice=",
-        ("predict", "model=best.pt", "source=in/set/images/val", "slice=48", "save=True", "json=p.json", "conf=0.001"),
+        "predict slice= json=",
+        ("predict", "model=best.pt", "source=in/set/images/val", "slice=48", "save=False", "json=p.json", "conf=0.001"),
         _there("p.json"),
         keeps=False,
     ),
