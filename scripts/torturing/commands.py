@@ -28,6 +28,7 @@ class Writer:
         whole: Whether its result, in that folder, is there and complete.
         again: What makes it go on after a kill; by default the command itself.
         keeps: Whether an earlier result must outlive a run that did not end.
+        stays: A folder in which something whole may stay of a run that fails later: the demo's drawn images.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Writer:
     whole: Callable[[Path], bool]
     again: Callable[[Path], tuple[str, ...]] | None = None
     keeps: bool = True
+    stays: str = "no such folder"
 
     def act(self, words: tuple[str, ...] | None = None) -> Act:
         """What runs it, or other words of the kind."""
@@ -153,6 +155,7 @@ WRITERS = (
         "demo",
         ("demo", "out=runs/demo", "train=6", "val=3", "size=64", "imgsz=64", "slice=48", "epochs=2", "batch=3"),
         _demo,
+        stays="runs/demo/data",
     ),
 )
 
