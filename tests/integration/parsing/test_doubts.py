@@ -90,6 +90,8 @@ def test_channels_typed_by_hand_are_said_with_the_row_that_was_meant(row, meant,
 @pytest.mark.parametrize("spec", WITHOUT_WIDTH, ids=lambda spec: spec.name)
 def test_every_block_answers_a_typed_channel_count(spec, tmp_path):
     sources = {1: -1, "n": [-1, 2]}.get(spec.inputs, [-1] * len(spec.input_names or ()))
+    if spec.out == "arg":
+        pytest.skip("its first argument is its width")
     report = lint(tmp_path, [sources, 1, spec.name, [256]])
     (message,) = [problem.message for problem in report.problems if problem.layer == 4]
     if spec.parameters:
