@@ -55,7 +55,7 @@ NAVIGATION: dict[str, list[tuple[str, str]]] = {
         ("Reliability", "reliability.md"),
         ("Ultralytics releases", "upstream.md"),
     ],
-    "Commands": [("All commands", "commands/index.md")],
+    "Commands": [("The command", "command.md"), ("All commands", "commands/index.md")],
     "API": [("Python", "api.md")],
     "About": [
         ("How it plugs in", "how_it_plugs_in.md"),

@@ -61,9 +61,8 @@ MODELS = """# Packaged models
 
 Each is used by bare name with a scale letter, from any folder: `yolo train model=yolo11n-fine.yaml ...`. Counted with
 80 classes. GFLOPs are 2 x multiply-accumulates of convolutions and matrix products on a 640 x 640 image in training,
-for stock and ours alike. With pretrained weights, the P2 heads of `-small` above scale n become wider than here:
-[transfer.md](transfer.md#other-scales). (Ultralytics' own count has a few element-wise layers too, and extrapolates
-from a small image.)
+for stock and ours alike. (Ultralytics' own count has a few element-wise layers too, and extrapolates from a small
+image.)
 
 {table}
 

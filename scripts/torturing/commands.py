@@ -123,9 +123,9 @@ def _resume(place: Path) -> tuple[str, ...]:
 
 def _demo(place: Path) -> bool:
     told = json.loads((place / "runs/demo/demo.json").read_text())
-    return _checkpoint("runs/demo/best.pt")(place) and (place / "runs/demo/prediction.jpg").stat().st_size > 0 < len(
-        told["ap50"]
-    )
+    return _checkpoint("runs/demo/best.pt")(place) and (
+        place / "runs/demo/found_and_missed.jpg"
+    ).stat().st_size > 0 < len(told["ap50"])
 
 
 TRAINING = (
@@ -151,7 +151,7 @@ WRITERS = (
     Writer("compose", ("compose", "base=yolo11n", "fuse=FINE", "out=yolo11n-mine.yaml"), _composed),
     Writer(
         "demo",
-        ("demo", "out=runs/demo", "train=6", "val=3", "imgsz=64", "epochs=2", "batch=3"),
+        ("demo", "out=runs/demo", "train=6", "val=3", "size=64", "imgsz=64", "slice=48", "epochs=2", "batch=3"),
         _demo,
     ),
 )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import cv2
@@ -15,6 +16,7 @@ from yolo_fine.cli import main
 from yolo_fine.errors import ArgumentError, DataError, YoloFineError
 from yolo_fine.explaining.activation import eigen_cam
 from yolo_fine.explaining.placing import Placing
+from yolo_fine.explaining.result import Detected
 from yolo_fine.integration.observing import watching
 
 OPTIONS = {"imgsz": 64, "conf": 0.0, "max_det": 6, "device": "cpu"}
@@ -87,6 +89,16 @@ def test_detections_are_those_of_predict(models, image, result):
     assert [box["score"] for box in ours] == pytest.approx(rows.conf.tolist(), abs=1e-4)
     assert np.allclose([box["box"] for box in ours], rows.xyxy.numpy(), atol=0.01)
     assert result.models[0].small == sum(box["small"] for box in ours)
+
+
+def test_models_of_one_name_are_told_apart(result):
+    def named(*models):
+        return dataclasses.replace(result, models=[Detected(model, [], 0) for model in models]).labels()
+
+    assert named("runs/a/weights/best.pt", "runs/b/weights/best.pt") == ["a/weights/best.pt", "b/weights/best.pt"]
+    assert named("runs/best.pt", "last.pt") == ["best.pt", "last.pt"]
+    assert named("best.pt", "best.pt") == ["best.pt", "best.pt"]
+    assert named("runs/best.pt") == ["best.pt"]
 
 
 def test_a_model_beside_itself_has_nothing_alone(models, image):

@@ -118,7 +118,7 @@ class CrossLayerCells(CrossLayerAttention):
 
     def attend(self, qkv: Sequence[Tensor]) -> list[Tensor]:
         """See :class:`CrossLayerAttention`."""
-        rows, columns = qkv[-1].shape[2:]
+        batch, _, rows, columns = qkv[-1].shape
         tokens = []
         for one, s in zip(qkv, self.strides, strict=True):
             windows = overlapping(overlapping(one, 2, s), 4, s)  # (B, 3h, H, w, W, w)
@@ -129,7 +129,7 @@ class CrossLayerCells(CrossLayerAttention):
         found = cosine_attention(q, k, v, self.position()).transpose(3, 4).flatten(2, 3)  # (B, cells, h, T)
         maps = []
         for y, w, s in zip(found.split([w * w for w in self.widths], dim=3), self.widths, self.strides, strict=True):
-            windows = y.reshape(y.shape[0], rows, columns, self.hidden, w, w).permute(0, 3, 1, 4, 2, 5)
+            windows = y.reshape(batch, rows, columns, self.hidden, w, w).permute(0, 3, 1, 4, 2, 5)
             maps.append(summed(summed(windows, 4, s), 2, s))  # (B, h, s·H, s·W)
         return maps
 
