@@ -15,7 +15,7 @@ from yolo_fine.layers.activations import Mish
 from yolo_fine.layers.affine import as_product, merged
 from yolo_fine.layers.checks import doubles, halves, require_sizes
 from yolo_fine.layers.gain import ResidualGain
-from yolo_fine.layers.tracing import computes_plainly
+from yolo_fine.layers.plainly import computes_plainly
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Rates
 
