@@ -78,15 +78,16 @@ class CrossLayerAttention(nn.Module):
 
     def forward(self, x: Sequence[Tensor]) -> list[Tensor]:
         """Let all levels attend to one another."""
-        x = [level.before(one) for level, one in zip(self.levels, x, strict=True)]
+        levels: list[Any] = list(self.levels)
+        x = [level.before(one) for level, one in zip(levels, x, strict=True)]
         rows, columns = x[-1].shape[2:]
         whole = []
-        for level, one, s in zip(self.levels, x, self.strides, strict=True):
+        for level, one, s in zip(levels, x, self.strides, strict=True):
             # Where a side is odd somewhere, the finer maps are filled up with zeros, as outside of every map.
             missing = (0, columns * s - one.shape[3], 0, rows * s - one.shape[2])
             whole.append(F.pad(level.qkv(one), missing) if s > 1 else level.qkv(one))
         attended = self.attend(whole)
-        pairs = zip(self.levels, x, attended, strict=True)
+        pairs = zip(levels, x, attended, strict=True)
         return [level.finish(one, found[:, :, : one.shape[2], : one.shape[3]]) for level, one, found in pairs]
 
     def attend(self, qkv: Sequence[Tensor]) -> list[Tensor]:

@@ -77,7 +77,7 @@ class NonLocal(nn.Module):
         else:
             out = nn.Conv2d(narrow, channels, 1)
             nn.init.zeros_(out.weight)
-            nn.init.zeros_(out.bias)
+            nn.init.zeros_(out.bias)  # type: ignore[arg-type]
         self.out = out
         self._init_weights()
 
@@ -99,9 +99,11 @@ class NonLocal(nn.Module):
             state = (value / key.shape[2]) @ key.transpose(1, 2)  # (B, m, m)
             y = state @ query
         else:
-            y = attend(*(one.unsqueeze(1) for one in (query, key, value)), scale=self.scale)  # (B, 1, m, cells)
+            query, key, value = (one.unsqueeze(1) for one in (query, key, value))
+            y = attend(query, key, value, scale=self.scale)  # (B, 1, m, cells)
         y = y.reshape(x.shape[0], -1, *x.shape[2:])
-        return x + self.out(y).to(x.dtype)
+        change: Tensor = self.out(y).to(x.dtype)
+        return x + change
 
 
 def _pooled(x: Tensor) -> Tensor:

@@ -154,7 +154,7 @@ class PSTLayer(nn.Module):
         fine_key, fine_value = chosen.chunk(2, dim=2)
         detail = attend(query, fine_key, fine_value)
         pairs = torch.cat([y, detail], 2).flatten(0, 1)  # (B·n, 2d, H·W)
-        gate = self.gate(pairs).sigmoid().reshape(batch, heads, each, cells)
+        gate: Tensor = self.gate(pairs).sigmoid().reshape(batch, heads, each, cells)
         return y + gate * (detail - y)
 
     def _by_head(self, x: Tensor) -> Tensor:

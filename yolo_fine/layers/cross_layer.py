@@ -40,7 +40,8 @@ def shifted(x: Tensor, axis: int, by: int) -> Tensor:
     sides = [0, 0] * (x.ndim - axis - 1)
     longer = F.pad(x, [*sides, *((1, 0) if by > 0 else (0, 1))])
     index = (slice(None),) * axis
-    return longer[(*index, slice(None, -1) if by > 0 else slice(1, None))]
+    kept = (*index, slice(None, -1) if by > 0 else slice(1, None))
+    return longer[kept]
 
 
 class PositionBias(nn.Module):
