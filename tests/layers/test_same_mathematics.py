@@ -13,8 +13,8 @@ from yolo_fine.blocks.ema import conv3x3_mean, conv3x3_to_one
 from yolo_fine.layers.activations import Mish
 from yolo_fine.layers.affine import as_product
 from yolo_fine.layers.bags import Bags
+from yolo_fine.layers.plainly import computes_plainly
 from yolo_fine.layers.resizing import bilinear
-from yolo_fine.layers.tracing import computes_plainly
 
 CLOSE = {"atol": 2e-6, "rtol": 1e-5}
 

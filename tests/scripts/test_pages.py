@@ -97,11 +97,13 @@ def test_the_page_of_costs_shows_what_is_there(scripts: dict[str, ModuleType], t
     one["ratio"], one["ratio_limits"] = 1.02, [0.97, 1.05]
     told["blocks"]["Clear"] = one | {"ratio": 0.5, "ratio_limits": [0.4, 0.6], "growth": {"cells": 2.0}}
     write_json(tmp_path / "blocks.json", told)
-    write_json(tmp_path / "before.json", {"blocks": {"Clear": one | {"ratio": 0.8, "ratio_limits": [0.7, 0.9]}}})
+    ratios = {"before": [0.8, 0.7, 0.9], "after": [0.5, 0.4, 0.6], "before_to_after": [1.6, 1.5, 1.7]}
+    reordered = {key: dict(zip(("value", "low", "high"), one, strict=True)) for key, one in ratios.items()}
+    write_json(tmp_path / "reordered.json", {"inference": {"Clear": reordered}, "training": {}})
     text = make(tmp_path)
     assert "not told from 1 (0.97 to 1.05)" in text
     assert "2.0 (quadratic)" in text
     assert text.index("`Clear`") < text.index("`ECA`")
     assert "## Models" not in text
     row = next(line for line in text.splitlines() if "0.80" in line)
-    assert [cell.strip() for cell in row.split("|")][1:-1] == ["`Clear`", "inference", "0.80", "0.50"]
+    assert [cell.strip() for cell in row.split("|")][1:-1] == ["`Clear`", "inference", "0.80", "0.50", "1.60"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from yolo_fine.layers.tracing import computes_plainly, is_compiling
+from yolo_fine.layers.plainly import computes_plainly, is_compiling
 
 LARGE = 20.0  # from here on tanh(softplus(x)) is 1 in float32
 PIECE = 1 << 16  # values at a time: what is in between stays in the cache

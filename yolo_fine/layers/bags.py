@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from yolo_fine.layers.tracing import computes_plainly, is_compiling
+from yolo_fine.layers.plainly import computes_plainly, is_compiling
 
 
 def has_sparse_products(table: Tensor, bags: Tensor) -> bool:
