@@ -93,7 +93,8 @@ class NonLocal(nn.Module):
             state = (value / key.shape[2]) @ key.transpose(1, 2)  # (B, m, m)
             y = state @ query
         else:
-            y = attend(*(one.unsqueeze(1) for one in (query, key, value)), scale=self.scale)  # (B, 1, m, cells)
+            query, key, value = (one.unsqueeze(1) for one in (query, key, value))  # one head: (B, 1, m, cells)
+            y = attend(query, key, value, scale=self.scale)
         y = y.reshape(x.shape[0], -1, *x.shape[2:])
         return x + self.out(y).to(x.dtype)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, scale: float | None = None) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, *, scale: float | None = None) -> Tensor:
     """Scaled dot-product attention.
 
     Each operand is copied with its channels side by side: PyTorch's fused kernels take no other, and without them a CPU
@@ -22,5 +22,5 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scale: float | None = None
     Returns:
         (B, n, d, N).
     """
-    operands = (one.transpose(2, 3).contiguous() for one in (query, key, value))
-    return F.scaled_dot_product_attention(*operands, scale=scale).transpose(2, 3)
+    query, key, value = (one.transpose(2, 3).contiguous() for one in (query, key, value))
+    return F.scaled_dot_product_attention(query, key, value, scale=scale).transpose(2, 3)
