@@ -26,7 +26,7 @@ told, gate = [], threading.Barrier({THREADS})
 def build():
     gate.wait()
     try:
-        told.append(type(YOLO("{YAML}").model.model[16]).__name__)
+        told.append(type(YOLO("{YAML}").model.model[17]).__name__)
     except Exception as error:
         told.append(repr(error))
 threads = [threading.Thread(target=build) for _ in range({THREADS})]

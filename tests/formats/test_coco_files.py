@@ -165,6 +165,7 @@ def test_read_files_give_the_metrics_of_pycocotools(seed, tmp_path):
         ({"image_id": 1}, 0),  # Ultralytics writes the numeric name 0001 as a number
         ({"image_id": "0001"}, 0),
         ({"image_id": 55, "file_name": "two.jpg"}, 1),
+        ({"image_id": "b/two.jpg"}, 1),  # a file name in its place
         ({"image_id": "1"}, 0),  # a number that another tool made a text
         ({"image_id": 1, "file_name": "b\\two.jpg"}, 1),
     ],

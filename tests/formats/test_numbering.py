@@ -239,11 +239,32 @@ def test_classes_that_lie_on_no_object_of_theirs(tmp_path):
 def test_detections_of_other_images(tmp_path):
     """Some boxes lie on objects by chance."""
     scene = Scene(tmp_path, (1, 2, 3))
-    far = [(image, kind, [300, 220, 5, 5], 0.5) for image, kind, *_ in scene.boxes * 9]
+    far = [(image, kind, [300, 200 + n / 50, 5, 5], 1 / (2 + n)) for n, (image, kind, *_) in enumerate(scene.boxes * 9)]
     few, many = (read_results(scene.results((1, 2, 3), boxes=scene.boxes[:n] + far), scene.truth) for n in (1, 9))
     (note,) = notes_on(many_times(scene.truth, 3), few)
     assert re.match(r"only [12] of \d+ detected boxes of a sample overlap an object of their class by half", note)
     assert notes_on(many_times(scene.truth, 3), many) == []
+
+
+def twice(found):
+    """As a file that was put together of two runs."""
+    columns = {name: np.repeat(getattr(found, name), 2, axis=0) for name in ("image", "boxes", "category", "score")}
+    return replace(found, **columns)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda found: replace(found, score=found.score * 100), "scores reach from .* not from 0 to 1"),
+        (lambda found: replace(found, score=np.ones(len(found))), "all detections have the score 1: AP then depends"),
+        (twice, "48 of 96 detections of a sample are there twice"),
+        (lambda found: found, None),
+    ],
+)
+def test_scores_and_repetitions(change, said, tmp_path):
+    scene = Scene(tmp_path, (1, 2, 3))
+    notes = notes_on(scene.truth, change(read_results(scene.results((1, 2, 3)), scene.truth)))
+    assert (not notes) if said is None else re.search(said, " ".join(notes))
 
 
 def many_times(truth, times):

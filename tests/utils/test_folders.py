@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, MissingFileError
 from yolo_fine.utils import folders
 from yolo_fine.utils.folders import finished_folder, restore
 from yolo_fine.utils.parts import OLD, hidden_name
@@ -151,3 +151,11 @@ def test_an_unwritable_place_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"can't be written: .*file is a file, not a folder"):
         write(tmp_path / "file" / "out")
     shutil.rmtree(tmp_path)
+
+
+def test_an_error_of_the_input_is_none_of_the_folder(tmp_path: Path) -> None:
+    """Some of ours are an OSError too."""
+    with pytest.raises(MissingFileError) as caught, finished_folder(tmp_path / "out"):
+        raise MissingFileError("model=gone.pt does not exist")
+    assert str(caught.value) == "model=gone.pt does not exist"
+    assert not list(tmp_path.iterdir())

@@ -54,9 +54,9 @@ from yolo_fine.blocks.weighted_add import WeightedAdd
 from yolo_fine.blocks.wtconv import WTConv, WTDown
 
 __all__ = [
-    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CFPT", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE",
-    "FINE", "GC", "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "PST", "RFB", "SAPA", "SDA",
-    "SE", "SEM", "SK", "SRA", "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext",
+    "A2N", "AFA", "AFF", "CAM", "CARAFE", "CAT", "CBAM", "CFPT", "CPAM", "DCDC", "DWR", "ECA", "EMA", "FADE", "FINE",
+    "GC", "HLG", "LCCM", "LDAAQU", "LSCM", "MSCAM", "NCB", "NHS", "NTB", "PAM", "PST", "RFB", "SAPA", "SDA", "SE",
+    "SEM", "SK", "SRA", "SSR", "ASPPLite", "DilatedContext", "DilatedFusion", "DySample", "FCViTContext",
     "FINEConcat", "FocalModulation", "FreqFusion", "HyperFusion", "LCCMBottomUp", "NonLocal", "PartWhole", "Pick",
     "Res2Net", "SPDConv", "ScalSeq", "SharedDilation", "TimmAttn", "WTConv", "WTDown", "WeightedAdd", "ZoomCat",
     "iAFF",

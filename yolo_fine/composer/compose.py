@@ -203,8 +203,8 @@ def compose_text(
         {"block": row.module, "level": level, "layer": numbers[id(row)]} for row, level in placed
     ]
     blocks.sort(key=lambda block: block["layer"])
-    levels = None if shape.is_stock else [f"p{level}" for level in sorted(anatomy.outputs)]
-    return Composed(base, result, blocks, len(numbers), out, levels)
+    detects_at = None if shape.is_stock else [f"p{level}" for level in sorted(anatomy.outputs)]
+    return Composed(base, result, blocks, len(numbers), out, detects_at)
 
 
 def _check_name(out: Path, layers: list[str]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from yolo_fine.evaluation.coco.score import CONFUSION_SCORE
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.boxes import iou
@@ -34,9 +35,27 @@ def notes_on(truth: GroundTruth, detections: Detections) -> list[str]:
         if form:
             notes.append(f"the {what} boxes look like {form}, and were read as left, top, width, height in pixels")
             told = what == "detected"
+    notes += _on_scores(detections.score)
     if len(detections) and len(truth):
-        notes += _from_overlaps(_compare(truth, detections), truth, told)
+        found = _compare(truth, detections)
+        notes += _from_overlaps(found, truth, told)
+        if found.twice > MANY * found.boxes:
+            notes.append(f"{found.twice} of {found.boxes} detections of a sample are there twice, and count as false")
     return notes
+
+
+def _on_scores(score: Array) -> list[str]:
+    """What scores say of their own scale."""
+    if not len(score):
+        return []
+    if score.max() > 1 or score.min() < 0:
+        return [
+            f"scores reach from {score.min():.4g} to {score.max():.4g}, not from 0 to 1: AP needs their order alone, "
+            f"but the confusion matrix counts detections from {CONFUSION_SCORE}"
+        ]
+    if len(score) > 1 and score.min() == score.max():
+        return [f"all detections have the score {score[0]:.4g}: AP then depends on their order in the file"]
+    return []
 
 
 @dataclass
@@ -47,12 +66,14 @@ class _Overlaps:
         boxes: Boxes of the sample, and ``objects`` those of its images.
         right: Boxes that lie on an object of their class.
         others: Pairs of classes (of the box, of the object below it) where they lie on one of another class alone.
+        twice: Detections that equal an earlier one in image, class and box.
         forms: Boxes that would lie on an object of their class, by the form that they would have.
     """
 
     boxes: int = 0
     objects: int = 0
     right: int = 0
+    twice: int = 0
     others: Counter[tuple[int, int]] = field(default_factory=Counter)
     forms: Counter[str] = field(default_factory=Counter)
 
@@ -65,6 +86,7 @@ def _compare(truth: GroundTruth, detections: Detections) -> _Overlaps:
         boxes, objects = detections.boxes[here], truth.boxes[there]
         found.boxes += len(boxes)
         found.objects += len(objects)
+        found.twice += len(boxes) - len(np.unique(np.column_stack([boxes, detections.category[here]]), axis=0))
         if not len(objects):
             continue
         same = detections.category[here][:, None] == truth.category[there][None, :]

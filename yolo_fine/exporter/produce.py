@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.exporter.options import wanted_precision
 from yolo_fine.integration.exporter import in_words_of_release
 from yolo_fine.integration.log import quiet_ultralytics, short
-from yolo_fine.utils.files import unwritable
+from yolo_fine.utils.files import is_elsewhere, reason_of, unwritable
 from yolo_fine.utils.folders import exchange, restore
 from yolo_fine.utils.parts import open_part
 
@@ -29,12 +29,15 @@ def scratch_in(place: Path, why: str) -> Iterator[Path]:
     Raises:
         ArgumentError: Nothing can be written there.
     """
-    with ExitStack() as stack:
-        try:
-            folder = stack.enter_context(open_part(place.absolute() / "yolo_fine_export", is_folder=True))
-        except OSError as error:
-            raise ArgumentError(f"{place} can't be written, and {why}: {error.strerror or error}") from error
-        yield folder
+    try:
+        with open_part(place.absolute() / "yolo_fine_export", is_folder=True) as folder:
+            yield folder
+    except YoloFineError:
+        raise
+    except OSError as error:
+        if is_elsewhere(error, place.absolute()):
+            raise
+        raise ArgumentError(f"{place} can't be written, and {why}: {reason_of(error)}") from error
 
 
 def produce(checkpoint: Path, format: str, options: dict[str, Any]) -> tuple[Path, list[str]]:

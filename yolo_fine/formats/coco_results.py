@@ -174,7 +174,7 @@ class _Reader:
             return self.by_name.get(name, []) if "/" in name else self.by_stem.get(name, [])
         if isinstance(key, str):
             found = self.by_id.get(key) or self.by_name.get(key) or self.by_stem.get(key)
-            return found or self.by_id.get(_as_number(key) or key, [])
+            return found or self.by_id.get(_as_number(key) or key) or self._matches(key, is_file_name=True)
         return self.by_id.get(key) or self.by_id.get(str(key), [])
 
     def _which_image(self, key: str | float, matches: list[int]) -> str:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, *, scale: float | None = None) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, scale: float | None = None) -> Tensor:
     """Scaled dot-product attention.
 
     Each operand is copied with its channels side by side: PyTorch's fused kernels take no other, and without them a CPU
@@ -23,4 +23,5 @@ def attend(query: Tensor, key: Tensor, value: Tensor, *, scale: float | None = N
         (B, n, d, N).
     """
     query, key, value = (one.transpose(2, 3).contiguous() for one in (query, key, value))
-    return F.scaled_dot_product_attention(query, key, value, scale=scale).transpose(2, 3)
+    found: Tensor = F.scaled_dot_product_attention(query, key, value, scale=scale)
+    return found.transpose(2, 3)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +49,7 @@ class WaveletConv(nn.Module):
                 low = pad_to_multiple(low, 2)
             bands = to_bands(low, self.channels)
             low = bands[:, ::4]  # before its convolution
-            convolved.append(_scaled(cast("nn.Conv2d", conv), bands, scale))
+            convolved.append(_scaled(conv, bands, scale))
         y: Tensor | None = None
         for level in range(len(sizes) - 1, -1, -1):
             bands, (height, width) = convolved[level], sizes[level]
@@ -64,8 +64,9 @@ class WaveletConv(nn.Module):
         return base if y is None else base + y.to(base.dtype)
 
 
-def _scaled(conv: nn.Conv2d, x: Tensor, scale: Tensor, stride: int = 1) -> Tensor:
+def _scaled(conv: Any, x: Tensor, scale: Tensor, stride: int = 1) -> Tensor:
     """A depthwise convolution times a number per channel, which its weights take instead of the whole map."""
     weight = conv.weight * scale.view(-1, 1, 1, 1)
     bias = None if conv.bias is None else conv.bias * scale
-    return F.conv2d(x, weight, bias, stride, conv.kernel_size[0] // 2, groups=conv.groups)
+    y: Tensor = F.conv2d(x, weight, bias, stride, conv.padding, groups=conv.groups)
+    return y

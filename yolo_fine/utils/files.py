@@ -90,14 +90,19 @@ def is_elsewhere(error: OSError, folder: Path) -> bool:
     return not (place.is_relative_to(folder) or folder.is_relative_to(place))
 
 
-def unwritable(target: Path, error: OSError) -> ArgumentError:
-    """The error for a file or folder that can't be written, with the reason in words."""
+def reason_of(error: OSError) -> str:
+    """Why something can't be written, in words."""
     reasons = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "your disk quota is used up",
         errno.ENAMETOOLONG: "the name is too long",
     }
-    reason = reasons.get(error.errno or 0) or error.strerror or str(error)
+    return reasons.get(error.errno or 0) or error.strerror or str(error)
+
+
+def unwritable(target: Path, error: OSError) -> ArgumentError:
+    """The error for a file or folder that can't be written, with the reason in words."""
+    reason = reason_of(error)
     in_the_way = next((above for above in target.absolute().parents if above.is_file()), None)
     if in_the_way is not None:
         reason = f"{in_the_way} is a file, not a folder"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.utils.files import is_elsewhere, unwritable
 from yolo_fine.utils.folders import FinishedFolder, check_place, is_free, rename_to, taken
 from yolo_fine.utils.parts import find_leftovers, lock, make_parents, remove, remove_empty
@@ -54,6 +54,8 @@ def resumable_folder(out: Path, key: str) -> Iterator[FinishedFolder]:
             if held is not None:
                 os.close(held)
             remove_empty(made)
+    except YoloFineError:  # some are an OSError too
+        raise
     except OSError as error:
         if is_elsewhere(error, place.parent):
             raise
