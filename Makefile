@@ -1,6 +1,6 @@
 # What a contributor runs. Each target works in the active environment: pip install -e ".[dev]"
 
-.PHONY: help fast all lint upstream pages
+.PHONY: help fast all lint upstream pages docs release
 
 help:   ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -25,3 +25,9 @@ upstream: ## the assumptions about Ultralytics and the tests of the seam, on eve
 pages:  ## the tables of docs/ and README.md that commands make
 	python scripts/make_pages.py
 	python scripts/readme_tables.py
+
+docs:   ## the docs as a site, in site/; pip install -e ".[docs]"
+	python scripts/build_docs.py
+
+release: ## check what a release would publish; pip install -e ".[release]"
+	python scripts/check_release.py

@@ -90,7 +90,9 @@ def arguments(verb: Verb, meanings: dict[str, str]) -> str:
         rows.append(f"| `{key}` | {kind} | {default} | {meanings.get(key, '')} |")
     if not rows:
         return ""
-    bare = f"\n`{verb.bare}` may be given without its key.\n" if verb.bare else ""
+    words = [f"`{word}`" for word in (verb.bare or "").split()]
+    how = "its key" if len(words) == 1 else "their keys, in this order"
+    bare = f"\n{' and '.join(words)} may be given without {how}.\n" if words else ""
     head = "## Arguments\n\n| argument | type | default | meaning |\n|---|---|---|---|"
     return "\n".join([head, *rows, f"{bare}\n"])
 

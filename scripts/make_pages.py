@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Writes the pages of ``docs/`` that consist of facts of the code: ``python scripts/make_pages.py [commands] ...``.
+"""Writes pages of ``docs/``: ``python scripts/make_pages.py [commands] [cost] ...``; without words, all.
 
-Without words, all of them. A test compares the committed pages with what this writes.
+``blocks`` and ``models`` consist of facts of the code, ``cost`` and ``study`` of committed measurements, in
+``docs/cost`` and ``docs/study``. A test compares the latter two with what this writes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from command_pages import command_pages
+from cost_page import cost_page
+from study_page import study_page
 
 from yolo_fine.catalog import get_block
 from yolo_fine.costs.block_facts import BlockFacts, block_facts
@@ -58,9 +61,8 @@ MODELS = """# Packaged models
 
 Each is used by bare name with a scale letter, from any folder: `yolo train model=yolo11n-fine.yaml ...`. Counted with
 80 classes. GFLOPs are 2 x multiply-accumulates of convolutions and matrix products on a 640 x 640 image in training,
-for stock and ours alike. With pretrained weights, the P2 heads of `-small` above scale n become wider than here:
-[transfer.md](transfer.md#other-scales). (Ultralytics' own count has a few element-wise layers too, and extrapolates
-from a small image.)
+for stock and ours alike. (Ultralytics' own count has a few element-wise layers too, and extrapolates from a small
+image.)
 
 {table}
 
@@ -105,6 +107,8 @@ PAGES: dict[str, Callable[[], dict[str, str]]] = {
     "blocks": lambda: {"blocks.md": blocks_page()},
     "models": lambda: {"models.md": models_page()},
     "commands": command_pages,
+    "cost": lambda: {"cost.md": cost_page(DOCS / "cost")},
+    "study": lambda: {"study.md": study_page(DOCS / "study")},
 }
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from yolo_fine.ablation.report import Ablation
 from yolo_fine.ablation.run import run
 from yolo_fine.errors import ArgumentError, DataError, YoloFineError
 from yolo_fine.utils.executors import LocalExecutor, Watch
+from yolo_fine.utils.files import write_json
+from yolo_fine.utils.parts import alone_in
 
 REPORT = ("results.csv", "report.json", "report.md", "report.html", "pareto.png")
 
@@ -39,9 +41,16 @@ class InThisProcess(LocalExecutor):
                 (folder / "log.txt").write_text("RuntimeError: the cat sat on the keyboard\n")
                 yield folder, 1
                 continue
-            run(folder)
             if folder.parent.name != "probes":
+                run(folder)
                 self.done.append(folder.name)
+            elif folder.name == "yolo11n-ema":  # one is enough to see that first steps are timed
+                run(folder)
+                timed = json.loads((folder / "progress.json").read_text())
+                assert timed["step"] > 0
+                assert timed["steps"] == 1  # in an epoch of four images
+            else:
+                write_json(folder / "progress.json", {"step": 0.1, "steps": 1})
             yield folder, 0
 
 
@@ -150,6 +159,12 @@ def test_other_arguments_are_refused_with_the_difference(copied: Path, tiny_data
         tiny_grid(tiny_data, copied, models="yolo11n.yaml,yolo11n-fine.yaml")
 
 
+def test_two_ablations_in_one_folder_do_not_meet(copied: Path, tiny_data: Path) -> None:
+    with alone_in(copied), pytest.raises(ArgumentError, match="another process is at work in"):
+        tiny_grid(tiny_data, copied)
+    assert tiny_grid(tiny_data, copied).passed
+
+
 def test_two_equal_seeds_stop_the_grid(copied: Path, tiny_data: Path) -> None:
     first, second = (copied / f"yolo11n-seed{seed}" / "result.json" for seed in (0, 1))
     same = json.loads(second.read_text()) | {"weights_hash": json.loads(first.read_text())["weights_hash"]}
@@ -172,6 +187,8 @@ def test_two_equal_seeds_stop_the_grid(copied: Path, tiny_data: Path) -> None:
         ({"seed": 3}, "seed= is set by the ablation; use seeds="),
         ({"resume": True}, "resume= is set by the ablation"),
         ({"epohcs": 3}, "epochs"),
+        ({"models": "yolo11n.yaml,yolo11n+refine:EMMA"}, "EMA"),
+        ({"device": "0,1"}, "a run of an ablation takes one GPU"),
     ],
 )
 def test_bad_input_is_known_before_the_first_run(
@@ -181,6 +198,15 @@ def test_bad_input_is_known_before_the_first_run(
         tiny_grid(tiny_data, tmp_path / "out", **change)
     assert words in str(caught.value)
     assert in_this_process.done == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_grid_that_can_not_begin_leaves_nothing(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_this_process: type[InThisProcess]
+) -> None:
+    monkeypatch.setattr(in_this_process, "failing", ("yolo11n", "yolo11n-ema"))  # the first steps of each
+    with pytest.raises(ArgumentError, match="the cat sat on the keyboard"):
+        tiny_grid(tiny_data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

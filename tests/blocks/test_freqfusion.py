@@ -42,10 +42,6 @@ class TestFreqFusion(BlockContract):
         return torch.cat([F.interpolate(x[0], size=x[1].shape[2:], mode="nearest-exact"), x[1]], 1)
 
 
-class TestFreqFusionWithoutOffsets(TestFreqFusion):
-    arguments = {"hidden": 16, "groups": 0, "gain": 0.0}
-
-
 def test_kernels_add_up_to_1_and_fall_off_like_a_hamming_window() -> None:
     flat = from_logits(torch.zeros(1, 9, 1, 1)).flatten()
     torch.testing.assert_close(flat.sum(), torch.tensor(1.0))

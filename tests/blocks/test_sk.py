@@ -36,10 +36,6 @@ class TestSKOfTimm(TestSK):
     arguments = {"groups": 1, "split": True, "smallest": 8}
 
 
-class TestSKOfThreeFullKernels(TestSK):
-    arguments = {"kernels": (3, 5, 7), "dilate": False, "gain": 0.0}
-
-
 def test_channels_must_split() -> None:
     with pytest.raises(BlockArgumentError, match="'split' must be False: 32 channels, 3 paths"):
         SK(32, (3, 5, 7), split=True)

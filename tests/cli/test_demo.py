@@ -47,13 +47,15 @@ def test_a_line_a_stage_and_four_at_the_end(finished):
 def test_everything_is_there(finished):
     out, _, _, result = finished
     DemoResult(**result)
-    assert (out / "best.pt").stat().st_size > 1_000_000
+    assert (out / "best.pt").stat().st_size > 500_000
     assert "<html" in Path(result["report"]).read_text()[:200]
     assert cv2.imread(result["picture"]).shape[1] == 1024
     assert 0 <= result["map50_95"] <= result["map50"] <= 1
-    assert set(result["ap50"]) == {"person", "cyclist", "vehicle"}
+    assert set(result["ap50"]) == {"person", "vehicle"}
     assert set(result["seconds"]) == {"draw", "train", "evaluate", "slice", "export", "look"}
-    assert "box_prior: 2" in (out / "yolo11n-demo.yaml").read_text()
+    text = (out / "yolo11n-demo.yaml").read_text()
+    assert "box_prior: 2" in text
+    assert "n: [0.50, 0.125, 1024]" in text
 
 
 @pytest.mark.skipif(importlib.util.find_spec("sahi") is None, reason="the sliced extra is not installed")
@@ -108,6 +110,7 @@ def test_an_interrupted_run_leaves_the_earlier_one(finished, monkeypatch):
     [
         ({"epochs": 0}, "epochs must be 1 or more"),
         ({"imgsz": 100}, "multiple of 32"),
+        ({"width": 2.0}, "width must be 0.25 to 1"),
         ({"slice": 8}, "slice must be 32 or more"),
         ({"model": "best.pt"}, "must be a model YAML"),
         ({"scale": 99.0}, "scale must be a number"),

@@ -208,7 +208,7 @@ CALLBACKS = (
 
 
 def test_asked_for_by_the_environment(tmp_path):
-    expected = {"": "OURS 1 False", "small": "OURS 3 True", "smal": "OURS 1 True"}  # one follows assign settings
+    expected = {"": "OURS 0 False", "small": "OURS 2 True", "smal": "OURS 0 True"}
     message = "YOLO_FINE_EVAL=smal has no effect; choices are small, sizes, aitod and limits in pixels, as 8,16,32; "
     message += "did you mean small?"
     codes = [f"import os; os.environ['YOLO_FINE_EVAL'] = {value!r}\n{CALLBACKS}" for value in expected]

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,16 +17,27 @@ from yolo_fine.cli import main
 from yolo_fine.errors import ArgumentError, DataError, YoloFineError
 from yolo_fine.explaining.activation import eigen_cam
 from yolo_fine.explaining.placing import Placing
+from yolo_fine.explaining.result import Detected
+from yolo_fine.integration.checkpoints import checkpoint_of
 from yolo_fine.integration.observing import watching
+from yolo_fine.integration.versions import installed_version
 
 OPTIONS = {"imgsz": 64, "conf": 0.0, "max_det": 6, "device": "cpu"}
+
+
+def save(self, file):
+    """What older releases can't do with a model that was not trained."""
+    Path(file).write_bytes(checkpoint_of(self.model))
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     rows = [*HEAD, [[-1, 3], 1, "WeightedAdd", []], [-1, 1, "CBAM", []]]
-    return make_checkpoint(folder / "ours.pt", rows=rows), make_checkpoint(folder / "<b>other.pt")
+    with pytest.MonkeyPatch.context() as patch:
+        if installed_version() < (8, 3, 253):
+            patch.setattr(YOLO, "save", save)
+        return make_checkpoint(folder / "ours.pt", rows=rows), make_checkpoint(folder / "<b>other.pt")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +100,16 @@ def test_detections_are_those_of_predict(models, image, result):
     assert [box["score"] for box in ours] == pytest.approx(rows.conf.tolist(), abs=1e-4)
     assert np.allclose([box["box"] for box in ours], rows.xyxy.numpy(), atol=0.01)
     assert result.models[0].small == sum(box["small"] for box in ours)
+
+
+def test_models_of_one_name_are_told_apart(result):
+    def named(*models):
+        return dataclasses.replace(result, models=[Detected(model, [], 0) for model in models]).labels()
+
+    assert named("runs/a/weights/best.pt", "runs/b/weights/best.pt") == ["a/weights/best.pt", "b/weights/best.pt"]
+    assert named("runs/best.pt", "last.pt") == ["best.pt", "last.pt"]
+    assert named("best.pt", "best.pt") == ["best.pt", "best.pt"]
+    assert named("runs/best.pt") == ["best.pt"]
 
 
 def test_a_model_beside_itself_has_nothing_alone(models, image):

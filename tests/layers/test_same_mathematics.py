@@ -13,8 +13,8 @@ from yolo_fine.blocks.ema import conv3x3_mean, conv3x3_to_one
 from yolo_fine.layers.activations import Mish
 from yolo_fine.layers.affine import as_product
 from yolo_fine.layers.bags import Bags
+from yolo_fine.layers.plainly import computes_plainly
 from yolo_fine.layers.resizing import bilinear
-from yolo_fine.layers.tracing import computes_plainly
 
 CLOSE = {"atol": 2e-6, "rtol": 1e-5}
 
@@ -28,6 +28,11 @@ def test_mish_by_one_exponential() -> None:
     x = torch.cat([torch.linspace(-100, 100, 2001), torch.tensor([0.0, -0.0, 1e-20, float("inf")])])
     with torch.no_grad():
         torch.testing.assert_close(Mish()(x), F.mish(x), **CLOSE)
+        large = 3 * torch.randn(2, 5, 130, 131)  # several pieces
+        for layout in (large, large.contiguous(memory_format=torch.channels_last), large[:, 1:4], large[0], large[:0]):
+            mine = Mish()(layout)
+            torch.testing.assert_close(mine, F.mish(layout), **CLOSE)
+            assert mine.stride() == F.mish(layout).stride()
     half = torch.randn(100).bfloat16()
     assert torch.equal(Mish()(half), F.mish(half))
     leaf = x.clone().requires_grad_()

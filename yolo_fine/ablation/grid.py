@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,10 +14,10 @@ from yolo_fine.ablation.comparisons import check_seeds, read_finished
 from yolo_fine.ablation.costs import LATENCY, Cost, count_costs, time_latency, with_latency
 from yolo_fine.ablation.estimate import Estimate, estimate_time
 from yolo_fine.ablation.metrics import metric_names
-from yolo_fine.ablation.plan import Plan, Run, keep_plan
+from yolo_fine.ablation.plan import PLAN, Plan, Run, keep_plan
 from yolo_fine.ablation.report import Ablation, read_ablation, write_reports
 from yolo_fine.ablation.run import FAILED, JOB, RESULT, clear
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.evaluation.groups import read_groups
 from yolo_fine.evaluation.manifest import package_versions
 from yolo_fine.evaluation.sizes import parse_sizes
@@ -30,6 +32,7 @@ from yolo_fine.utils.constraints import Positive, PositiveNumber
 from yolo_fine.utils.executors import Executor, LocalExecutor, RayExecutor, last_words
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.hints import did_you_mean
+from yolo_fine.utils.parts import alone_in, make_parents, remove, remove_empty
 from yolo_fine.utils.paths import StrPath
 
 TAKEN = {
@@ -109,22 +112,47 @@ def ablate(
         models, str(data), seeds=seeds, baseline=baseline, control=control, weights=weights, metric=metric,
         detect=detect, evaluation=evaluation, training=training,
     )  # fmt: skip
-    keep_plan(plan, folder)
     executor = LocalExecutor(RUN, workers) if engine == "local" else RayExecutor(RUN, address, gpus)
-    files = compose_models(plan, folder)
     sizes_of = {arm.name: arm.imgsz or training.get("imgsz", 640) for arm in plan.arms}
-    costs = count_costs(files, sizes_of)
-    jobs = write_jobs(plan, files, folder)
-    estimate = estimate_time(plan, jobs, {name: cost.parameters for name, cost in costs.items()}, folder, executor)
-    if verbose:
-        show(*estimate.show())
-    if not plan_only:
-        carry_out(plan, folder, executor, costs, estimate)
-        if latency and not (folder / LATENCY).is_file():
-            time_latency(files, sizes_of, plan.baseline, folder)
-    found = read_ablation(plan, folder, with_latency(costs, folder))
-    write_reports(found, folder)
+    with made_or_not(folder), alone_in(folder):
+        with emptied_on_error(folder):
+            keep_plan(plan, folder)
+            files = compose_models(plan, folder)
+            costs = count_costs(files, sizes_of)
+            jobs = write_jobs(plan, files, folder)
+            parameters = {name: cost.parameters for name, cost in costs.items()}
+            estimate = estimate_time(plan, jobs, parameters, folder, executor)
+        if verbose:
+            show(*estimate.show())
+        if not plan_only:
+            carry_out(plan, folder, executor, costs, estimate)
+            if latency and not (folder / LATENCY).is_file():
+                time_latency(files, sizes_of, plan.baseline, folder)
+        found = read_ablation(plan, folder, with_latency(costs, folder))
+        write_reports(found, folder)
     return found
+
+
+@contextmanager
+def made_or_not(folder: Path) -> Iterator[None]:
+    """Make a folder; it is gone again if nothing is in it at the end."""
+    made = make_parents(folder / PLAN)
+    try:
+        yield
+    finally:
+        remove_empty(made)
+
+
+@contextmanager
+def emptied_on_error(folder: Path) -> Iterator[None]:
+    """Empty a folder that held no ablation before, if one can't begin: a plan that was wrong is not in the way."""
+    new = not any(folder.iterdir())
+    try:
+        yield
+    except YoloFineError:
+        for path in folder.iterdir() if new else ():
+            remove(path)
+        raise
 
 
 def make_plan(models: str, data: str, *, seeds: int | str, baseline: str | None, control: bool, weights: StrPath | None,
@@ -142,6 +170,11 @@ def make_plan(models: str, data: str, *, seeds: int | str, baseline: str | None,
         arms.append(again(base))
     if len(arms) < 2:
         raise ArgumentError(f"models={models}: name at least two, or control=True")
+    if re.search(r"\d\s*,\s*\d", str(training.get("device", ""))):
+        raise ArgumentError(
+            f"device={training['device']}: a run of an ablation takes one GPU, where data are equal for all models; "
+            "engine=ray address=local gpus=1 gives every run a GPU of its own"
+        )
     for key in training:
         if key in TAKEN:
             instead = f"; use {TAKEN[key]}" if TAKEN[key] else ""

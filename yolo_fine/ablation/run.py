@@ -93,6 +93,7 @@ def probe(folder: Path, job: dict[str, Any]) -> None:
 
     with suppress(ProbeIsOver):
         train_on_equal_data(job["model"], step_begun=step_begun, **arguments_of(folder, job))
+        times.append(time.monotonic())  # it is over before as many steps
     steps = [after - before for before, after in pairwise(times)]
     write_json(folder / PROGRESS, {"step": statistics.median(steps[1:] or steps or [0.0]), "steps": steps_an_epoch})
 

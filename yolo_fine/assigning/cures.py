@@ -21,7 +21,7 @@ FACTORS = (1.5, 2.0)
 
 
 def find_cures(truth: GroundTruth, found: Assignment, detector: Any) -> list[Cure]:
-    """Count again with larger inputs and with a P2 level.
+    """Count again with larger inputs, and with a P2 level beside the others or in P5's place.
 
     Args:
         truth: The objects.
@@ -33,7 +33,7 @@ def find_cures(truth: GroundTruth, found: Assignment, detector: Any) -> list[Cur
     for what, imgsz, strides in _options(found):
         rule = make_rule(found.rule, strides if follows_strides else found.strides)
         seen = count_objects(truth, imgsz, strides, rule).overall
-        cost = relative_cost(detector, found, imgsz, strides)
+        cost = relative_cost(detector, found, imgsz, what.removeprefix("head=") if "head=" in what else None)
         cures.append(Cure(what, seen.no_candidate, seen.contested, cost))
     return cures
 
@@ -42,29 +42,32 @@ def _options(found: Assignment) -> list[tuple[str, int, Sequence[float]]]:
     larger = [round(found.imgsz * factor / 32) * 32 for factor in FACTORS]
     options: list[tuple[str, int, Sequence[float]]] = [(f"imgsz={size}", size, found.strides) for size in larger]
     if min(found.strides) > 4:
-        options.append(("head=p2", found.imgsz, [found.strides[0] / 2, *found.strides]))
+        finer = [found.strides[0] / 2, *found.strides]
+        options.append(("head=p2", found.imgsz, finer))
+        if finer == [4, 8, 16, 32]:
+            options.append(("head=p2,p3,p4", found.imgsz, finer[:-1]))
     return options
 
 
-def relative_cost(detector: Any, found: Assignment, imgsz: int, strides: Sequence[float]) -> float | None:
+def relative_cost(detector: Any, found: Assignment, imgsz: int, head: str | None) -> float | None:
     """GFLOPs relative to the model at the input size asked for; None where they can't be counted.
 
     A finer head is counted on the model that compose makes of the model's YAML.
     """
     if detector is None:
-        return (imgsz / found.imgsz) ** 2 if list(strides) == list(found.strides) else None
+        return (imgsz / found.imgsz) ** 2 if head is None else None
     name = detector.model.yaml.get("yaml_file", "")
     try:
-        if list(strides) == list(found.strides):
+        if head is None:
             return measure_at(detector.model, imgsz) / measure_at(detector.model, found.imgsz)
-        return measure_at(finer_model(name, detector), imgsz) / measure_at(detector.model, found.imgsz)
+        return measure_at(finer_model(name, head), imgsz) / measure_at(detector.model, found.imgsz)
     except (YoloFineError, OSError, RuntimeError, ValueError):
         return None
 
 
-def finer_model(name: str, detector: Any) -> Any:
-    """The network that compose makes of a model's YAML with ``head=p2``."""
+def finer_model(name: str, head: str) -> Any:
+    """The network that compose makes of a model's YAML with these levels."""
     with TemporaryDirectory() as folder:
         out = Path(folder) / f"{Path(name).stem}-p2.yaml"
-        compose(name, head="p2", out=out)
+        compose(name, head=head, out=out)
         return open_model(out).model

@@ -78,15 +78,16 @@ class CrossLayerAttention(nn.Module):
 
     def forward(self, x: Sequence[Tensor]) -> list[Tensor]:
         """Let all levels attend to one another."""
-        x = [level.before(one) for level, one in zip(self.levels, x, strict=True)]
+        levels: Any = self.levels
+        x = [level.before(one) for level, one in zip(levels, x, strict=True)]
         rows, columns = x[-1].shape[2:]
         whole = []
-        for level, one, s in zip(self.levels, x, self.strides, strict=True):
+        for level, one, s in zip(levels, x, self.strides, strict=True):
             # Where a side is odd somewhere, the finer maps are filled up with zeros, as outside of every map.
             missing = (0, columns * s - one.shape[3], 0, rows * s - one.shape[2])
             whole.append(F.pad(level.qkv(one), missing) if s > 1 else level.qkv(one))
         attended = self.attend(whole)
-        pairs = zip(self.levels, x, attended, strict=True)
+        pairs = zip(levels, x, attended, strict=True)
         return [level.finish(one, found[:, :, : one.shape[2], : one.shape[3]]) for level, one, found in pairs]
 
     def attend(self, qkv: Sequence[Tensor]) -> list[Tensor]:
@@ -118,7 +119,7 @@ class CrossLayerCells(CrossLayerAttention):
 
     def attend(self, qkv: Sequence[Tensor]) -> list[Tensor]:
         """See :class:`CrossLayerAttention`."""
-        rows, columns = qkv[-1].shape[2:]
+        batch, _, rows, columns = qkv[-1].shape
         tokens = []
         for one, s in zip(qkv, self.strides, strict=True):
             windows = overlapping(overlapping(one, 2, s), 4, s)  # (B, 3h, H, w, W, w)
@@ -129,7 +130,7 @@ class CrossLayerCells(CrossLayerAttention):
         found = cosine_attention(q, k, v, self.position()).transpose(3, 4).flatten(2, 3)  # (B, cells, h, T)
         maps = []
         for y, w, s in zip(found.split([w * w for w in self.widths], dim=3), self.widths, self.strides, strict=True):
-            windows = y.reshape(y.shape[0], rows, columns, self.hidden, w, w).permute(0, 3, 1, 4, 2, 5)
+            windows = y.reshape(batch, rows, columns, self.hidden, w, w).permute(0, 3, 1, 4, 2, 5)
             maps.append(summed(summed(windows, 4, s), 2, s))  # (B, h, s·H, s·W)
         return maps
 

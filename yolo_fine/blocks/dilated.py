@@ -12,10 +12,10 @@ from ultralytics.nn.modules import Conv
 
 from yolo_fine.blocks.cbam import CBAM
 from yolo_fine.layers.activations import Mish
-from yolo_fine.layers.affine import as_product
+from yolo_fine.layers.affine import as_product, merged
 from yolo_fine.layers.checks import doubles, halves, require_sizes
 from yolo_fine.layers.gain import ResidualGain
-from yolo_fine.layers.tracing import computes_plainly
+from yolo_fine.layers.plainly import computes_plainly
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Rates
 
@@ -56,8 +56,13 @@ class DilatedContext(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Add context to ``x``."""
-        reduced = self.reduce(x)
-        y = self.act(x + self.merge(torch.cat([branch(reduced) for branch in self.branches], dim=1)))
+        if self.training or not computes_plainly(x):
+            reduced = self.reduce(x)
+            y = self.act(x + self.merge(torch.cat([branch(reduced) for branch in self.branches], dim=1)))
+        else:
+            reduced = merged(self.reduce, x)
+            y = merged(self.merge, torch.cat([merged(branch, reduced) for branch in self.branches], dim=1))
+            y = self.act(y.add_(x))
         return self.gain(x, y)
 
 
@@ -115,8 +120,10 @@ class DilatedFusion(nn.Module):
         require_sizes(self, fits, "'deep' must have half the height and width of 'mid'", deep=deep, mid=mid)
         fits = doubles(mid, shallow)
         require_sizes(self, fits, "'shallow' must have twice the height and width of 'mid'", shallow=shallow, mid=mid)
-        filtered = self.filter(self.shallow(shallow))  # (B, c_shallow, 2H, 2W) -> (B, c_mid, H, W)
-        if self.training or not computes_plainly(mid):
+        plainly = not self.training and computes_plainly(mid)
+        filtered = merged(self.shallow, shallow) if plainly else self.shallow(shallow)  # (B, c_mid, H, W)
+        filtered = self.filter(filtered)
+        if not plainly:
             above = F.interpolate(self.deep(deep), size=mid.shape[2:], mode="nearest")
             y = self.merge(torch.cat([above, self.mid(mid), filtered], dim=1))
         else:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
-from yolo_fine.layers.tracing import computes_plainly
+from yolo_fine.layers.plainly import computes_plainly
 from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction

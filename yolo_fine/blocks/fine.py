@@ -15,10 +15,11 @@ from yolo_fine.layers.checks import divisor, halves, require, require_sizes
 from yolo_fine.layers.map_attention import MapAttention
 from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.layers.places import tokens_of_the_coarsest_map
+from yolo_fine.layers.plainly import computes_plainly
 from yolo_fine.layers.pooling import pool
 from yolo_fine.layers.positions import sincos_2d
 from yolo_fine.layers.resizing import bilinear
-from yolo_fine.layers.tracing import computes_plainly, is_tracing
+from yolo_fine.layers.tracing import is_tracing
 from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, MultipleOf4, Positive, PositiveNumber

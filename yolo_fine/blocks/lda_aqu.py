@@ -135,7 +135,7 @@ class LDAAQU(nn.Module):
         logits = torch.stack([(query * one).sum(1) for one in self._shifted(keys)], 1)
         logits = logits + F.conv2d(query, self.position.float()[:, :, None, None])
         shifted, taps = self._shifted(values), logits.float().softmax(1).split(1, dim=1)
-        y = next(shifted) * taps[0]
+        y: Tensor = next(shifted) * taps[0]
         for view, tap in zip(shifted, taps[1:], strict=True):
             y = torch.addcmul(y, view, tap)
         return y.to(x.dtype)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,7 +19,12 @@ PAPER = "https://arxiv.org/abs/1711.07971"
 ALIASES = ("NonLocal2d", "NonLocalBlock", "NonLocalBlockND", "NLBlock", "NonLocalAttn")
 
 
-@block(inputs=1, out="same", kind="context", paper=PAPER, aliases=ALIASES)
+def all_cells(arguments: Mapping[str, Any]) -> int:
+    """Each cell attends to all others or a quarter of them, but as ``dot_product``: see :attr:`BlockSpec.quadratic`."""
+    return 0 if arguments["form"] == "dot_product" else 4 if arguments["sub_sample"] else 1
+
+
+@block(inputs=1, out="same", kind="context", paper=PAPER, aliases=ALIASES, quadratic=all_cells)
 class NonLocal(nn.Module):
     """Non-local block: ``x + W(attention of every cell to every other one)``.
 
@@ -71,7 +77,7 @@ class NonLocal(nn.Module):
         else:
             out = nn.Conv2d(narrow, channels, 1)
             nn.init.zeros_(out.weight)
-            nn.init.zeros_(out.bias)
+            nn.init.zeros_(out.bias)  # type: ignore[arg-type]
         self.out = out
         self._init_weights()
 
@@ -93,9 +99,11 @@ class NonLocal(nn.Module):
             state = (value / key.shape[2]) @ key.transpose(1, 2)  # (B, m, m)
             y = state @ query
         else:
-            y = attend(*(one.unsqueeze(1) for one in (query, key, value)), scale=self.scale)  # (B, 1, m, cells)
+            query, key, value = (one.unsqueeze(1) for one in (query, key, value))
+            y = attend(query, key, value, scale=self.scale)  # (B, 1, m, cells)
         y = y.reshape(x.shape[0], -1, *x.shape[2:])
-        return x + self.out(y).to(x.dtype)
+        change: Tensor = self.out(y).to(x.dtype)
+        return x + change
 
 
 def _pooled(x: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ CLOSED = -4.0  # bias of a new gate: the output is that of coarse attention but 
     paper=PAPER,
     strides=(2, 1),
     aliases=("PyramidSparseTransformer", "PSAttnBlock"),
+    quadratic=lambda arguments: 4,  # H·W cells of the fine map attend to H·W/4 of the coarse one
 )
 class PST(nn.Module):
     """Pyramid sparse transformer: cross-scale attention, coarse and (by ``top``) fine.
@@ -153,7 +154,7 @@ class PSTLayer(nn.Module):
         fine_key, fine_value = chosen.chunk(2, dim=2)
         detail = attend(query, fine_key, fine_value)
         pairs = torch.cat([y, detail], 2).flatten(0, 1)  # (B·n, 2d, H·W)
-        gate = self.gate(pairs).sigmoid().reshape(batch, heads, each, cells)
+        gate: Tensor = self.gate(pairs).sigmoid().reshape(batch, heads, each, cells)
         return y + gate * (detail - y)
 
     def _by_head(self, x: Tensor) -> Tensor:

@@ -58,9 +58,9 @@ class WTConv(nn.Module):
 class WTDown(nn.Module):
     """A wavelet convolution of stride 2, then a 1x1 convolution with batch norm and activation.
 
-    WTConv (arXiv 2407.05848) has a stride but keeps the channels; its authors put a 1x1 convolution behind it. Here the
-    two are a downsampler that sees k·2^levels cells at the price of a depthwise one. Where to use it is ours. Cells
-    that the stride drops are not computed.
+    ADAPTATION. WTConv (arXiv 2407.05848) has a stride but keeps the channels; its authors put a 1x1 convolution behind
+    it. Here the two are a downsampler that sees k·2^levels cells at the price of a depthwise one. Where to use it is
+    ours. Cells that the stride drops are not computed.
 
     At init: no identity, and it can't take over a pretrained convolution.
 

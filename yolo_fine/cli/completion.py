@@ -71,10 +71,11 @@ def completion(shell: Literal["bash", "zsh", "fish"], install: bool = False) -> 
     Raises:
         ArgumentError: The file can't be written.
     """
-    words = {"verbs": _verbs(), "subverbs": _subverbs(), "keys": _keys()}
     script = Template((SCRIPTS / f"yolo-fine.{shell}").read_text(encoding="utf-8")).substitute(
-        {name: _case(found, shell) if isinstance(found, dict) else " ".join(found) for name, found in words.items()}
-        | {"values": _values(shell)}
+        verbs=" ".join(_verbs()),
+        subverbs=_case(_subverbs(), shell),
+        keys=_case(_keys(), shell),
+        values=_values(shell),
     )
     if not install:
         return Completion(shell, script)

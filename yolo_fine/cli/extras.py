@@ -17,6 +17,8 @@ PURPOSES = {
     "sliced": "prediction and evaluation on slices, by SAHI",
     "ray": "ablations on a Ray cluster",
     "dev": "tests and checks of this package",
+    "docs": "these docs as a site: make docs",
+    "release": "checks of what a release would publish",
 }
 
 

@@ -142,7 +142,7 @@ def measure(specs: Sequence[BlockSpec], setting: Setting, rounds: int, growth: b
             peak_mb=peak_bytes(call, setting.device) / 2**20 if setting.runtime == "torch" else None,
             growth=exponents(get_block(name)) if growth and name != YARDSTICK else None,
         )
-    return Bench("blocks", YARDSTICK, timings, vars(setting) | {"rounds": rounds}, left_out)
+    return Bench("blocks", YARDSTICK, timings, vars(setting) | {"rounds": rounds, "torch": torch.__version__}, left_out)
 
 
 def yardstick(setting: Setting) -> tuple[Any, Any]:

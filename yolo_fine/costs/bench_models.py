@@ -125,7 +125,7 @@ def measure(names: Sequence[str], compared: dict[str, str], settings: dict[str, 
         )
         for name, call in calls.items()
     }
-    return Bench("models", names[0], timings, settings)
+    return Bench("models", names[0], timings, settings | {"torch": torch.__version__})
 
 
 def torch_call(network: Any, image: Any, settings: dict[str, Any]) -> Call:

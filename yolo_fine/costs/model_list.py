@@ -65,7 +65,7 @@ class ModelRows(Result):
     def show(self) -> list[str | Table]:
         """The table, and what the numbers are for."""
         moved = next((row for row in self.rows if row.stock is not None and row.stock != row.number), None)
-        first = self.rows[moved.number - 1].number if moved else len(self.rows)
+        same = next((row.number for row in self.rows if row.stock != row.number), len(self.rows))
         notes = [
             self.summary(),
             f"freeze=10 freezes rows 0 to 9, freeze=[0,5] those two; embed=[{len(self.rows) - 2}] hands out that row's "
@@ -73,7 +73,7 @@ class ModelRows(Result):
         ]
         if moved and moved.stock is not None:
             notes.append(
-                f"numbers are those of {self.stock} up to row {first - 1}; behind it they differ: "
+                f"numbers are those of {self.stock} up to row {same - 1}; behind it they differ: "
                 f"row {moved.stock} there is row {moved.number} here"
             )
         return [Table(self.table()), *notes]

@@ -37,7 +37,7 @@ def write_page(folder: Path, result: Explanation, pictures: Mapping[str, Array])
     facts = f"{width} x {height} pixels, read by the network at {result.input[1]} x {result.input[0]}"
     sections = [_detections(result, pictures), _activation(result, pictures), *_blocks(result, pictures)]
     page = _resource("template.html").substitute(
-        title=escape(f"{Path(result.models[0].model).name} on {Path(result.image).name}"),
+        title=escape(f"{result.labels()[0]} on {Path(result.image).name}"),
         said=escape(result.said()),
         facts=escape(facts),
         style=_resource("style.css").template,
@@ -55,10 +55,10 @@ def _detections(result: Explanation, pictures: Mapping[str, Array]) -> str:
     key = [*KEY, *([ALONE] if len(result.models) > 1 else [])]
     keys = "".join(f'<span><i style="border-color:var(--{name})"></i>{escape(words)}</span>' for name, words in key)
     figures = [
-        _figure(pictures[str(one.picture)], f"<b>{escape(Path(one.model).name)}</b> <span>{_counted(one)}</span>")
-        for one in result.models
+        _figure(pictures[str(one.picture)], f"<b>{escape(label)}</b> <span>{_counted(one)}</span>")
+        for label, one in zip(result.labels(), result.models, strict=True)
     ]
-    tables = "".join(_boxes(one) for one in result.models)
+    tables = "".join(_boxes(label, one) for label, one in zip(result.labels(), result.models, strict=True))
     return _section("Detections", f'<p class="key">{keys}</p><div class="grid two">{"".join(figures)}</div>{tables}')
 
 
@@ -66,7 +66,7 @@ def _counted(one: Detected) -> str:
     return f"{len(one.boxes)} boxes, {one.small} small" + ("" if one.alone is None else f", {one.alone} alone")
 
 
-def _boxes(one: Detected) -> str:
+def _boxes(label: str, one: Detected) -> str:
     rows = [
         {
             "class": box["class"],
@@ -79,9 +79,8 @@ def _boxes(one: Detected) -> str:
         }
         for box in one.boxes
     ]
-    name = escape(Path(one.model).name)
     listed = Table(rows).to_html() if rows else "<p>None.</p>"
-    return f'<details><summary>Boxes of {name}</summary><div class="wide">{listed}</div></details>'
+    return f'<details><summary>Boxes of {escape(label)}</summary><div class="wide">{listed}</div></details>'
 
 
 def _activation(result: Explanation, pictures: Mapping[str, Array]) -> str:

@@ -109,14 +109,23 @@ class Explanation(Result):
     def said(self) -> str:
         """The detections in a sentence a model."""
         sentences = []
-        for found in self.models:
+        for label, found in zip(self.labels(), self.models, strict=True):
             count = len(found.boxes)
-            text = f"{Path(found.model).name} found {count} object{'s' * (count != 1)}, {found.small} of them small"
+            text = f"{label} found {count} object{'s' * (count != 1)}, {found.small} of them small"
             text += f" (up to {self.small_side:g} px)"
             if found.alone is not None:
                 text += f"; {found.alone} that the other model has not"
             sentences.append(text + ".")
         return " ".join(sentences)
+
+    def labels(self) -> list[str]:
+        """What to call each model: its file's name, with as much of the path as tells two apart."""
+        paths = [Path(one.model).parts for one in self.models]
+        for length in range(1, max(map(len, paths)) + 1):
+            labels = ["/".join(parts[-length:]) for parts in paths]
+            if len(set(labels)) == len(labels):
+                return labels
+        return [Path(one.model).name for one in self.models]
 
     def table(self) -> Sequence[Row]:
         """What each block showed, in numbers."""

@@ -85,8 +85,11 @@ def _shapes(network: Any, imgsz: int) -> list[tuple[int, int, int] | None]:
     shapes: list[tuple[int, int, int] | None] = []
 
     def keep(module: Any, inputs: Any, output: Any) -> None:
-        plain = isinstance(output, torch.Tensor) and output.ndim == 4
-        shapes.append(tuple(output.shape[1:]) if plain else None)
+        if isinstance(output, torch.Tensor) and output.ndim == 4:
+            _, channels, height, width = output.shape
+            shapes.append((channels, height, width))
+        else:
+            shapes.append(None)
 
     for module in twin.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

@@ -10,12 +10,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from yolo_fine.layers.tracing import computes_plainly, is_compiling
+from yolo_fine.layers.plainly import computes_plainly, is_compiling
 
 
-def has_sparse_products(table: Tensor) -> bool:
-    """Whether PyTorch has sparse products here: in float32 on a CPU, with MKL, and not while it compiles."""
-    return computes_plainly(table) and torch.backends.mkl.is_available() and not is_compiling()
+def has_sparse_products(table: Tensor, bags: Tensor) -> bool:
+    """Whether :class:`Bags` can be used: in float32 on a CPU, with MKL, not while torch compiles, on a table of rows.
+
+    PyTorch has no sparse matrix with more entries than a full one, which bags larger than the table would be.
+    """
+    return (
+        bags.shape[1] <= len(table)
+        and computes_plainly(table)
+        and not is_compiling()
+        and bool(torch.backends.mkl.is_available())
+    )
 
 
 class Bags(torch.autograd.Function):
@@ -32,7 +40,7 @@ class Bags(torch.autograd.Function):
         return F.embedding_bag(bags, table, mode="sum", per_sample_weights=scales)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[misc,untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
         """Gradients of table and scales."""
         table, bags, scales = ctx.saved_tensors

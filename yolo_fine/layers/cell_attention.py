@@ -22,5 +22,6 @@ def attend(query: Tensor, key: Tensor, value: Tensor, scale: float | None = None
     Returns:
         (B, n, d, N).
     """
-    operands = (one.transpose(2, 3).contiguous() for one in (query, key, value))
-    return F.scaled_dot_product_attention(*operands, scale=scale).transpose(2, 3)
+    query, key, value = (one.transpose(2, 3).contiguous() for one in (query, key, value))
+    found: Tensor = F.scaled_dot_product_attention(query, key, value, scale=scale)
+    return found.transpose(2, 3)

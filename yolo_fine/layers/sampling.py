@@ -99,8 +99,8 @@ def weighted_sample(maps: Tensor, rows: Places, columns: Places, weights: Tensor
         return (sums[0] + sums[1] + (sums[2] + sums[3]))[:, :, :, 0].permute(0, 3, 1, 2)
     bags, scales = (torch.cat(parts, 3).flatten(0, 2).contiguous() for parts in zip(*cells, strict=True))
     bags = bags.int()  # which are sorted and read faster; a map has less than 2³¹ cells
-    if torch.is_grad_enabled() and has_sparse_products(table):
-        y = Bags.apply(table, bags, scales)
+    if torch.is_grad_enabled() and has_sparse_products(table, bags):
+        y: Tensor = Bags.apply(table, bags, scales)
     else:
         y = F.embedding_bag(bags, table, mode="sum", per_sample_weights=scales)
     return y.view(len(maps), *rows.part.shape[2:], maps.shape[1]).permute(0, 3, 1, 2)

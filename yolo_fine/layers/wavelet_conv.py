@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -62,8 +64,9 @@ class WaveletConv(nn.Module):
         return base if y is None else base + y.to(base.dtype)
 
 
-def _scaled(conv: nn.Module, x: Tensor, scale: Tensor, stride: int = 1) -> Tensor:
+def _scaled(conv: Any, x: Tensor, scale: Tensor, stride: int = 1) -> Tensor:
     """A depthwise convolution times a number per channel, which its weights take instead of the whole map."""
     weight = conv.weight * scale.view(-1, 1, 1, 1)
     bias = None if conv.bias is None else conv.bias * scale
-    return F.conv2d(x, weight, bias, stride, conv.padding, groups=conv.groups)
+    y: Tensor = F.conv2d(x, weight, bias, stride, conv.padding, groups=conv.groups)
+    return y

@@ -9,8 +9,10 @@ from typing import Any
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.dry_run.limits import MOST
 from yolo_fine.integration.model_names import SCALES
-from yolo_fine.integration.parsing.parser import check_family
+from yolo_fine.integration.parsing.parser import check_family, check_top_level_keys
 from yolo_fine.integration.parsing.vocabulary import is_activation
+
+OURS = ("assign", "box_prior", "p2_branch")
 
 
 def check_keys(model: dict[str, Any]) -> Iterator[str]:
@@ -29,6 +31,11 @@ def check_keys(model: dict[str, Any]) -> Iterator[str]:
         check_family(model, "")
     except ModelYamlError as error:
         yield str(error).removeprefix(": ")
+    for key in OURS:
+        try:
+            check_top_level_keys({key: model[key], "yaml_file": ""} if key in model else {})
+        except ModelYamlError as error:
+            yield str(error).removeprefix(": ")
     yield from _scales(model)
 
 

@@ -90,8 +90,8 @@ def make_dataset(
             holds as many as a VisDrone window of its size.
         density: Number of objects against VisDrone's.
         seed: Seed of the whole set.
-        look_alikes: Keep classes apart that only their surroundings tell apart; without, there are three classes:
-            person, cyclist, vehicle.
+        look_alikes: Keep classes apart that look the same, or do when they are small; without, there are two classes:
+            person (on foot, in the water or on two wheels) and vehicle.
         progress: Called with (done, total) after each image.
 
     Raises:

@@ -16,8 +16,8 @@ from yolo_fine.utils.arrays import Array
 NAMES = ("person", "bather", "cyclist", "car", "parked-car", "truck")
 PERSON, BATHER, CYCLIST, CAR, PARKED_CAR, TRUCK = range(6)
 # The same where look-alikes count as one class: a task for a detector that trains for a minute.
-MERGED_NAMES = ("person", "cyclist", "vehicle")
-MERGED = {PERSON: 0, BATHER: 0, CYCLIST: 1, CAR: 2, PARKED_CAR: 2, TRUCK: 2}
+MERGED_NAMES = ("person", "vehicle")
+MERGED = {PERSON: 0, BATHER: 0, CYCLIST: 0, CAR: 1, PARKED_CAR: 1, TRUCK: 1}
 # The VisDrone classes whose sizes and shares each pair of look-alikes follows.
 VISDRONE_GROUPS = {
     "people": ("pedestrian", "people"),

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from yolo_fine.errors import ArgumentError
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -112,6 +114,26 @@ def lock(path: Path) -> int | None:
         os.close(descriptor)
         raise
     return descriptor
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Let no other process of this package work in a folder meanwhile, where the file system has locks.
+
+    Raises:
+        ArgumentError: Another one does.
+    """
+    try:
+        held = lock(folder)
+    except OSError:
+        yield
+        return
+    if held is None:
+        raise ArgumentError(f"another process is at work in {folder}; wait for it, or name another folder")
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 def _make_locked(target: Path, is_folder: bool) -> tuple[Path, int | None]:

@@ -16,7 +16,7 @@ from ultralytics import YOLO
 
 from tests.composed import step_and_export, write_model
 from yolo_fine import block
-from yolo_fine.composer.compose import compose_text
+from yolo_fine.composer.compose import compose, compose_text
 from yolo_fine.errors import ArgumentError, BlockRegistrationError, ModelYamlError
 from yolo_fine.integration.transfer.seed import seed
 from yolo_fine.linter.lint import lint
@@ -228,6 +228,13 @@ def test_compose_puts_it_between_the_neck_and_detect():
     ]
     assert head[-1] == [[22, 23, 26], 1, "Detect", ["nc"]]
     assert composed.blocks[0] == {"block": "CFPT", "level": "p3,p4", "layer": 20}
+
+
+def test_compose_without_a_neck_gives_the_authors_one():
+    composed = compose("yolo11n", neck="none", fuse="CFPT")
+    picks = [[-1 if i == 0 else 11, 1, "Pick", [i]] for i in range(3)]
+    detect = [[12, 13, 14], 1, "Detect", ["nc"]]
+    assert yaml.safe_load(composed.text)["head"] == [[[4, 6, -1], 1, "CFPT", [256]], *picks, detect]
 
 
 @pytest.mark.parametrize(

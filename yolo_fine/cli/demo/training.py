@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ BOX_PRIOR = 2  # strides to each side
 
 
 def train(
-    data: Path, out: Path, *, model: str, epochs: int, batch: int, imgsz: int, lr: float, seed: int,
+    data: Path, out: Path, *, model: str, width: float, epochs: int, batch: int, imgsz: int, lr: float, seed: int,
     tell: Callable[[str], None],
 ) -> tuple[Any, Path]:  # fmt: skip
     """Train from scratch.
@@ -27,6 +28,7 @@ def train(
         data: Dataset YAML.
         out: Folder for Ultralytics' run (``train``) and the weights (``best.pt``).
         model: Model YAML.
+        width: Share of its channels that stay.
         epochs: Passes over the training images.
         batch: Images per step.
         imgsz: Side of the network's input in pixels.
@@ -48,7 +50,7 @@ def train(
         tell(f"epoch {trainer.epoch + 1} of {epochs}")
 
     shutil.rmtree(out / "train", ignore_errors=True)
-    detector = YOLO(str(_with_box_prior(model, out)), task="detect")
+    detector = YOLO(str(write_model(model, width, out)), task="detect")
     detector.add_callback("on_train_start", lambda trainer: torch.set_num_threads(threads))
     detector.add_callback("on_fit_epoch_end", after_epoch)
     metrics = detector.train(
@@ -63,12 +65,23 @@ def train(
     return metrics, weights
 
 
-def _with_box_prior(model: str, out: Path) -> Path:
-    """A copy of a model YAML whose box branches start with boxes that reach two strides to each side."""
+def write_model(model: str, width: float, out: Path) -> Path:
+    """A copy of a model YAML for a short training from scratch.
+
+    Args:
+        model: Its name.
+        width: Share of its channels that stay, at every scale.
+        out: Folder for the copy.
+
+    Returns:
+        The copy: its box branches start with boxes that reach two strides to each side (``box_prior``).
+    """
     from yolo_fine.integration.box_prior import KEY
     from yolo_fine.integration.model_files import locate_model_file
 
     text = locate_model_file(model).read_text(encoding="utf-8")
+    scale = re.compile(r"^(\s+[nsmlx]: *\[[\d.]+, *)([\d.]+)(?=, *\d+\])", re.MULTILINE)
+    text = scale.sub(lambda found: f"{found[1]}{float(found[2]) * width:g}", text)
     file = out / f"{Path(model).stem}-demo.yaml"
     write_text(file, text if f"\n{KEY}:" in text else f"{text.rstrip()}\n\n{KEY}: {BOX_PRIOR}\n")
     return file

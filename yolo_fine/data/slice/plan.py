@@ -19,6 +19,7 @@ from yolo_fine.formats.yolo_layout import label_file, read_text
 from yolo_fine.formats.yolo_shapes import Shape, read_shapes, shape_line
 from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.boxes import covered
+from yolo_fine.utils.console import track
 
 LEAST_SIDE = 2.0  # pixels of what is left of an object that is cut
 IGNORED_SHARE = 0.5  # of a slice without objects, from which it is none to learn the background from
@@ -142,7 +143,8 @@ def make_plan(truth: GroundTruth, keypoint_shape: Sequence[int], rules: SliceRul
         )
     ends = np.searchsorted(truth.image, np.arange(len(truth.names) + 1))
     images = []
-    for index, (name, file) in enumerate(zip(truth.names, truth.files, strict=True)):
+    pairs = track(zip(truth.names, truth.files, strict=True), len(truth.names), "planning")
+    for index, (name, file) in enumerate(pairs):
         some = slice(ends[index], ends[index + 1])
         source = _Source(
             name=without_images(name),

@@ -148,21 +148,10 @@ def _percents(metrics: DetectorMetrics) -> dict[str, float | None]:
 
 def time_table(evaluation: EvaluationData) -> Table:
     """Milliseconds an image, stage by stage; with slices those of whole images beside."""
-    stages = list(evaluation.speed)
     if evaluation.whole is None:
-        return Table([{"stage": stage, "ms an image": Number(evaluation.speed[stage], 1)} for stage in stages])
-    before = evaluation.whole.speed
-    stages += [stage for stage in before if stage not in stages]
-    return Table(
-        [
-            {
-                "stage": stage,
-                "whole, ms": Number(before.get(stage), 1),
-                "sliced, ms": Number(evaluation.speed.get(stage), 1),
-            }
-            for stage in stages
-        ]
-    )
+        return Table([{"ms an image": stage, "": Number(time)} for stage, time in evaluation.speed.items()])
+    whole = evaluation.whole.speed
+    return Table([{"ms an image": stage, **_both(whole.get(stage), time)} for stage, time in evaluation.speed.items()])
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> Table:

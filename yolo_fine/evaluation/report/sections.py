@@ -53,7 +53,7 @@ def sliced(evaluation: EvaluationData) -> str:
     chart = charts.whole_and_sliced(evaluation.whole, evaluation)
     table = table_html(rows.whole_and_sliced(evaluation))
     note = note_of(PAIRED) if evaluation.slicing else ""
-    return f'<div class="pair"><div>{chart}{keys}</div><div>{table}{note}</div></div>'
+    return f'<div class="flow"><div>{table}</div><div>{chart}{keys}{note}</div></div>'
 
 
 def comparison(evaluation: EvaluationData) -> str:

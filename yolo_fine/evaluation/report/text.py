@@ -26,11 +26,8 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
         shown += ["", table]
     said = [intervals_text(evaluation), OFFICIAL if evaluation.visdrone else ""]
     shown.append(wrapped(*(text for text in said if text)))
-    for table in (
-        rows.size_table(evaluation),
-        rows.class_table(evaluation),
-        rows.whole_and_sliced(evaluation),
-    ):
+    tables = (rows.size_table(evaluation), rows.class_table(evaluation), rows.whole_and_sliced(evaluation))
+    for table in (*tables, *([rows.time_table(evaluation)] if evaluation.whole else [])):
         shown += [part for piece in fitted(table) for part in ("", piece)]
     if evaluation.comparison:
         table = rows.comparison_table(evaluation.comparison)
@@ -38,8 +35,6 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
         shown += [wrapped(said) for said in [differing_text(evaluation.comparison)] if said]
     if speed := speed_text(evaluation.speed):
         shown.append(wrapped("", f"Speed: {speed}"))
-    if evaluation.whole and (speed := speed_text(evaluation.whole.speed)):
-        shown.append(wrapped(f"Speed on whole images: {speed}"))
     return shown
 
 
