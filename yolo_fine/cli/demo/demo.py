@@ -100,7 +100,11 @@ def _place_of(out: Path) -> Iterator[None]:
             with suppress(OSError):
                 (out / LOG_FILE).unlink(missing_ok=True)
             remove_empty(made)
-        if isinstance(error, OSError) and not isinstance(error, YoloFineError) and not is_elsewhere(error, out):
+        if (
+            isinstance(error, OSError)
+            and not isinstance(error, YoloFineError)
+            and not is_elsewhere(error, out.absolute())
+        ):
             raise unwritable(out, error) from error
         raise
 
