@@ -75,20 +75,20 @@ So the outputs differ before any training.
 Made by `{command}` with torch {torch}, Ultralytics {ultralytics}.
 """
 
-P2 = """A model with a P2 head can't start with the stock model's outputs. It has a fourth output map, so its outputs
-have other shapes. And the maps that the three old branches read are computed in another way: the stock model's P3
-output now goes on to P2 and comes back through new layers (a strided convolution and a stage of its own), and P4 and P5
-are computed from what comes back. All pretrained tensors still arrive at scale n, each branch of the head in the place
-of its stride; the new branch and the new layers start untrained."""
+P2 = """The `-small` models detect at P2 to P4. They can't start with the stock model's outputs: their output maps
+are others. And the maps that two old branches read are computed in another way: the stock model's P3 output now
+goes on to P2 and comes back through new layers (a strided convolution and a stage of its own), and P4 is computed
+from what comes back. All pretrained tensors that have a place arrive, each branch of the head in the place of its
+stride. The bottom-up step to P5 and its branch have none; the branch at stride 4 and the new layers start untrained
+([levels.md](levels.md))."""
 
 
 SCALES = """Counted at {letters} for all packaged models with 80 classes: everything arrives, and no layer changes its
 width, in {whole} of {count}. The others are of two sorts. Behind AFF a convolution reads fewer channels and starts
-untrained, as at scale n. And a P2 head has branches that Ultralytics makes narrower: their width follows the finest
-map. Box branches of another width start untrained. Class branches take the pretrained width, by the rule
-with which Ultralytics itself keeps them when the number of classes changes (in 8.4.190; not yet in 8.4.100, where they
-start untrained). The model is then larger than its YAML says; the log and the report say so. Who wants the YAML's own
-size at all costs trains it with `pretrained=False`.
+untrained, as at scale n. And the `-small` models have no place for P5; their other branches are as wide as the
+stock model's. In a P2 head without the key `p2_branch` (`head=p2`) Ultralytics makes them narrower above scale n:
+box branches of another width start untrained, and class branches take the pretrained width, so that the model is
+larger than its YAML says; the log and the report say so.
 
 | model | tensors | class branches | parameters (M) | GFLOPs | what is left out |
 |---|---|---|---|---|---|

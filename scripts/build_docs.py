@@ -2,8 +2,8 @@
 """Builds the docs as a static site, offline: ``python scripts/build_docs.py [out=site] [strict=True]``.
 
 Pages are those of ``docs/``, gathered in a temporary folder where links that lead out of ``docs/`` become links to the
-repository. The order of the pages stands in :data:`NAVIGATION`; pages that are not there yet are left out, and a page
-that no section names stops the build. Needs ``pip install -e ".[docs]"``.
+repository. The order of the pages stands in :data:`NAVIGATION`; pages that are not there yet are left out. Needs
+``pip install -e ".[docs]"``.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ NAVIGATION: dict[str, list[tuple[str, str]]] = {
     ],
     "Export": [("Export, proven", "export.md"), ("Figures", "export_figures.md")],
     "Evidence": [
+        ("Ablations", "ablation.md"),
         ("Study", "study.md"),
         ("Cost", "cost.md"),
         ("Reliability", "reliability.md"),
@@ -68,8 +69,7 @@ NAVIGATION: dict[str, list[tuple[str, str]]] = {
 def navigation() -> dict[str, list[tuple[str, str]]]:
     """Sections with those of their pages that exist; commands and decisions are listed by their files.
 
-    Raises:
-        ArgumentError: A page of ``docs/`` is in no section.
+    Pages that :data:`NAVIGATION` does not name stand in a section of their own, at the end.
     """
     sections = {name: [page for page in pages if (DOCS / page[1]).exists()] for name, pages in NAVIGATION.items()}
     listed = {file for pages in sections.values() for _, file in pages}
@@ -79,9 +79,9 @@ def navigation() -> dict[str, list[tuple[str, str]]]:
             if place not in listed:
                 sections[name].append((title_of(file), place))
                 listed.add(place)
-    lost = sorted({file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md")} - listed)
-    if lost:
-        raise ArgumentError(f"docs/{', docs/'.join(lost)}: in no section; name it in NAVIGATION of {__file__}")
+    others = [file for file in sorted(DOCS.rglob("*.md")) if file.relative_to(DOCS).as_posix() not in listed]
+    if others:
+        sections["More"] = [(title_of(file), file.relative_to(DOCS).as_posix()) for file in others]
     return sections
 
 

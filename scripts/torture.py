@@ -61,7 +61,7 @@ def torture(folder: Path, repeats: int, random_: random.Random, only: str) -> It
     import ultralytics.engine.trainer
     import ultralytics.models  # noqa: F401
     from torturing import disks, hostile, together
-    from torturing.commands import WRITERS
+    from torturing.commands import OTHERS, WRITERS
     from torturing.inputs import make_inputs
     from torturing.kills import kill_often
 
@@ -73,7 +73,7 @@ def torture(folder: Path, repeats: int, random_: random.Random, only: str) -> It
     for writer in WRITERS:
         if is_wanted(only, f"kill: {writer.name}"):
             yield kill_often(writer, inputs, folder, repeats, random_)
-    for writer in WRITERS:
+    for writer in (*WRITERS, *OTHERS):
         if is_wanted(only, f"disk: {writer.name}") and writer.name != "train+resume":
             yield from disks.fill_disks(writer, inputs, folder, can_mount)
     few = max(repeats // 4, 1)

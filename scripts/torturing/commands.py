@@ -28,6 +28,7 @@ class Writer:
         whole: Whether its result, in that folder, is there and complete.
         again: What makes it go on after a kill; by default the command itself.
         keeps: Whether an earlier result must outlive a run that did not end.
+        stays: A folder in which something whole may stay of a run that fails later: the demo's drawn images.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Writer:
     whole: Callable[[Path], bool]
     again: Callable[[Path], tuple[str, ...]] | None = None
     keeps: bool = True
+    stays: str = "no such folder"
 
     def act(self, words: tuple[str, ...] | None = None) -> Act:
         """What runs it, or other words of the kind."""
@@ -153,5 +155,36 @@ WRITERS = (
         "demo",
         ("demo", "out=runs/demo", "train=6", "val=3", "size=64", "imgsz=64", "slice=48", "epochs=2", "batch=3"),
         _demo,
+        stays="runs/demo/data",
+    ),
+)
+
+
+def _there(*names: str) -> Callable[[Path], bool]:
+    def whole(place: Path) -> bool:
+        return all((place / name).stat().st_size > 0 for name in names)
+
+    return whole
+
+
+SET = "data=in/set/smallobjects.yaml"
+OTHERS = (
+    Writer("data check", ("data", "check", SET, "out=p.png", "json=p.json"), _there("p.png", "p.json"), keeps=False),
+    Writer("data slice", ("data", "slice", SET, "out=o", "size=32"), _there("o"), keeps=False),
+    Writer(
+        "explain",
+        ("explain", "model=best.pt", "source=in/set/images/val/val_00000.jpg", "imgsz=64", "conf=0.001", "out=e"),
+        _there("e"),
+        keeps=False,
+    ),
+    Writer(
+        "predict slice= json=",
+        ("predict", "model=best.pt", "source=in/set/images/val", "slice=48", "save=False", "json=p.json", "conf=0.001"),
+        _there("p.json"),
+        keeps=False,
+    ),
+    Writer("lint json=", ("lint", YAML, "json=l.json"), _there("l.json"), keeps=False),
+    Writer(
+        "assign json=", ("assign", SET, "model=yolo11n.yaml", "imgsz=64", "json=a.json"), _there("a.json"), keeps=False
     ),
 )

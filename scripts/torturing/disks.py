@@ -66,6 +66,8 @@ def meet(row: Row, writer: Writer, place: Path, earlier: bool, act: Act) -> None
         row.count()
         return
     left = sorted(names_in(place) - before)
+    if any(name.startswith(writer.stays) for name in left):
+        left = [name for name in left if Path(name).name.startswith(".")]
     row.count(lost=fault_of(ended, earlier and not is_whole(writer, place)), left=", ".join(left[:5]))
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from yolo_fine.assigning import assumptions
 from yolo_fine.assigning.candidates import contested, count_candidates, letterboxed, spans
 from yolo_fine.assigning.rules import make_rule
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, UpstreamError
 from yolo_fine.integration.stock_assigner import agrees_with_stock, stock_rule
 
 HEADS = {"P3-P5": [8, 16, 32], "P2-P5": [4, 8, 16, 32]}
@@ -115,3 +116,11 @@ def test_rules_in_words():
     assert make_rule("8.3", [8, 16, 32]).words == "no side is enlarged"
     assert make_rule("8.4.0", [8, 16, 32]).words == "sides below 8 px count as 16"
     assert make_rule("floor=12", [8, 16, 32]).words == "sides below 12 px count as 12"
+
+
+def test_doctor_checks_the_count(monkeypatch):
+    (assumption,) = assumptions.ASSIGNING
+    assumption.check()
+    monkeypatch.setattr(assumptions, "stock_rule", lambda: "8.3" if stock_rule() != "8.3" else "8.4.190")
+    with pytest.raises(UpstreamError, match="of 1000 boxes, P3 to P5"):
+        assumption.check()

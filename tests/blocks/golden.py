@@ -74,7 +74,7 @@ def load(built: Recipe, about: dict[str, Any], tensors: dict[str, Tensor]) -> No
     assert not unexpected
     assert all(key.endswith("num_batches_tracked") for key in missing)
     settings = [entry for entry in about["norms"].values() if entry["type"].startswith("BatchNorm")]
-    norms = [module for module in built.block.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in built.block.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
     for norm, entry in zip(norms, settings, strict=True):
         norm.eps, norm.momentum = entry["eps"], entry["momentum"]
 

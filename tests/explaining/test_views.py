@@ -10,11 +10,16 @@ import torch
 from torch.nn import functional as F
 
 from yolo_fine.catalog import get_block, list_blocks
+from yolo_fine.explaining.looking import changed_map, views_of
+from yolo_fine.integration.observing import SeenBlock
 from yolo_fine.layers.views import Bars, HasViews, Heat, Points
 
 CHANNELS, HEIGHT, WIDTH = 32, 8, 12
 SHOWN = [spec.name for spec in list_blocks() if issubclass(spec.cls, HasViews)]
 UPSAMPLERS = [name for name in SHOWN if get_block(name).kind == "upsample" or name == "FADE"]
+
+
+BESIDE = ("Pick", "TimmAttn", "CFPT")  # they read other things than maps of one image side by side, or need timm
 
 
 def build(name, **arguments):
@@ -107,3 +112,20 @@ def test_the_gate_of_ema_and_the_weights_of_sums():
     module, maps = build("WeightedAdd")
     (view,) = module.views(maps)
     assert torch.allclose(module(maps), sum(w * m for w, m in zip(view.values[0], maps, strict=True)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in list_blocks() if spec.name not in BESIDE])
+@torch.no_grad()
+def test_every_block_can_be_shown_whatever_it_puts_out(name):
+    module, x = build(name, **({"gain": 0.5} if name in ("CAM", "PAM") else {}))
+    shown = list(views_of(SeenBlock(3, "model.3", module, x, module(x))))
+    assert all(view.values.isfinite().all() for view in shown if isinstance(view, Heat))
+    several = get_block(name).out not in ("same", "first", "last", *(get_block(name).input_names or ()))
+    assert shown or several or isinstance(module(x), (list, tuple)) or get_block(name).kind in ("conv", "downsample")
+
+
+def test_blocks_of_several_maps_change_no_single_one():
+    maps = [torch.rand(1, 4, 8, 8), torch.rand(1, 4, 4, 4)]
+    pick = get_block("Pick").cls
+    module = pick.__new__(pick)
+    assert changed_map(SeenBlock(1, "model.1", module, maps, maps[0])) is None

@@ -78,7 +78,7 @@ class CrossLayerAttention(nn.Module):
 
     def forward(self, x: Sequence[Tensor]) -> list[Tensor]:
         """Let all levels attend to one another."""
-        levels: list[Any] = list(self.levels)
+        levels: Any = self.levels
         x = [level.before(one) for level, one in zip(levels, x, strict=True)]
         rows, columns = x[-1].shape[2:]
         whole = []

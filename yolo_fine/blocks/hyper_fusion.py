@@ -31,14 +31,15 @@ class CellNorm(nn.Module):
 
     def __init__(self, channels: int, eps: float = 1e-6) -> None:
         super().__init__()
-        self.eps = eps
+        self.eps, self.channels = eps, channels
         self.weight = nn.Parameter(torch.full((channels,), math.sqrt(channels)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise every cell."""
         wide = x.float()
-        length = torch.rsqrt(wide.square().sum(1, keepdim=True) + self.eps)
-        return (wide * length * self.weight.float().view(-1, 1, 1)).to(x.dtype)
+        # Means, which stay in range where everything is turned into float16.
+        scale = torch.rsqrt(wide.square().mean(1, keepdim=True) + self.eps / self.channels)
+        return (wide * scale * (self.weight.float() / math.sqrt(self.channels)).view(-1, 1, 1)).to(x.dtype)
 
 
 class LevelFusion(nn.Module):

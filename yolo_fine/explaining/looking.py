@@ -96,6 +96,8 @@ def changed_map(block: SeenBlock) -> Any:
         before = block.inputs[names.index(spec.out)]
     else:
         return None
+    if not (isinstance(before, torch.Tensor) and isinstance(block.output, torch.Tensor)):
+        return None  # a block that reads what another one made of several maps
     if spec.kind == "upsample" and before.shape[1] == block.output.shape[1]:
         before = torch.nn.functional.interpolate(before.float(), block.output.shape[2:], mode="nearest")
     return before if before.shape == block.output.shape else None

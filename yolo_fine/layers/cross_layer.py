@@ -39,9 +39,9 @@ def shifted(x: Tensor, axis: int, by: int) -> Tensor:
     """Move the entries of an axis on by 1 or back by 1; a zero follows, and what leaves is lost."""
     sides = [0, 0] * (x.ndim - axis - 1)
     longer = F.pad(x, [*sides, *((1, 0) if by > 0 else (0, 1))])
-    index = (slice(None),) * axis
-    kept = (*index, slice(None, -1) if by > 0 else slice(1, None))
-    return longer[kept]
+    kept = slice(None, -1) if by > 0 else slice(1, None)
+    where = (*(slice(None),) * axis, kept)
+    return longer[where]
 
 
 class PositionBias(nn.Module):

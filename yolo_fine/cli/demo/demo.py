@@ -8,18 +8,18 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolo_fine.cli.demo.result import DemoResult
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import Stage, show, stage
-from yolo_fine.utils.files import write_json
+from yolo_fine.utils.files import is_elsewhere, unwritable, write_json
 from yolo_fine.utils.folders import finished_folder
-from yolo_fine.utils.parts import make_parents
+from yolo_fine.utils.parts import make_parents, remove_empty
 
 if TYPE_CHECKING:
     from yolo_fine.evaluation.result import Evaluation
@@ -43,7 +43,7 @@ def run_demo(
     val: int = 40,
     size: int = 256,
     imgsz: int = 256,
-    scale: float = 1.6,
+    scale: float = 1.4,
     density: float = 5.0,
     epochs: int = 12,
     batch: int = 4,
@@ -83,8 +83,31 @@ def run_demo(
     _check(out, settings)
     if "ultralytics" not in sys.modules:
         os.environ.setdefault("YOLO_OFFLINE", "true")
-    make_parents(out / LOG_FILE)
-    (out / LOG_FILE).unlink(missing_ok=True)
+    with _place_of(out):
+        return _make(out, settings)
+
+
+@contextmanager
+def _place_of(out: Path) -> Iterator[None]:
+    """Make the folder, without an earlier log; what fails before there are images leaves no trace of it."""
+    made: list[Path] = []
+    try:
+        made = make_parents(out / LOG_FILE)
+        (out / LOG_FILE).unlink(missing_ok=True)
+        yield
+    except BaseException as error:
+        if made and not (out / DATA_FOLDER).exists():
+            with suppress(OSError):
+                (out / LOG_FILE).unlink(missing_ok=True)
+            remove_empty(made)
+        if isinstance(error, OSError) and not isinstance(error, YoloFineError) and not is_elsewhere(error, out):
+            raise unwritable(out, error) from error
+        raise
+
+
+def _make(out: Path, settings: dict[str, Any]) -> DemoResult:
+    """Draw, and then all else."""
+    train, val = settings["train"], settings["val"]
     show(f"Everything goes to {out}; what Ultralytics prints goes to {out / LOG_FILE}")
     drawing = _Run(out, out, settings)
     samples = drawing.stage("draw", f"drawing {train} + {val} images with small objects", drawing.draw)
