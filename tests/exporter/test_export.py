@@ -58,7 +58,7 @@ def test_mistakes(grid: Path, monkeypatch: pytest.MonkeyPatch, arguments: dict, 
     (grid.parent / "best.onnx").write_bytes(b"")
     with pytest.raises(ArgumentError, match=said):
         export("best.pt", **arguments)
-    with pytest.raises(ArgumentError, match="a path, a name or a YOLO is expected, got int"):
+    with pytest.raises(ArgumentError, match="argument 'model' must be str or path or YOLO, got 3"):
         export(3)
 
 

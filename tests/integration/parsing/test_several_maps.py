@@ -172,7 +172,7 @@ def test_seed_carries_the_backbone_over(file, tmp_path, monkeypatch):
         ([11, 1, "EMA", []], "layer 11 puts out 3 maps"),
         ([11, 1, "Pick", [3]], "'index' must be 0 to 2: the layer puts out 3 maps, got 3"),
         ([11, 2, "Pick", [0]], "Pick can't be repeated"),
-        ([[11, 4], 1, "Pick", [0]], r"Pick takes 1 input, 'from' gives 2; accepted: maps -> Pick\(index: int = 0\)"),
+        ([[11, 4], 1, "Pick", [0]], r"Pick takes 1 input, 'from' gives 2\s+accepted: maps -> Pick\(index: int = 0\)"),
         ([4, 1, "Pick", [0]], "Pick takes one of several maps; the layer that it reads puts out one"),
         ([11, 1, "Pick", ["first"]], "'index'"),
     ],

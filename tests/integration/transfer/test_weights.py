@@ -46,7 +46,13 @@ def test_every_tensor_arrives_and_the_first_outputs_are_the_old_ones(name):
     before = {key: value.clone() for key, value in source.state_dict().items()}
     model.load(source, verbose=False)
     mixes = variant == "aff.yaml"  # fewer channels than Concat's: the first convolution behind either does not fit
-    assert transfer_report(model).transferred == len(before) - 2 * mixes
+    report = transfer_report(model)
+    if 32 not in strides_of(model.model[-1]):  # the bottom-up step to P5 and its branch have no place; the rest arrives
+        assert report.transferred == len(before) - len(report.not_transferred)
+        assert all(lost.layer >= len(source.model) - 4 for lost in report.not_transferred)
+        assert not report.is_low
+    else:
+        assert report.transferred == len(before) - 2 * mixes
     assert all(torch.equal(value, before[key]) for key, value in source.state_dict().items())
     if mixes:
         return
