@@ -177,4 +177,4 @@ def metrics_of(export: Callable[[], Proof]) -> Metrics:
 
 
 if __name__ == "__main__":
-    run_script(export_figures)
+    run_script(export_figures, ("python benchmarks/export.py",))

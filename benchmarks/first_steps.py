@@ -182,4 +182,4 @@ def draw(result: dict[str, Any], image: Path) -> None:
 
 
 if __name__ == "__main__":
-    run_script(first_steps)
+    run_script(first_steps, ("python benchmarks/first_steps.py weights=yolo11n.pt",))

@@ -188,4 +188,4 @@ def cost(model: Any) -> tuple[int, float]:
 
 
 if __name__ == "__main__":
-    run_script(transfer_page)
+    run_script(transfer_page, ("python benchmarks/transfer.py weights=DIR docs=docs/transfer.md",))

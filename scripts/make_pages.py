@@ -64,6 +64,19 @@ Each is used by bare name with a scale letter, from any folder: `yolo train mode
 for stock and ours alike. (Ultralytics' own count has a few element-wise layers too, and extrapolates from a small
 image.)
 
+| variant | what is added to the stock model |
+|---|---|
+| `-fine` | FINE before both top-down fusions |
+| `-fineconcat` | FINEConcat in place of both top-down Concat rows |
+| `-ema` | EMA behind every map that Detect reads |
+| `-dysample` | DySample, with a gain, in place of both upsamplers |
+| `-dilated` | DilatedContext on the P3 lateral, DilatedFusion into the P3 output |
+| `-aff`, `-lccm` | AFF in place of both top-down Concat rows; LCCM on the lateral maps |
+| `-ldaaqu`, `-carafe` | those upsamplers, with a gain, in place of both |
+| `-cbam`, `-mscam`, `-res2net`, `-dcdc` | behind every map that Detect reads |
+| `-gc`, `-rfb` | on every lateral map and behind the backbone |
+| `-small` | levels P2 to P4 with a narrow branch at stride 4, FINE into P4 and P3, EMA at P3: for small objects alone |
+
 {table}
 
 Made by `python scripts/make_pages.py models`.
