@@ -1,4 +1,4 @@
-# The demo in a container: docker build -t yolo-fine . && docker run --rm -v "$PWD/runs:/work/runs" yolo-fine
+# The demo in a container: docker build -t yolo-fine . && docker run --rm -v "$PWD/runs:/app/runs" yolo-fine
 # CPU only, and offline once it is built. With a GPU, start from an image of PyTorch and install the package there.
 FROM python:3.12-slim
 
@@ -18,8 +18,8 @@ COPY scripts scripts
 COPY yolo_fine yolo_fine
 RUN pip install ".[export,sliced]" && yolo-fine doctor
 
-RUN useradd --create-home demo && mkdir /work && chown demo /work
+RUN useradd --create-home demo && mkdir /app && chown demo /app
 USER demo
-WORKDIR /work
+WORKDIR /app
 ENTRYPOINT ["yolo-fine"]
 CMD ["demo"]

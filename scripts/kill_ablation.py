@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Kill an ablation of 2 models x 2 seeds again and again, and compare its report with that of an unbroken one.
 
-    python scripts/kill_ablation.py out=/tmp/kills [kills=10] [seed=0] [weights=yolo11n.pt] [epochs=2]
+    python scripts/kill_ablation.py out=kills [kills=10] [seed=0] [weights=yolo11n.pt] [epochs=2]
 
 The grid is trained on drawn images of 64 x 64 pixels, on the CPU. The killed one gets SIGKILL at random moments, spread
 over its runs; its own runs are not killed, they have to end by themselves. Then the same command is given once more.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.extent import ALL
+
 NOTEBOOK = Path(__file__).resolve().parents[1] / "examples" / "visdrone.ipynb"
 
 
@@ -31,6 +33,7 @@ def test_the_committed_notebook_was_run_and_shows_results(notebook):
     assert not any("/tmp" in str(output) or "/home" in str(output) for output in outputs(notebook))
 
 
+@pytest.mark.skipif(not ALL, reason="trains two models in a kernel of its own: YOLO_FINE_ALL=1")
 def test_the_notebook_runs_on_small_data(notebook, tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

@@ -11,6 +11,7 @@ import yaml
 from torch import nn
 from ultralytics import YOLO
 
+from tests.composed import settle
 from yolo_fine import get_block
 from yolo_fine.composer.compose import compose_text
 from yolo_fine.integration.versions import installed_version
@@ -66,19 +67,6 @@ def test_composed_model_exports(name: str, tmp_path: Path, monkeypatch: pytest.M
             assert effect > 0.01 * spread, "the blocks hardly matter: nothing would be tested"
             error = float((got - expected)[:, rows].abs().max())
             assert error < 5e-3 * effect, f"{part} at {tuple(image.shape)}: off by {error:.1e} of {effect:.1e}"
-
-
-def settle(network: nn.Module) -> None:
-    """Give every batch norm the statistics of noise: with the initial ones a deep network's output is a constant."""
-    norms = [layer for layer in network.modules() if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 1.0
-    with torch.no_grad():
-        network.train()(torch.rand(4, 3, 128, 128))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    network.eval()
 
 
 def randomise_gains(block: nn.Module) -> None:
