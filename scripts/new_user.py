@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = {"epochs": "1", "imgsz": "64", "batch": "4", "workers": "0", "plots": "False", "amp": "False", "device": "cpu"}
+RECIPE = {key: value for key, value in TRAIN.items() if key != "amp"}
 SHORTER = {  # by the first words of a command
     "yolo train": TRAIN,
     "yolo val": {"imgsz": "64", "batch": "4", "workers": "0", "plots": "False", "device": "cpu"},
@@ -36,8 +37,8 @@ SHORTER = {  # by the first words of a command
         "device": "cpu", "resamples": "400", "latency": "False",
     },
     "yolo-fine bench": {"repeats": "2", "imgsz": "64"},
-    "python scripts/train_visdrone.py": TRAIN,
-    "python scripts/train_coco.py": TRAIN,
+    "python scripts/train_visdrone.py": RECIPE,
+    "python scripts/train_coco.py": RECIPE,
     "python scripts/eval_visdrone.py": {"imgsz": "64", "device": "cpu"},
     "python scripts/export_onnx.py": {"imgsz": "64"},
 }  # fmt: skip
