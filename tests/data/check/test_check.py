@@ -336,20 +336,20 @@ def test_a_bare_name_that_leads_into_the_working_folder(root, monkeypatch):
     if installed_version() < (8, 4, 0):
         pytest.skip("older releases look in the datasets folder only")
     for split in ("train", "val", "test"):
-        (root / "work" / "VisDrone" / "images" / split).mkdir(parents=True)
+        (root / "here" / "VisDrone" / "images" / split).mkdir(parents=True)
     for kind, suffix in (("images", ".jpg"), ("labels", ".txt")):
-        (root / "work" / "VisDrone" / kind / "val").mkdir(parents=True, exist_ok=True)
-        (root / "work" / "VisDrone" / kind / "val" / f"x{suffix}").write_bytes(
+        (root / "here" / "VisDrone" / kind / "val").mkdir(parents=True, exist_ok=True)
+        (root / "here" / "VisDrone" / kind / "val" / f"x{suffix}").write_bytes(
             (root / kind / "val" / f"0{suffix}").read_bytes()
         )
-    monkeypatch.chdir(root / "work")
-    note = f"data=VisDrone.yaml took the images of {root}/work/VisDrone, a folder below the working one"
+    monkeypatch.chdir(root / "here")
+    note = f"data=VisDrone.yaml took the images of {root}/here/VisDrone, a folder below the working one"
     finding = check_dataset("VisDrone.yaml").findings[-1]
     assert finding.what == note
     assert "val: this is not the official val split: 1 images instead of 548" in finding.examples
     notes = from_dataset("VisDrone.yaml", "val").truth.notes
     assert notes == (note, "this is not the official val split: 1 images instead of 548")
-    (root / "work" / "VisDrone" / "annotations" / "val").mkdir(parents=True)
-    (root / "work" / "VisDrone" / "annotations" / "val" / "x.txt").write_text("1,1,9,9,1,4,0,0")
+    (root / "here" / "VisDrone" / "annotations" / "val").mkdir(parents=True)
+    (root / "here" / "VisDrone" / "annotations" / "val" / "x.txt").write_text("1,1,9,9,1,4,0,0")
     source = from_dataset("VisDrone.yaml", "val")
     assert (source.kind, source.truth.notes) == ("visdrone", notes)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``yolo-fine demo``: draw small objects, train, evaluate, slice, export and look, in two minutes and offline."""
+"""``yolo-fine demo``: draw small objects, train, evaluate, slice, export and look, in minutes and offline."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run_demo(
 ) -> DemoResult:
     """Run the whole loop once; shows a line for each stage.
 
-    The detector is trained from scratch on drawn scenes. So that two minutes suffice, their objects are larger than
+    The detector is trained from scratch on drawn scenes. So that minutes suffice, their objects are larger than
     VisDrone's (``scale``), and of two classes, without look-alikes: the metrics say nothing about real images.
 
     What Ultralytics prints goes to ``log.txt``. Ultralytics is kept offline, unless it was imported before.
