@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from yolo_fine.errors import ArgumentError
+from yolo_fine.utils import parts
 from yolo_fine.utils.files import finished_file, write_json, write_text
-from yolo_fine.utils.parts import find_leftovers, open_part
+from yolo_fine.utils.parts import lock, open_part, take_leftovers
 
 WRITER = """
 import sys, time
@@ -98,15 +99,40 @@ def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     file = tmp_path / "result.txt"
     file.write_text("earlier")
     process = start_writer(file)
-    assert find_leftovers(file) == []  # it lives
+    assert not list(take_leftovers(file))  # it lives
     write_text(file, "mine")  # and is not disturbed
     assert len(list(tmp_path.iterdir())) == 2
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert file.read_text() == "mine"
-    assert len(find_leftovers(file)) == 1
+    assert len(list(take_leftovers(file))) == 1
     write_text(file, "after the kill")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"result.txt": "after the kill"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no flock: nothing is removed there")
+def test_a_leftover_is_held_until_it_is_gone(tmp_path: Path) -> None:
+    """Else its name may be that of a part just made by another writer, who would lose it."""
+    (tmp_path / ".result.txt.part-1a2b3c4d.txt").touch()
+    for part in take_leftovers(tmp_path / "result.txt"):
+        assert lock(part) is None
+        part.unlink()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no flock: nothing is removed there")
+def test_what_got_its_name_meanwhile_is_no_leftover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = tmp_path / ".result.txt.part-1a2b3c4d.txt"
+    part.touch()
+
+    def lock_late(path: Path) -> int | None:
+        held = lock(path)
+        part.rename(tmp_path / "result.txt")
+        return held
+
+    monkeypatch.setattr(parts, "lock", lock_late)
+    assert not list(take_leftovers(tmp_path / "result.txt"))
+    assert (tmp_path / "result.txt").exists()
 
 
 def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.utils.files import is_elsewhere, unwritable
-from yolo_fine.utils.parts import OLD, find_leftovers, hidden_name, lock, open_part, remove
+from yolo_fine.utils.parts import OLD, hidden_name, lock, open_part, remove, take_leftovers
 
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EACCES)  # what renaming onto something gives, by system
 
@@ -97,7 +97,7 @@ def taken(out: Path) -> ArgumentError:
 
 def restore(out: Path, *, keep_rest: bool = True) -> None:
     """Finish, or undo, an exchange in which a run was killed."""
-    for old in find_leftovers(out, OLD):
+    for old in take_leftovers(out, OLD):
         if rename_to(old, out):
             continue
         if keep_rest:

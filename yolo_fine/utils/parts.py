@@ -71,19 +71,29 @@ def hidden_name(target: Path, kind: str) -> Path:
     return target.with_name(f".{target.name}.{kind}-{secrets.token_hex(4)}{suffix}")
 
 
-def find_leftovers(target: Path, kind: str = PART) -> list[Path]:
-    """Parts (or earlier contents) of ``target`` that no living process holds."""
+def take_leftovers(target: Path, kind: str = PART) -> Iterator[Path]:
+    """Give each part (or earlier content) of ``target`` that no living process holds, and hold it meanwhile.
+
+    What is not held while it is removed may be the part that another writer has just made and locked.
+    """
     start = f".{target.name}.{kind}-"
     try:
-        found = [path for path in target.absolute().parent.iterdir() if path.name.startswith(start)]
+        found = sorted(path for path in target.absolute().parent.iterdir() if path.name.startswith(start))
     except OSError:
-        return []
-    return sorted(path for path in found if _is_abandoned(path))
+        return
+    for path in found:
+        held = _lock_abandoned(path)
+        if held is None:
+            continue
+        try:
+            yield path
+        finally:
+            os.close(held)
 
 
 def remove_leftovers(target: Path) -> None:
     """Remove the parts of ``target`` that killed runs left."""
-    for part in find_leftovers(target):
+    for part in take_leftovers(target):
         remove(part)
 
 
@@ -149,18 +159,27 @@ def _make_locked(target: Path, is_folder: bool) -> tuple[Path, int | None]:
             continue  # another writer took it for a leftover, between making and locking
         except OSError:
             return part, None
-        if held is not None and part.exists():
+        if held is not None and is_at(part, held):
             return part, held
         if held is not None:
             os.close(held)
 
 
-def _is_abandoned(path: Path) -> bool:
+def _lock_abandoned(path: Path) -> int | None:
+    """Lock a leftover; None if a living process holds it, or if it has another name, or none, by now."""
     try:
         held = lock(path)
     except OSError:
+        return None
+    if held is not None and not is_at(path, held):
+        os.close(held)
+        return None
+    return held
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Whether an open file or folder is (still) the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
         return False
-    if held is None:
-        return False
-    os.close(held)
-    return True

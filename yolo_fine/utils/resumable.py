@@ -11,7 +11,7 @@ from pathlib import Path
 from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.utils.files import is_elsewhere, unwritable
 from yolo_fine.utils.folders import FinishedFolder, check_place, is_free, rename_to, taken
-from yolo_fine.utils.parts import find_leftovers, lock, make_parents, remove, remove_empty
+from yolo_fine.utils.parts import is_at, lock, make_parents, remove, remove_empty, take_leftovers
 
 RESUME = "resume"
 
@@ -38,11 +38,10 @@ def resumable_folder(out: Path, key: str) -> Iterator[FinishedFolder]:
     try:
         made = make_parents(place)
         part = place.with_name(f".{place.name}.{RESUME}-{key}")
-        for other in find_leftovers(place, RESUME):
+        for other in take_leftovers(place, RESUME):
             if other != part:
                 remove(other)
-        part.mkdir(exist_ok=True)
-        held = _hold(part, out)
+        held = _make_and_hold(part, out)
         try:
             yield FinishedFolder(part, out)
             if not rename_to(part, place):
@@ -62,16 +61,22 @@ def resumable_folder(out: Path, key: str) -> Iterator[FinishedFolder]:
         raise unwritable(out, error) from error
 
 
-def _hold(part: Path, out: Path) -> int | None:
-    """Lock a folder; None where the file system has no locks.
+def _make_and_hold(part: Path, out: Path) -> int | None:
+    """Make a folder, if it is not there, and lock it; None where the file system has no locks.
 
     Raises:
         ArgumentError: Another process writes to it.
     """
-    try:
-        held = lock(part)
-    except OSError:
-        return None
-    if held is None:
-        raise ArgumentError(f"{out} is being made by another process; wait for it, or name another folder")
-    return held
+    while True:
+        part.mkdir(exist_ok=True)
+        try:
+            held = lock(part)
+        except FileNotFoundError:
+            continue  # another process took it for a leftover, between making and locking
+        except OSError:
+            return None
+        if held is None:
+            raise ArgumentError(f"{out} is being made by another process; wait for it, or name another folder")
+        if is_at(part, held):
+            return held
+        os.close(held)
