@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -84,16 +85,16 @@ def output_to(file: Path) -> Iterator[None]:
     Raises:
         OSError: It can't be written.
     """
-    from ultralytics.utils import LOGGER
+    terminal = sys.stdout
+    with file.open("a", encoding="utf-8", errors="replace") as log, redirect_stdout(log), redirect_stderr(log):
+        from ultralytics.utils import LOGGER  # its first import on a machine says that it wrote its settings
 
-    with file.open("a", encoding="utf-8", errors="replace") as log:
         handlers = [one for one in LOGGER.handlers if isinstance(one, logging.StreamHandler)]
-        before = [(handler, handler.stream) for handler in handlers]
+        before = [(one, terminal if one.stream is log else one.stream) for one in handlers]
         for handler in handlers:
             handler.setStream(log)
         try:
-            with redirect_stdout(log), redirect_stderr(log):
-                yield
+            yield
         finally:
             for handler, stream in before:
                 handler.setStream(stream)
