@@ -3,11 +3,12 @@
 
 The default is a fixed selection that holds every family, task, kind of block and past fault that a test is about.
 
-Tests of blocks marked ``slow`` (those of ``torch.compile``, more than half of the time that blocks take) run by default
-only where something changed since they last passed: the block's file, a layer or block that it is built of, its test,
-the contract, or torch's version. ``tests/blocks/slow_tests_passed.json`` keeps a fingerprint of these for each test; a
-run in which a test passes renews its line, and the file is committed with the change. That needs no history and no
-network, so a shallow clone or a source package decides the same; without the file, or with another torch, they all run.
+Tests marked ``slow`` (``torch.compile`` of blocks, every block in a composed and in an exported model) run by default
+only where something changed since they last passed: the block's file, a layer or block that it is built of, the test,
+the contract or what places blocks in models, or the version of torch or Ultralytics. ``tests/slow_tests_passed.json``
+keeps a fingerprint of these for each test; a run in which a test passes renews its line, and the file is committed with
+the change. That needs no history and no network, so a shallow clone or a source package decides the same; without the
+file, or with another torch, they all run.
 """
 
 from __future__ import annotations

@@ -162,10 +162,12 @@ def test_a_missing_library_is_named_with_what_brings_it(tmp_path):
         assert "Traceback" not in said
 
 
-def test_doctor_says_when_start_up_files_are_off(tmp_path):
-    done = yolo_fine("doctor", cwd=tmp_path, YOLO_FINE_AUTOLOAD="0")
-    assert done.returncode == 1
-    assert "FAIL  stock `yolo` learns the blocks by itself: start-up files are not run here" in done.stdout
+def test_doctor_says_when_start_up_files_are_off(monkeypatch, capsys):
+    monkeypatch.setenv("YOLO_FINE_AUTOLOAD", "0")
+    monkeypatch.setattr("yolo_fine.cli.doctor._upstream", list)  # not again
+    assert main(["doctor"]) == 1
+    expected = "FAIL  stock `yolo` learns the blocks by itself: start-up files are not run here"
+    assert expected in capsys.readouterr().out
 
 
 def test_rows_are_numbered_as_freeze_and_embed_count(tmp_path, capsys):

@@ -20,6 +20,7 @@ PACKAGED = [spec for spec in list_blocks() if spec.cls.__module__.startswith("yo
 PLACED = [spec for spec in PACKAGED if spec.kind != "pick"]  # compose writes those below the blocks that need them
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", PLACED, ids=lambda spec: spec.name)
 def test_every_block_learns_at_every_place(spec):
     composed = compose_text("yolo11n", {spec.kind: spec.name})

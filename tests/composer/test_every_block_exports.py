@@ -34,6 +34,7 @@ SAMPLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(installed_version() < (8, 3, 253), reason="older releases ask for the onnxscript exporter")
 @pytest.mark.filterwarnings("ignore")  # the tracer's, about sizes
 @pytest.mark.parametrize("name", SAMPLE)

@@ -59,6 +59,7 @@ def test_blocks_of_all_packaged_models_are_counted(name: str) -> None:
     assert named & set(list_blocks()) <= set(MOST)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the tracer's, about sizes
 @pytest.mark.parametrize("name", [name for name in packaged_files("models") if re.match("yolo11-(?!small)", name)])
 def test_blocks_are_lean_in_exports(name: str) -> None:

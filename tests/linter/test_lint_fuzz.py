@@ -20,7 +20,7 @@ from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.integration.versions import installed_version
 from yolo_fine.linter.lint import find_problems
 
-COUNT = int(os.environ.get("YOLO_FINE_FUZZ", "2000" if ALL else "400"))
+COUNT = int(os.environ.get("YOLO_FINE_FUZZ", "2000" if ALL else "240"))
 SEED = int(os.environ.get("YOLO_FINE_FUZZ_SEED", "0"))
 PARTS = 8  # so that several workers share them
 PACKAGED = {
