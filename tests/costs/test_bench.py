@@ -65,8 +65,8 @@ def test_a_ratio_within_its_spread_is_not_printed() -> None:
     }
     found = Bench("blocks", "Conv", timings, {})
     ratios = {row["name"]: row["ratio"] for row in found.table()}
-    assert ratios == {"Conv": "1", "clear": "1.20", "unclear": "1 within noise (0.97 to 1.05)"}
-    assert "unclear 1 within noise" in found.summary()
+    assert ratios == {"Conv": "1", "clear": "1.20", "unclear": "within noise of 1 (0.97 to 1.05)"}
+    assert "unclear within noise of 1" in found.summary()
     assert [one["clear"] for one in found.to_dict()["blocks"].values()] == [True, False]
 
 

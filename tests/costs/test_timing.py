@@ -27,7 +27,7 @@ def test_a_ratio_is_refused_when_the_spread_is_larger_than_the_difference() -> N
     found = ratio(own, yardstick)
     assert found.low < 1 < found.high
     assert not found.is_clear
-    assert str(found).startswith("1 within noise (0.88 to")
+    assert str(found).startswith("within noise of 1 (0.88 to")
 
 
 def test_few_rounds_give_their_extremes() -> None:

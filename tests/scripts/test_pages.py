@@ -101,7 +101,7 @@ def test_the_page_of_costs_shows_what_is_there(scripts: dict[str, ModuleType], t
     reordered = {key: dict(zip(("value", "low", "high"), one, strict=True)) for key, one in ratios.items()}
     write_json(tmp_path / "reordered.json", {"inference": {"Clear": reordered}, "training": {}})
     text = make(tmp_path)
-    assert "1 within noise (0.97 to 1.05)" in text
+    assert "within noise of 1 (0.97 to 1.05)" in text
     assert "2.0 (quadratic)" in text
     assert text.index("`Clear`") < text.index("`ECA`")
     assert "## Models" not in text

@@ -38,7 +38,7 @@ class Ratio:
     def __str__(self) -> str:
         if self.is_clear or self.low == self.high == 1:
             return f"{self.value:.2f}"
-        return f"1 within noise ({self.low:.2f} to {self.high:.2f})"
+        return f"within noise of 1 ({self.low:.2f} to {self.high:.2f})"
 
 
 def take_turns(calls: Mapping[str, Call], rounds: int, synchronize: Call | None = None) -> dict[str, list[float]]:
