@@ -172,7 +172,7 @@ def test_a_foreign_folder_is_left_alone(source, tmp_path):
         ("images", {"width": 0}, "images[0]: an image of 0x54 pixels"),
         ("images", {"height": None}, "images[0]: 'height' must be a whole number"),
         ("images", {"id": 2001}, "'id' 2001 is taken by images[0]"),
-        ("images", {"file_name": "000002000001.jpg"}, "'file_name' '000002000001' is taken by images[0]"),
+        ("images", {"file_name": "000002000001.jpg"}, "'file_name' '000002000001.jpg' is taken by images[0]"),
         ("images", {"file_name": "../000002000001.jpg"}, "lies outside of the image folder"),
         ("images", {"file_name": "gone.jpg"}, "lacks 1 of the 3 images"),
         ("categories", {"id": 13}, "'id' 13 is taken by categories[0]"),
