@@ -36,6 +36,8 @@ def notes_on(truth: GroundTruth, detections: Detections) -> list[str]:
             notes.append(f"the {what} boxes look like {form}, and were read as left, top, width, height in pixels")
             told = what == "detected"
     notes += _on_scores(detections.score)
+    if len(truth) and not len(detections):
+        notes.append("there are no detections, so that every object is missed")
     if len(detections) and len(truth):
         found = _compare(truth, detections)
         notes += _from_overlaps(found, truth, told)
