@@ -133,3 +133,11 @@ def test_a_folder_of_several_data_yamls_lists_them(tmp_path):
         (tmp_path / f"{name}.yaml").write_text("names: [car]")
     with pytest.raises(DataError, match=r"is a folder with 2 YAML files; name one: a\.yaml, b\.yaml$"):
         read_data_yaml(str(tmp_path))
+
+
+def test_a_misspelt_data_yaml_is_answered_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as error:
+        read_data_yaml("VisDron.yaml")
+    assert str(error.value).count("did you mean") == 1
+    assert "VisDrone.yaml" in str(error.value)

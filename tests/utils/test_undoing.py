@@ -20,6 +20,11 @@ def write(folder, error):
         raise error
 
 
+def make_folder_and_fail(folder):
+    folder.mkdir(parents=True)
+    open("/elsewhere.jpg")  # noqa: SIM115 - it fails
+
+
 def names(folder):
     return sorted(path.name for path in folder.rglob("*"))
 
@@ -45,6 +50,13 @@ def test_what_is_written_until_something_else_goes_wrong_stays(tmp_path, error):
     with pytest.raises(type(error)):
         write(tmp_path / "run", error)
     assert names(tmp_path) == ["labels", "new.txt", "run"]
+
+
+def test_an_empty_folder_does_not_stay(tmp_path):
+    run = tmp_path / "a" / "run"
+    with pytest.raises(FileNotFoundError, match=r"elsewhere.jpg"), undone_if_unwritable(run):
+        make_folder_and_fail(run)
+    assert names(tmp_path) == []
 
 
 def test_images_that_are_cut_off(tmp_path):

@@ -18,6 +18,7 @@ import numpy as np
 
 from yolo_fine.errors import ArgumentError, MissingFileError
 from yolo_fine.integration.log import log_filter
+from yolo_fine.integration.models import input_bands
 from yolo_fine.integration.prediction import as_predictor, rows_of
 from yolo_fine.utils.arrays import Array
 
@@ -112,6 +113,7 @@ def sliced_predictor(model: YOLO, on_slices: OnSlices) -> type:
     from ultralytics.engine.results import Results
 
     base: Any = model._smart_load("predictor")
+    bands = input_bands(model)
 
     class SlicedPredictor(base):  # type: ignore[misc]
         batch: Any
@@ -120,6 +122,9 @@ def sliced_predictor(model: YOLO, on_slices: OnSlices) -> type:
         def preprocess(self, im: Any) -> Any:
             if not (isinstance(im, list) and all(isinstance(one, np.ndarray) for one in im)):
                 raise ArgumentError("slices are cut from images; a tensor is taken as it is, without slice=")
+            for path, pixels in zip(self.batch[0], im, strict=True):
+                if bands not in (None, pixels.shape[2]):
+                    raise ArgumentError(f"{path} has {pixels.shape[2]} bands, and the model takes images of {bands}")
             self.originals = im
             return super().preprocess(im)  # for the warm-up, and what the log says of the input
 

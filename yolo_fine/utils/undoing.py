@@ -20,7 +20,7 @@ ROOM = 64 * 1024  # bytes that a disk must still take after a file was written, 
 def undone_if_unwritable(folder: Path) -> Iterator[None]:
     """Remove what is new in ``folder``, and the folder and those above it if they are, where it can't be written.
 
-    Anything else that goes wrong, as a stream that ends early, leaves what was written until then.
+    Anything else that goes wrong, as a stream that ends early, leaves what was written until then, but no empty folder.
 
     Raises:
         UnwritableError: It can't be written, with the reason.
@@ -36,6 +36,10 @@ def undone_if_unwritable(folder: Path) -> Iterator[None]:
                 remove(path)
         remove_empty(new_above)
 
+    def undo_if_empty() -> None:
+        if is_new and not any(path.is_file() for path in folder.rglob("*")):
+            undo()
+
     try:
         yield
     except UnwritableError:
@@ -43,9 +47,13 @@ def undone_if_unwritable(folder: Path) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno is None or is_elsewhere(error, folder):
+            undo_if_empty()
             raise
         undo()
         raise unwritable(folder, error) from error
+    except BaseException:
+        undo_if_empty()
+        raise
 
 
 def check_room(folder: Path) -> None:

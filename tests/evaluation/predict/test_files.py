@@ -132,6 +132,13 @@ def test_mistakes(model, truth, how, error, message):
         yolo_fine.predict(**{"model": model, "source": truth.files[0], "device": "cpu", **how})
 
 
+def test_an_image_of_other_bands_than_the_model_takes(model, truth, tmp_path, monkeypatch):
+    monkeypatch.setitem(model.model.yaml, "channels", 4)
+    with pytest.raises(ArgumentError, match=r"image0\.png has 3 bands, and the model takes images of 4"):
+        yolo_fine.predict(model, truth.files[0], slice=64, save=True, project=str(tmp_path / "p"), device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
 def cut_off(name, *_):
     Path(name).write_bytes(b"\xff\xd8\xff\xe0")
     return False
