@@ -57,7 +57,8 @@ def read_labels(file: Path, classes: int, keypoints: int = 0) -> Labels:
     Args:
         file: It is read as UTF-8, with or without a byte-order mark.
         classes: Number of classes.
-        keypoints: Numbers that a line may have after its box, in a pose dataset: all lines of a file, or none.
+        keypoints: Numbers that a line may have after its box, in a pose dataset. A line that is neither that nor a box
+            is a fault there: it may have keypoints of another shape, of which Ultralytics would make a polygon.
     """
     try:
         lines = [(number, line.split()) for number, line in enumerate(read_text(file).splitlines(), 1) if line.strip()]
@@ -68,7 +69,7 @@ def read_labels(file: Path, classes: int, keypoints: int = 0) -> Labels:
     faults: list[tuple[int, str]] = []
     kept: set[bytes] = set()
     repeated = bare = 0
-    first_of: dict[bool, int] = {}  # one kind of lines, or the other -> its first line
+    first_of: dict[bool, int] = {}  # box or polygon -> its first line
     for number, words in lines:
         has_keypoints = keypoints > 0 and len(words) == BOX + keypoints
         box = words[:BOX] if has_keypoints else words
@@ -81,10 +82,10 @@ def read_labels(file: Path, classes: int, keypoints: int = 0) -> Labels:
         except ValueError as error:
             faults.append((number, str(error)))
             continue
-        kind = has_keypoints if keypoints else is_box
-        if first_of.setdefault(kind, number) == number and len(first_of) == 2:
-            mixed = "boxes with keypoints and without" if keypoints else "boxes and polygons"
-            faults.append((number, f"{mixed} in one file (the other kind is in line {first_of[not kind]})"))
+        if first_of.setdefault(is_box, number) == number and len(first_of) == 2:
+            faults.append(
+                (number, f"boxes and polygons in one file (the other kind is in line {first_of[not is_box]})")
+            )
         bare += keypoints > 0 and not has_keypoints
         key = array("f", values).tobytes()  # Ultralytics compares in float32
         if key in kept:

@@ -155,6 +155,18 @@ def test_an_interrupted_run_leaves_nothing(source, tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ["coco"]
 
 
+def test_boxes_of_another_form_are_told(source, tmp_path):
+    content = json.loads((source / "annotations" / "instances_val2017.json").read_text())
+    for one in content["annotations"]:
+        one["bbox"] = [0.2, 0.3, 0.1, 0.2]
+    change(source, annotations=content["annotations"])
+    result = convert_coco(source, tmp_path / "out")
+    said = "val: the boxes look like shares of the image, and were read as left, top, width, height in pixels"
+    assert said in result.summary()
+    assert said in convert_coco(source, tmp_path / "out").summary()  # also when nothing is left to do
+    assert "train: the boxes" not in result.summary()
+
+
 def test_a_foreign_folder_is_left_alone(source, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
@@ -174,6 +186,11 @@ def test_a_foreign_folder_is_left_alone(source, tmp_path):
         ("images", {"id": 2001}, "'id' 2001 is taken by images[0]"),
         ("images", {"file_name": "000002000001.jpg"}, "'file_name' '000002000001.jpg' is taken by images[0]"),
         ("images", {"file_name": "../000002000001.jpg"}, "lies outside of the image folder"),
+        (
+            "images",
+            {"file_name": "clip.gif"},
+            "clip.gif is no image to Ultralytics, which goes by the suffix; convert it",
+        ),
         ("images", {"file_name": "gone.jpg"}, "lacks 1 of the 3 images"),
         ("categories", {"id": 13}, "'id' 13 is taken by categories[0]"),
         ("categories", {"name": "crate"}, "has other categories than instances_train2017.json"),

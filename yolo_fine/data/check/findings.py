@@ -96,9 +96,8 @@ def _findings_on_labels(name: str, ours: list[tuple[Path, Labels | None]]) -> It
         yield Finding(False, f"{name}: {_number(repeated, 'repeated label row')}, dropped by Ultralytics")
     bare = tuple(str(file) for file, labels in found if labels.bare)
     if bare:
-        mixed = any(len(labels.rows) and not labels.bare for _, labels in found)
-        others = ", and the other files in training for boxes" if mixed else ""
-        what = f"{_number(len(bare), 'label file')} without keypoints, left out in training for poses{others}"
+        mixed = any(len(labels.rows) > labels.bare for _, labels in found)
+        what = f"{_number(len(bare), 'label file')} with boxes that lack keypoints, left out in training for poses"
         yield Finding(mixed, f"{name}: {what}", bare)
     rows = np.concatenate([np.empty((0, 5)), *(labels.rows for _, labels in found)])
     low, high = rows[:, 1:3] - rows[:, 3:5] / 2, rows[:, 1:3] + rows[:, 3:5] / 2
