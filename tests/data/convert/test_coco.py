@@ -16,6 +16,7 @@ from yolo_fine.cli import main
 from yolo_fine.data.convert import coco as coco_convert
 from yolo_fine.data.convert.coco import convert_coco
 from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.evaluation.sources import from_dataset
 
 
 @pytest.fixture
@@ -222,6 +223,57 @@ def test_places_without_instances(tmp_path):
     coco_split(tmp_path, "mini")
     with pytest.raises(DataError, match="its name doesn't say which split it is"):
         convert_coco(tmp_path)
+
+
+def exported(source, file, images, prefix="", name="val"):
+    """An export of another tool: a COCO file, and its images, somewhere below ``source``."""
+    source = source.parent / f"{source.name}-made"
+    target = source.parent / source.name.removesuffix("-made")
+    content = coco_split(source, name, seed=sum(map(ord, name)))
+    for entry in content["images"]:
+        (target / images).mkdir(parents=True, exist_ok=True)
+        shutil.move(source / name / entry["file_name"], target / images / entry["file_name"])
+        entry["file_name"] = prefix + entry["file_name"]
+    (target / file).parent.mkdir(parents=True, exist_ok=True)
+    (target / file).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("file", "images", "prefix"),
+    [
+        ("labels.json", "data", ""),
+        ("result.json", "images", "images/"),
+        ("result.json", "images", "images\\"),
+        ("annotations/instances_default.json", "images/default", ""),
+        ("annotations/instances_default.json", "images", ""),
+        ("_annotations.coco.json", ".", ""),
+    ],
+)
+def test_exports_of_other_tools_are_a_val_split(tmp_path, file, images, prefix):
+    exported(tmp_path / "export", file, images, prefix)
+    result = convert_coco(tmp_path / "export", tmp_path / "out")
+    assert (list(result.splits), result.splits["val"].images) == (["val"], 3)
+    assert len(list((result.root / "images" / "val").glob("*.jpg"))) == 3
+    assert len(list((result.root / "labels" / "val").glob("*.txt"))) == 3
+    truth = from_dataset(result.yaml, "val")
+    assert (truth.kind, len(truth.truth)) == ("coco", result.splits["val"].annotations)
+
+
+def test_the_splits_of_roboflow(tmp_path):
+    for name, folder in (("train", "train"), ("val", "valid"), ("test", "test")):
+        exported(tmp_path / "export", f"{folder}/_annotations.coco.json", folder, name=name)
+    result = convert_coco(tmp_path / "export", tmp_path / "out")
+    assert list(result.splits) == ["train", "val", "test"]
+    assert yaml.safe_load(result.yaml.read_text())["val"] == "val.txt"
+    shutil.copytree(tmp_path / "export" / "valid", tmp_path / "export" / "val")
+    with pytest.raises(DataError, match=r"two val splits: .*valid._annotations.coco.json and .*val._annotations"):
+        convert_coco(tmp_path / "export", tmp_path / "other")
+
+
+def test_what_is_named_as_coco_names_it_goes_before_an_export(source, tmp_path):
+    shutil.move(source / "val2017", source / "images" / "val2017")
+    (source / "result.json").write_text("[]")
+    assert list(convert_coco(source, tmp_path / "out").splits) == ["train", "val"]
 
 
 def test_two_editions_of_a_split_are_refused(source):
