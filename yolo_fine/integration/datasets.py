@@ -59,9 +59,9 @@ def read_data_yaml(data: str, *, download: bool = False) -> dict[str, Any]:
             raise DataError(
                 f"data={data} is a folder with {len(found)} YAML files; name one: {', '.join(found)}"
             ) from error
-        is_hinted = Path(data).exists() or "did you mean" in str(error)
-        near = "" if is_hinted else did_you_mean(data, known_data_yamls())
-        raise DataError(f"data={data}: {str(error).strip()}{near}") from error
+        near = "" if Path(data).exists() else did_you_mean(data, known_data_yamls())
+        said = str(error).partition("; did you mean")[0] if near else str(error)  # which knows fewer names
+        raise DataError(f"data={data}: {said.strip()}{near}") from error
     return {"channels": 3, **content}
 
 

@@ -58,11 +58,14 @@ def _reason(error: Exception, file: Path) -> str:
 
 
 def missing(file: Path) -> str:
-    """Why a file is not there: there is none of that name, or a link that leads nowhere."""
+    """Why a file is not there, and what may be wrong with its name: there is none, or a link that leads nowhere."""
     if file.is_symlink():
         return f"it is a link to {os.readlink(file)}, which does not exist"
-    blanks = "; there are blanks at an end of its name" if str(file).strip() != str(file) else ""
-    return f"no such file{blanks}"
+    if str(file).strip() != str(file):
+        return "no such file; there are blanks at an end of its name"
+    if "\\" in str(file) and os.sep != "\\":
+        return "no such file; a backslash parts no folders here"
+    return "no such file" if file.is_absolute() else "no such file in the working folder"
 
 
 def image_size(file: Path, name: str | None = None) -> tuple[int, int]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -364,6 +365,24 @@ def test_keypoints_that_the_yaml_does_not_ask_for(root, kpt_shape, points, messa
     (root / "labels" / "val" / "1.txt").write_text(" ".join(["0 0.5 0.5 0.1 0.2", *["0.4 0.4 2"] * points]))
     with pytest.raises(DataError, match=message):
         read_split(root / "data.yaml")
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="backslashes part folders there")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (".\\images\\val\\0.jpg", "no such file; a backslash parts no folders here"),
+        ("images/val/0.jpg", "no such file in the working folder"),
+        ("./images/val/7.jpg", "no such file"),
+    ],
+)
+def test_lines_of_a_list_that_lead_nowhere(root, line, said):
+    (root / "list.txt").write_text(line)
+    write_yaml(root, val="list.txt")
+    (example,) = [
+        one for finding in inspect(root).findings for one in finding.examples if "is no readable image" in one
+    ]
+    assert example.endswith(f"is no readable image: {said}")
 
 
 def test_images_that_a_list_names_twice(root):
