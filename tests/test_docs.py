@@ -12,8 +12,11 @@ import pytest
 import torch
 import yaml
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+from ultralytics.utils import ROOT as STOCK
 
 from yolo_fine.errors import UnknownBlockError
+from yolo_fine.integration.transfer.transfer_report import transfer_report
+from yolo_fine.integration.versions import installed_version
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -52,6 +55,18 @@ def test_the_message_in_the_readme_is_the_message():
     with pytest.raises(UnknownBlockError) as caught:
         DetectionModel(copy.deepcopy(model), verbose=False)
     assert f"yolo_fine: {caught.value}" == shown
+
+
+@pytest.mark.skipif(installed_version() < (8, 4, 190), reason="older releases carry no classes over by name")
+def test_readme_and_guide_show_the_line_that_training_begins_with():
+    source = DetectionModel("yolo11n.yaml", verbose=False)
+    model = DetectionModel("yolo11n-fine.yaml", nc=10, verbose=False)
+    for network, data in ((source, "coco"), (model, "VisDrone")):
+        network.names = yaml.safe_load((STOCK / "cfg" / "datasets" / f"{data}.yaml").read_text())["names"]
+    model.load(source, verbose=False)
+    line = f"yolo_fine: {transfer_report(model).line}"
+    for page in ("README.md", "docs/visdrone.md"):
+        assert line in " ".join((ROOT / page).read_text().split())
 
 
 def test_the_readme_names_every_block_and_verb():

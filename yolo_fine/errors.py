@@ -52,3 +52,7 @@ class MissingFileError(YoloFineError, FileNotFoundError):
 
 class ArgumentError(YoloFineError, ValueError):
     """A command or a script was given an argument that it cannot use."""
+
+
+class UnwritableError(ArgumentError):
+    """A file or folder can't be written: the disk is full or read only, or another one is in the way."""

@@ -183,6 +183,12 @@ OTHERS = (
         _there("p.json"),
         keeps=False,
     ),
+    Writer(
+        "predict slice=",
+        ("predict", "model=best.pt", "source=in/set/images/val", "slice=48", "name=r", "conf=0.001"),
+        _there("runs/detect/r/val_00000.jpg"),
+        keeps=False,
+    ),
     Writer("lint json=", ("lint", YAML, "json=l.json"), _there("l.json"), keeps=False),
     Writer(
         "assign json=", ("assign", SET, "model=yolo11n.yaml", "imgsz=64", "json=a.json"), _there("a.json"), keeps=False

@@ -8,6 +8,9 @@ import importlib.util
 import inspect
 import json
 import re
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -274,6 +277,18 @@ def test_a_truncated_checkpoint_is_refused(tmp_path, tiny_data):
         assert done.returncode == 2
         assert "broken.pt: the file is truncated (104 bytes)" in done.stderr
         assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+@pytest.mark.parametrize("words", [["version"], ["blocks"]])
+def test_an_output_that_takes_no_more_is_one_message(monkeypatch, capsys, words):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(words) == 2
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
+    assert capsys.readouterr().err == "yolo-fine: the output can't be written: the disk is full\n"
 
 
 def test_any_mode_of_ultralytics_is_forwarded(tmp_path, tiny_data):

@@ -308,3 +308,11 @@ def test_what_lint_refuses_is_not_written(words, said, tmp_path):
     with pytest.raises(ModelYamlError, match=said):
         compose(**{"base": "yolo11n", **words}, out=tmp_path / "mine.yaml")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_problem_of_the_base_is_named_as_the_base_s(tmp_path):
+    base = tmp_path / "yolo11n-typed.yaml"
+    base.write_text(compose("yolo11n", refine="SE@p3").text.replace("SE, []", "SE, [256, 16]"))
+    with pytest.raises(ModelYamlError, match=rf"^{base}: layer 17 .*compose takes a base that lint finds clean"):
+        compose(base, fuse="FINE", out=tmp_path / "mine.yaml")
+    assert [file.name for file in tmp_path.iterdir()] == [base.name]

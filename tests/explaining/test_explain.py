@@ -177,6 +177,12 @@ def test_mistakes_are_named(models, image, changed, named):
         explain(**{"model": models[0], "source": image, **changed})
 
 
+def test_a_model_of_other_bands(models, image, monkeypatch):
+    monkeypatch.setattr("yolo_fine.explaining.looking.input_bands", lambda model: 4)
+    with pytest.raises(ArgumentError, match="takes images of 4 bands; explain shows images of 3"):
+        explain(model=models[0], source=image, **OPTIONS)
+
+
 def test_a_folder_is_no_image(models, image):
     with pytest.raises(ArgumentError, match=r"is a folder; name one image, as .*street\.png"):
         explain(model=models[0], source=image.parent)

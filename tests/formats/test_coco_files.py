@@ -299,7 +299,12 @@ def changed(content, path, value):
         (["images", 1, "id"], ..., r"images\[1\]: no 'id'"),
         (["images", 1, "id"], 7, r"images\[1\]: 'id' 7 is taken by images\[0\]"),
         (["images", 1, "id"], "x", r"images\[1\]: 'id' is 'x', and that of images\[0\] 7; make all"),
-        (["images", 1, "file_name"], "b/second.png", r"images\[1\]: 'file_name' 'b/second' is taken by images\[0\]"),
+        (["images", 1, "file_name"], "b/second.jpg", r"'file_name' 'b/second.jpg' is taken by images\[0\]"),
+        (
+            ["images", 1, "file_name"],
+            "b/second.png",
+            r"'b/second.png' and 'b/second.jpg' of images\[0\] differ in nothing",
+        ),
         (["images", 1, "file_name"], None, r"images\[1\]: 'file_name' must be a text, not null"),
         (["images", 1, "width"], ..., r"images\[1\]: no 'width'"),
         (["images", 1, "width"], 0, r"images\[1\]: an image of 0x50 pixels"),
@@ -325,6 +330,19 @@ def test_wrong_instances(write, path, value, message):
     assert "file.json" in str(error.value)
 
 
+@pytest.mark.parametrize(("first", "written"), [(1, 0), (0, 3)])
+def test_images_counted_from_another_number_are_asked_about(write, first, written):
+    content = copy.deepcopy(INSTANCES)
+    numbers = {7: first, 3: first + 1, 9: first + 2}
+    for key, entries in (("id", content["images"]), ("image_id", content["annotations"])):
+        for entry in entries:
+            entry[key] = numbers[entry[key]]
+    truth = read_instances(write(content, "instances.json"))
+    results = write([{**RESULTS[0], "image_id": written}])
+    with pytest.raises(DataError, match=f"image {written} .*: do the results count images from {1 - first}\\?"):
+        read_results(results, truth)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -336,6 +354,7 @@ def test_wrong_instances(write, path, value, message):
         ([1, "bbox"], ..., r"results\[1\]: no 'bbox'"),
         ([1, "bbox"], [1, 2, 3, -4], r"results\[1\]: 'bbox' has a negative width or height"),
         ([1, "image_id"], 8, r"results\[1\]: image 8 is not among the 3 annotated ones"),
+        ([1, "image_id"], 8, r"\(the first is 3\)$"),
         ([1, "image_id"], "secnd", r"results\[1\]: image 'secnd' is not among"),
         ([1, "image_id"], None, r"results\[1\]: no 'image_id'"),
         ([1, "category_id"], 1.5, r"results\[1\]: 'category_id' must be a whole number from 0 up, not 1.5"),

@@ -236,6 +236,14 @@ def test_classes_that_lie_on_no_object_of_theirs(tmp_path):
     assert "no detected box overlaps an object of its class" in overlap
 
 
+def test_no_detections_at_all_are_told(tmp_path):
+    scene = Scene(tmp_path, (1, 2, 3))
+    none = scene.results((1, 2, 3), boxes=[])
+    result = evaluate(annotations=tmp_path / "instances.json", detections=none, resamples=0)
+    assert result.coco["AP"] == 0
+    assert result.manifest["notes"] == ["there are no detections, so that every object is missed"]
+
+
 def test_detections_of_other_images(tmp_path):
     """Some boxes lie on objects by chance."""
     scene = Scene(tmp_path, (1, 2, 3))

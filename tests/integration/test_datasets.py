@@ -126,3 +126,18 @@ def test_checking_a_plain_dataset_needs_no_ultralytics(tmp_path, tiny_data):
     )
     done = python(code, tmp_path)
     assert done.stdout == "True []\n", done.stderr
+
+
+def test_a_folder_of_several_data_yamls_lists_them(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.yaml").write_text("names: [car]")
+    with pytest.raises(DataError, match=r"is a folder with 2 YAML files; name one: a\.yaml, b\.yaml$"):
+        read_data_yaml(str(tmp_path))
+
+
+def test_a_misspelt_data_yaml_is_answered_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as error:
+        read_data_yaml("VisDron.yaml")
+    assert str(error.value).count("did you mean") == 1
+    assert "VisDrone.yaml" in str(error.value)

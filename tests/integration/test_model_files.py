@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from yolo_fine.errors import MissingFileError
-from yolo_fine.integration.model_files import packaged_files
+from yolo_fine.integration.model_files import nearest_model, packaged_files
 
 tasks = pytest.importorskip("ultralytics.nn.tasks")
 
@@ -99,3 +99,8 @@ def test_datasets_by_bare_name(folder):
     assert len(yaml.safe_load(Path(check_file("smallobjects.yaml")).read_text())["names"]) == 6
     (folder / "smallobjects.yaml").write_text("names: {0: mine}\n")
     assert yaml.safe_load(Path(check_file("smallobjects.yaml")).read_text())["names"] == {0: "mine"}
+
+
+def test_a_name_that_is_like_none_is_answered_with_none():
+    assert nearest_model("fork.yaml") == ""
+    assert nearest_model("yolo11n-fien.yaml") == "; did you mean yolo11n-fine.yaml?"

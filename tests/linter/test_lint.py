@@ -215,6 +215,13 @@ def test_what_is_printed(model, tmp_path, capsys, monkeypatch):
     assert "note: yolo11-mine.yaml names no scale: Ultralytics takes the first, 'n'" in capsys.readouterr().out
 
 
+def test_what_takes_long_shows_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setattr("yolo_fine.utils.console.SECONDS_BETWEEN_LINES", 0.0)
+    find_problems("yolo11-fine.yaml")
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("yolo11-fine.yaml: layers")]
+    assert len(told) > 20  # a line a layer; after 20 seconds if it is not asked to hurry
+
+
 def test_the_report_is_an_object(tmp_path, capsys):
     report = lint(Path("yolo11n-fine.yaml"))
     assert report.clean

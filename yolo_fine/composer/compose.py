@@ -323,15 +323,20 @@ def check_result(text: str, name: str, out: Path | None) -> None:
     """Let lint look at the composed model, at the scales of its name: what lint refuses is not written.
 
     Raises:
-        ModelYamlError: It has problems.
+        ModelYamlError: It has problems; rows of the base that have are named as the base's.
     """
     file = str(out or name)
     asked = read_name(file) if out else None
     model = {**yaml.safe_load(text), "scale": asked.scale if asked else "", "yaml_file": f"composed from {name}"}
-    report = judge(file, model)
-    if not report.clean:
-        more = f"; and {len(report.problems) - 1} more" if len(report.problems) > 1 else ""
-        raise ModelYamlError(with_clause(report.problems[0].message, more))
+    problems = judge(file, model).problems
+    if not problems:
+        return
+    of_base = [problem for problem in judge(name, read_model(name)[1]).problems if problem.layer is not None]
+    problems = of_base or problems
+    more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
+    if of_base:
+        more += "; compose takes a base that lint finds clean"
+    raise ModelYamlError(with_clause(problems[0].message, more))
 
 
 def check_every_scale(text: str, name: str) -> None:

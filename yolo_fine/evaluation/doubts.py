@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from yolo_fine.evaluation.coco.score import CONFUSION_SCORE
+from yolo_fine.formats.box_form import READ_AS, form_of
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.boxes import iou
@@ -31,11 +32,13 @@ def notes_on(truth: GroundTruth, detections: Detections) -> list[str]:
         ("annotated", truth.image, truth.boxes),
         ("detected", detections.image, detections.boxes),
     ):
-        form = _looks_like(boxes, truth.sizes[image])
+        form = form_of(boxes, truth.sizes[image])
         if form:
-            notes.append(f"the {what} boxes look like {form}, and were read as left, top, width, height in pixels")
+            notes.append(f"the {what} boxes look like {form}, {READ_AS}")
             told = what == "detected"
     notes += _on_scores(detections.score)
+    if len(truth) and not len(detections):
+        notes.append("there are no detections, so that every object is missed")
     if len(detections) and len(truth):
         found = _compare(truth, detections)
         notes += _from_overlaps(found, truth, told)
@@ -148,16 +151,3 @@ def _from_overlaps(found: _Overlaps, truth: GroundTruth, told: bool) -> list[str
             "images, classes or the form of boxes may not be those of the annotations"
         )
     return notes
-
-
-def _looks_like(boxes: Array, sizes: Array) -> str | None:
-    """What boxes look like if not left, top, width, height in pixels; both of shape (boxes, 4) and (boxes, 2)."""
-    if len(boxes) < 2:
-        return None
-    ends = boxes[:, :2] + boxes[:, 2:]
-    if boxes.max() <= 1.5 and sizes.min() > 2:
-        return "shares of the image"
-    leave = (ends > sizes + 1).any(axis=1).mean()
-    if leave > 0.1 and (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() > 0.99:
-        return f"corners x1, y1, x2, y2 ({leave:.0%} would leave the image)"
-    return None

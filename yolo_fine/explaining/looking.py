@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from yolo_fine.errors import ArgumentError
 from yolo_fine.evaluation.predict.detector import open_detector
-from yolo_fine.integration.models import file_of
+from yolo_fine.integration.models import file_of, input_bands
 from yolo_fine.integration.observing import SeenBlock, Watched, watching
 from yolo_fine.integration.prediction import forget_predictor, rows_of, trained_size
 from yolo_fine.layers.views import HasViews, Heat, View
@@ -53,6 +54,11 @@ def look(model: ModelSource, image: Array, **options: Any) -> Look:
         CheckpointError: The file is damaged or no checkpoint.
     """
     detector = open_detector(model)
+    bands = input_bands(detector)
+    if bands not in (None, image.shape[2]):
+        raise ArgumentError(
+            f"model={name_of(model, detector)} takes images of {bands} bands; explain shows images of {image.shape[2]}"
+        )
     size = options.pop("imgsz") or trained_size(detector)
     size = int(max(size)) if isinstance(size, (list, tuple)) else int(size)
     with watching(detector) as seen:

@@ -78,8 +78,8 @@ def parse_instances(content: bytes, place: str, folder: Path | None = None) -> C
 
     ids, file_names, sizes = (_joined(column) for column in zip(*found["images"], strict=True))
     names = [image_name(file_name) for file_name in file_names]
-    for key, column in (("id", ids), ("file_name", names)):
-        _refuse_twice(place, "images", key, column)
+    _refuse_twice(place, "images", "id", ids)
+    _refuse_twice(place, "images", "file_name", names, file_names)
     for i, one in enumerate(ids):
         if type(one) is not type(ids[0]):
             raise DataError(
@@ -156,16 +156,26 @@ def _joined(column: Sequence[Any]) -> Any:
     return np.concatenate(column) if isinstance(column[0], np.ndarray) else [value for part in column for value in part]
 
 
-def _refuse_twice(place: str, table: str, key: str, values: Sequence[Hashable]) -> None:
-    """Refuse what may occur once.
+def _refuse_twice(
+    place: str, table: str, key: str, values: Sequence[Hashable], written: Sequence[str] | None = None
+) -> None:
+    """Refuse what may occur once; ``written`` are the values in full, where it is their beginnings that may not.
 
     Raises:
         DataError: It occurs twice.
     """
     first: dict[Hashable, int] = {}
     for i, value in enumerate(values):
-        if first.setdefault(value, i) != i:
-            raise DataError(f"{place}: {table}[{i}]: '{key}' {value!r} is taken by {table}[{first[value]}]")
+        before = first.setdefault(value, i)
+        if before == i:
+            continue
+        where = f"{place}: {table}[{i}]: '{key}'"
+        if written is None or written[i] == written[before]:
+            raise DataError(f"{where} {(value if written is None else written[i])!r} is taken by {table}[{before}]")
+        raise DataError(
+            f"{where} {written[i]!r} and {written[before]!r} of {table}[{before}] differ in nothing but their "
+            "suffixes, so they share a label file, and detections that name one may mean the other; rename one of them"
+        )
 
 
 def _notes(boxes: Array, area: Array) -> tuple[str, ...]:

@@ -181,6 +181,12 @@ class _Reader:
         names = self.truth.names
         if matches:
             return f"image {key!r:.80} may be {' or '.join(names[i] for i in matches[:3])}"
-        first = list(self.truth.ids.values() if isinstance(self.truth, CocoGroundTruth) else names)[:1]
         near = did_you_mean(key, names) if isinstance(key, str) else ""
-        return f"image {key!r:.80} is not among the {len(names)} annotated ones{near} (the first is {first})"
+        known: list[int | str] = list(self.truth.ids.values() if isinstance(self.truth, CocoGroundTruth) else names)
+        first, last = known[:1], known[-1:]
+        told = f" (the first is {first[0]!r:.80})" if first else ""
+        if key == 0 and first == [1]:
+            told += ": do the results count images from 0?"
+        elif isinstance(key, int) and first == [0] and last == [key - 1]:
+            told = f" (the last is {last[0]}): do the results count images from 1?"
+        return f"image {key!r:.80} is not among the {len(names)} annotated ones{near}{told}"

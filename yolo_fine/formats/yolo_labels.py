@@ -38,12 +38,14 @@ class Labels:
         lines: The line of each, from 1, shape (objects,), int64.
         repeated: Lines that repeat another.
         faults: Why Ultralytics leaves out the image; each with file and line.
+        bare: Lines that have no keypoints, in a pose dataset.
     """
 
     rows: Array
     lines: Array
     repeated: int
     faults: tuple[str, ...]
+    bare: int = 0
 
 
 NO_LABELS = Labels(np.zeros((0, BOX)), np.zeros(0, dtype=np.int64), 0, ())
@@ -55,7 +57,8 @@ def read_labels(file: Path, classes: int, keypoints: int = 0) -> Labels:
     Args:
         file: It is read as UTF-8, with or without a byte-order mark.
         classes: Number of classes.
-        keypoints: Numbers that a line may have after its box.
+        keypoints: Numbers that a line may have after its box, in a pose dataset. A line that is neither that nor a box
+            is a fault there: it may have keypoints of another shape, of which Ultralytics would make a polygon.
     """
     try:
         lines = [(number, line.split()) for number, line in enumerate(read_text(file).splitlines(), 1) if line.strip()]
@@ -65,12 +68,16 @@ def read_labels(file: Path, classes: int, keypoints: int = 0) -> Labels:
     numbers: list[int] = []
     faults: list[tuple[int, str]] = []
     kept: set[bytes] = set()
-    repeated = 0
+    repeated = bare = 0
     first_of: dict[bool, int] = {}  # box or polygon -> its first line
     for number, words in lines:
-        box = words[:BOX] if len(words) == BOX + keypoints else words
+        has_keypoints = keypoints > 0 and len(words) == BOX + keypoints
+        box = words[:BOX] if has_keypoints else words
         is_box = len(box) == BOX
         try:
+            if keypoints and not is_box:
+                wanted = f"{BOX + keypoints}, class cx cy w h and its keypoints"
+                raise ValueError(f"{len(words)} numbers; by kpt_shape a line has {wanted}")
             values = _parse(box)
         except ValueError as error:
             faults.append((number, str(error)))
@@ -79,6 +86,7 @@ def read_labels(file: Path, classes: int, keypoints: int = 0) -> Labels:
             faults.append(
                 (number, f"boxes and polygons in one file (the other kind is in line {first_of[not is_box]})")
             )
+        bare += keypoints > 0 and not has_keypoints
         key = array("f", values).tobytes()  # Ultralytics compares in float32
         if key in kept:
             repeated += 1
@@ -99,7 +107,7 @@ def read_labels(file: Path, classes: int, keypoints: int = 0) -> Labels:
             fault = f"{table[i, 1 + column]:g} for {what} is not a share of the image, 0 to 1"
         faults.append((numbers[i], fault))
     named = tuple(f"{file}, line {number}: {fault}" for number, fault in sorted(faults))
-    return Labels(table[~wrong], np.array(numbers, dtype=np.int64)[~wrong], repeated, named)
+    return Labels(table[~wrong], np.array(numbers, dtype=np.int64)[~wrong], repeated, named, bare)
 
 
 def _parse(words: Sequence[str]) -> list[float]:
@@ -111,6 +119,9 @@ def _parse(words: Sequence[str]) -> list[float]:
     count = len(words)
     if count != BOX and (count < 7 or count % 2 == 0):
         hint = "; a sixth number is a detector's confidence, no label has one" if count == BOX + 1 else ""
+        points, rest = divmod(count - BOX, 3)
+        if points > 1 and not rest:
+            hint = f"; if these are {points} keypoints, the data YAML lacks kpt_shape: [{points}, 3]"
         raise ValueError(
             f"{count} numbers; a box has 5, class cx cy w h, a polygon its class and 3 or more points{hint}"
         )

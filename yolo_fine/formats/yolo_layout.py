@@ -45,7 +45,7 @@ class Split:
         if not self.dropped:
             return None
         lines = len(self.dropped) + len(self.images)
-        why = "blanks at their ends" if all(line.endswith(" '") for line in self.dropped) else "no suffix of an image"
+        why = "blanks at their ends" if all(line[-2].isspace() for line in self.dropped) else "no suffix of an image"
         return f"Ultralytics drops {len(self.dropped)} of {lines} lines: {why}"
 
 

@@ -107,9 +107,10 @@ def wrap_yaml_model_load(stock: Callable[..., Any]) -> Callable[..., Any]:
 def nearest_model(path: str | Path) -> str:
     """A hint at the model YAML that was meant, of those packaged or shipped, with the scale letter as typed."""
     name = Path(path).name
-    near = difflib.get_close_matches(with_scale(name, ""), known_files("models"), n=1)
+    by_stem = {Path(file).stem: file for file in known_files("models")}  # ".yaml" alone makes names alike
+    near = difflib.get_close_matches(Path(with_scale(name, "")).stem, by_stem, n=1)
     parts = read_name(name)
-    return f"; did you mean {with_scale(near[0], parts.scale if parts else '')}?" if near else ""
+    return f"; did you mean {with_scale(by_stem[near[0]], parts.scale if parts else '')}?" if near else ""
 
 
 def wrap_check_yaml(stock: Callable[..., Any]) -> Callable[..., Any]:

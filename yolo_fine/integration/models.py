@@ -115,3 +115,10 @@ def build_detection_network(name: str) -> Any:
     from ultralytics.nn.tasks import DetectionModel
 
     return DetectionModel(name, verbose=False)
+
+
+def input_bands(model: YOLO) -> int | None:
+    """How many bands the images have that a detector takes; None where it doesn't say, as an exported file."""
+    made_of = getattr(getattr(model, "model", None), "yaml", None) or {}
+    bands = made_of.get("channels", made_of.get("ch"))  # the second in older releases
+    return None if bands is None else int(bands)

@@ -95,7 +95,7 @@ def _prediction_of_files() -> None:
         writer.release()
         options = {"imgsz": 64, "verbose": False, "save_txt": True, "project": folder, "name": "run", "device": "cpu"}
         detector = models.open_model(write_tiny_checkpoint(folder))
-        found = list(predict_source(detector, str(video), everywhere, options))
+        found = list(predict_source(detector, str(video), everywhere, options)[1])
         labels = sorted(file.name for file in Path(folder).rglob("labels/*.txt"))
     told = [(one.frame, one.rows.tolist()) for one in found]
     require(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from yolo_fine.errors import ArgumentError, DataError, YoloFineError
+from yolo_fine.errors import ArgumentError, DataError, UnwritableError, YoloFineError
 from yolo_fine.utils.parts import open_part
 
 
@@ -100,10 +100,10 @@ def reason_of(error: OSError) -> str:
     return reasons.get(error.errno or 0) or error.strerror or str(error)
 
 
-def unwritable(target: Path, error: OSError) -> ArgumentError:
+def unwritable(target: Path, error: OSError) -> UnwritableError:
     """The error for a file or folder that can't be written, with the reason in words."""
     reason = reason_of(error)
     in_the_way = next((above for above in target.absolute().parents if above.is_file()), None)
     if in_the_way is not None:
         reason = f"{in_the_way} is a file, not a folder"
-    return ArgumentError(f"{target} can't be written: {reason}")
+    return UnwritableError(f"{target} can't be written: {reason}")

@@ -44,13 +44,28 @@ def open_image(file: Path, content: bytes | None = None, name: str | None = None
             yield image
     except UnidentifiedImageError as error:
         raise DataError(f"{name or file} is no readable image: unknown format") from error
+    except DataError:  # of the caller; one is a ValueError
+        raise
     except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
-        raise DataError(f"{name or file} is no readable image: {str(error).split(' <_io')[0]}") from error
+        raise DataError(f"{name or file} is no readable image: {_reason(error, file)}") from error
+
+
+def _reason(error: Exception, file: Path) -> str:
+    """What Pillow says, without the names of its objects."""
+    if isinstance(error, ImportError) and file.suffix.lower() not in BY_PLUGIN:  # OpenCV knows it, Pillow doesn't
+        return "Pillow, which Ultralytics checks images with, doesn't know its format"
+    return str(error).split(" <_io")[0]
 
 
 def missing(file: Path) -> str:
-    """Why a file is not there: there is none of that name, or a link that leads nowhere."""
-    return f"it is a link to {os.readlink(file)}, which does not exist" if file.is_symlink() else "no such file"
+    """Why a file is not there, and what may be wrong with its name: there is none, or a link that leads nowhere."""
+    if file.is_symlink():
+        return f"it is a link to {os.readlink(file)}, which does not exist"
+    if str(file).strip() != str(file):
+        return "no such file; there are blanks at an end of its name"
+    if "\\" in str(file) and os.sep != "\\":
+        return "no such file; a backslash parts no folders here"
+    return "no such file" if file.is_absolute() else "no such file in the working folder"
 
 
 def image_size(file: Path, name: str | None = None) -> tuple[int, int]:

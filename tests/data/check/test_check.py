@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -272,6 +273,7 @@ def write_image(file, kind):
         "16 bit colour": (3, np.uint16, 40),
         "alpha": (4, np.uint8, 40),
         "float": (1, np.float32, 40),
+        "float colour": (3, np.float32, 40),
         "9 pixels": (3, np.uint8, 9),
         "10 pixels": (3, np.uint8, 10),
     }[kind]
@@ -280,9 +282,11 @@ def write_image(file, kind):
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
-@pytest.mark.parametrize("kind", ["grey", "16 bit", "16 bit colour", "alpha", "float", "9 pixels", "10 pixels"])
+@pytest.mark.parametrize(
+    "kind", ["grey", "16 bit", "16 bit colour", "alpha", "float", "float colour", "9 pixels", "10 pixels"]
+)
 def test_images_of_other_depths(root, kind, suffix):
-    if (kind, suffix) == ("float", "png"):
+    if kind.startswith("float") and suffix == "png":
         pytest.skip("PNG has no floats")
     if installed_version() < (8, 4, 0) and suffix == "tif":
         pytest.skip("older releases read TIFF in other ways")
@@ -290,6 +294,7 @@ def test_images_of_other_depths(root, kind, suffix):
     write_image(file, kind)
     named = [example for finding in inspect(root).findings if finding.problem for example in finding.examples]
     assert any(str(file) in example for example in named) == (file.name not in stock_keeps(root))
+    assert not any(example.count(str(file)) > 1 or "pi_heif" in example for example in named)
 
 
 def test_images_of_four_bands(root):
@@ -320,15 +325,87 @@ def test_small_images_are_left_out_by_ultralytics(root):
 
 @pytest.mark.parametrize(("shape", "numbers"), [("[4, 2]", 8), ("[17, 3]", 51), ("[1, 2]", 2)])
 def test_pose_labels_are_read_by_their_boxes(root, shape, numbers):
-    line = "0 0.5 0.5 0.1 0.2 " + " ".join(["0.4"] * numbers)
-    (root / "labels" / "val" / "1.txt").write_text(f"{line}\n{line}\n1 0.2 0.2 0.1 0.1\n")
+    points = " ".join(["0.4"] * numbers)
+    for file in (root / "labels").rglob("*.txt"):
+        file.write_text("".join(f"{line} {points}\n" for line in file.read_text().splitlines()))
+    line = f"0 0.5 0.5 0.1 0.2 {points}"
+    (root / "labels" / "val" / "1.txt").write_text(f"{line}\n{line}\n1 0.2 0.2 0.1 0.1 {points}\n")
     write_yaml(root, kpt_shape=yaml.safe_load(shape))
     check = inspect(root)
     assert told(check) == []
+    assert not [what for what in told(check, problem=False) if "keypoints" in what]
     assert check.splits["val"].objects == 4
     assert "val: 1 repeated label row, dropped by Ultralytics" in told(check, problem=False)
     truth = read_split(root / "data.yaml")
     assert truth.boxes[truth.image == 1].round(9).tolist() == [[45, 32, 10, 16], [15, 12, 10, 8]]
+
+
+def test_labels_with_keypoints_and_without(root):
+    write_yaml(root, kpt_shape=[5, 3])
+    told_of = "with boxes that lack keypoints, left out in training for poses"
+    assert f"val: 2 label files {told_of}" in told(inspect(root), problem=False)  # they train a detector
+    pose = " ".join(["0 0.5 0.5 0.1 0.2", *["0.4 0.4 2"] * 5])
+    (root / "labels" / "val" / "1.txt").write_text(f"{pose}\n")
+    assert f"val: 1 label file {told_of}" in told(inspect(root))
+    (root / "labels" / "val" / "1.txt").write_text(f"{pose}\n0 0.2 0.5 0.1 0.2\n")
+    assert f"val: 2 label files {told_of}" in told(inspect(root))
+    assert len(read_split(root / "data.yaml")) == 4  # as Ultralytics reads them in training for boxes
+
+
+@pytest.mark.parametrize(
+    ("kpt_shape", "points", "message"),
+    [
+        ([4, 3], 5, "20 numbers; by kpt_shape a line has 17, class cx cy w h and its keypoints"),
+        ([4, 2], 4, "17 numbers; by kpt_shape a line has 13, class cx cy w h and its keypoints"),
+        (None, 17, r"56 numbers; .*if these are 17 keypoints, the data YAML lacks kpt_shape: \[17, 3\]"),
+    ],
+)
+def test_keypoints_that_the_yaml_does_not_ask_for(root, kpt_shape, points, message):
+    write_yaml(root, **({"kpt_shape": kpt_shape} if kpt_shape else {}))
+    (root / "labels" / "val" / "1.txt").write_text(" ".join(["0 0.5 0.5 0.1 0.2", *["0.4 0.4 2"] * points]))
+    with pytest.raises(DataError, match=message):
+        read_split(root / "data.yaml")
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="backslashes part folders there")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (".\\images\\val\\0.jpg", "no such file; a backslash parts no folders here"),
+        ("images/val/0.jpg", "no such file in the working folder"),
+        ("./images/val/7.jpg", "no such file"),
+    ],
+)
+def test_lines_of_a_list_that_lead_nowhere(root, line, said):
+    (root / "list.txt").write_text(line)
+    write_yaml(root, val="list.txt")
+    (example,) = [
+        one for finding in inspect(root).findings for one in finding.examples if "is no readable image" in one
+    ]
+    assert example.endswith(f"is no readable image: {said}")
+
+
+def test_images_that_a_list_names_twice(root):
+    images = sorted((root / "images" / "val").iterdir())
+    (root / "list.txt").write_text("\n".join(map(str, [*images, images[0]])))
+    write_yaml(root, train="list.txt", val="list.txt")
+    said = "1 image listed more than once; Ultralytics takes each as often"
+    assert f"val: {said}" in told(inspect(root))
+    assert f"train: {said}" in told(inspect(root), problem=False)
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "\t"), ("", "\u00a0"), ("  ", "")])
+def test_blanks_around_the_lines_of_a_list(root, before, after):
+    images = sorted((root / "images" / "val").iterdir())
+    (root / "list.txt").write_text("\n".join(f"{before}{image}{after}" for image in images), encoding="utf-8")
+    write_yaml(root, val="list.txt")
+    problems = inspect(root).findings
+    if after:
+        what = f"val: Ultralytics drops {len(images) - 1} of {len(images)} lines: blanks at their ends"
+        assert what in [finding.what for finding in problems]
+    else:
+        told_of = [one for finding in problems for one in finding.examples if "blanks at an end of its name" in one]
+        assert len(told_of) == len(images) - 1
 
 
 def test_a_bare_name_that_leads_into_the_working_folder(root, monkeypatch):

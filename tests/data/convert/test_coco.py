@@ -16,6 +16,7 @@ from yolo_fine.cli import main
 from yolo_fine.data.convert import coco as coco_convert
 from yolo_fine.data.convert.coco import convert_coco
 from yolo_fine.errors import DataError, MissingFileError
+from yolo_fine.evaluation.sources import from_dataset
 
 
 @pytest.fixture
@@ -155,6 +156,18 @@ def test_an_interrupted_run_leaves_nothing(source, tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ["coco"]
 
 
+def test_boxes_of_another_form_are_told(source, tmp_path):
+    content = json.loads((source / "annotations" / "instances_val2017.json").read_text())
+    for one in content["annotations"]:
+        one["bbox"] = [0.2, 0.3, 0.1, 0.2]
+    change(source, annotations=content["annotations"])
+    result = convert_coco(source, tmp_path / "out")
+    said = "val: the boxes look like shares of the image, and were read as left, top, width, height in pixels"
+    assert said in result.summary()
+    assert said in convert_coco(source, tmp_path / "out").summary()  # also when nothing is left to do
+    assert "train: the boxes" not in result.summary()
+
+
 def test_a_foreign_folder_is_left_alone(source, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
@@ -172,8 +185,13 @@ def test_a_foreign_folder_is_left_alone(source, tmp_path):
         ("images", {"width": 0}, "images[0]: an image of 0x54 pixels"),
         ("images", {"height": None}, "images[0]: 'height' must be a whole number"),
         ("images", {"id": 2001}, "'id' 2001 is taken by images[0]"),
-        ("images", {"file_name": "000002000001.jpg"}, "'file_name' '000002000001' is taken by images[0]"),
+        ("images", {"file_name": "000002000001.jpg"}, "'file_name' '000002000001.jpg' is taken by images[0]"),
         ("images", {"file_name": "../000002000001.jpg"}, "lies outside of the image folder"),
+        (
+            "images",
+            {"file_name": "clip.gif"},
+            "clip.gif is no image to Ultralytics, which goes by the suffix; convert it",
+        ),
         ("images", {"file_name": "gone.jpg"}, "lacks 1 of the 3 images"),
         ("categories", {"id": 13}, "'id' 13 is taken by categories[0]"),
         ("categories", {"name": "crate"}, "has other categories than instances_train2017.json"),
@@ -205,6 +223,57 @@ def test_places_without_instances(tmp_path):
     coco_split(tmp_path, "mini")
     with pytest.raises(DataError, match="its name doesn't say which split it is"):
         convert_coco(tmp_path)
+
+
+def exported(source, file, images, prefix="", name="val"):
+    """An export of another tool: a COCO file, and its images, somewhere below ``source``."""
+    source = source.parent / f"{source.name}-made"
+    target = source.parent / source.name.removesuffix("-made")
+    content = coco_split(source, name, seed=sum(map(ord, name)))
+    for entry in content["images"]:
+        (target / images).mkdir(parents=True, exist_ok=True)
+        shutil.move(source / name / entry["file_name"], target / images / entry["file_name"])
+        entry["file_name"] = prefix + entry["file_name"]
+    (target / file).parent.mkdir(parents=True, exist_ok=True)
+    (target / file).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("file", "images", "prefix"),
+    [
+        ("labels.json", "data", ""),
+        ("result.json", "images", "images/"),
+        ("result.json", "images", "images\\"),
+        ("annotations/instances_default.json", "images/default", ""),
+        ("annotations/instances_default.json", "images", ""),
+        ("_annotations.coco.json", ".", ""),
+    ],
+)
+def test_exports_of_other_tools_are_a_val_split(tmp_path, file, images, prefix):
+    exported(tmp_path / "export", file, images, prefix)
+    result = convert_coco(tmp_path / "export", tmp_path / "out")
+    assert (list(result.splits), result.splits["val"].images) == (["val"], 3)
+    assert len(list((result.root / "images" / "val").glob("*.jpg"))) == 3
+    assert len(list((result.root / "labels" / "val").glob("*.txt"))) == 3
+    truth = from_dataset(result.yaml, "val")
+    assert (truth.kind, len(truth.truth)) == ("coco", result.splits["val"].annotations)
+
+
+def test_the_splits_of_roboflow(tmp_path):
+    for name, folder in (("train", "train"), ("val", "valid"), ("test", "test")):
+        exported(tmp_path / "export", f"{folder}/_annotations.coco.json", folder, name=name)
+    result = convert_coco(tmp_path / "export", tmp_path / "out")
+    assert list(result.splits) == ["train", "val", "test"]
+    assert yaml.safe_load(result.yaml.read_text())["val"] == "val.txt"
+    shutil.copytree(tmp_path / "export" / "valid", tmp_path / "export" / "val")
+    with pytest.raises(DataError, match=r"two val splits: .*valid._annotations.coco.json and .*val._annotations"):
+        convert_coco(tmp_path / "export", tmp_path / "other")
+
+
+def test_what_is_named_as_coco_names_it_goes_before_an_export(source, tmp_path):
+    shutil.move(source / "val2017", source / "images" / "val2017")
+    (source / "result.json").write_text("[]")
+    assert list(convert_coco(source, tmp_path / "out").splits) == ["train", "val"]
 
 
 def test_two_editions_of_a_split_are_refused(source):

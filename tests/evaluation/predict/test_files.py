@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 import yolo_fine
 from tests.evaluation.predict.tiny import noise_images, tiny_model
 from yolo_fine.cli import main
-from yolo_fine.errors import ArgumentError, MissingFileError
+from yolo_fine.errors import ArgumentError, MissingFileError, UnwritableError
 from yolo_fine.evaluation.predict.sliced import predict_sliced
 
 pytest.importorskip("sahi", reason="SAHI is the optional extra 'sliced'")
@@ -128,6 +130,58 @@ def test_a_segmentation_model_gives_boxes(truth, tmp_path):
 def test_mistakes(model, truth, how, error, message):
     with pytest.raises(error, match=message):
         yolo_fine.predict(**{"model": model, "source": truth.files[0], "device": "cpu", **how})
+
+
+def test_an_image_of_other_bands_than_the_model_takes(model, truth, tmp_path, monkeypatch):
+    monkeypatch.setitem(model.model.yaml, "channels", 4)
+    with pytest.raises(ArgumentError, match=r"image0\.png has 3 bands, and the model takes images of 4"):
+        yolo_fine.predict(model, truth.files[0], slice=64, save=True, project=str(tmp_path / "p"), device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
+def cut_off(name, *_):
+    Path(name).write_bytes(b"\xff\xd8\xff\xe0")
+    return False
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_images_that_are_cut_off_are_one_message_and_leave_nothing(model, truth, tmp_path, monkeypatch, earlier):
+    run = tmp_path / "mine" / "run"
+    if earlier:
+        run.mkdir(parents=True)
+        (run / "kept.jpg").write_bytes(b"of an earlier run")
+    monkeypatch.setattr(cv2, "imwrite", cut_off)  # a full disk, to which OpenCV says no more than False
+    how = {"project": str(tmp_path / "mine"), "name": "run", "exist_ok": True, "device": "cpu", "save_txt": True}
+    with pytest.raises(UnwritableError, match=r"run.image0\.jpg can't be written whole; the disk may be full"):
+        yolo_fine.predict(model, truth.files[0].parent, slice=64, save=True, **how)
+    assert [path.name for path in tmp_path.rglob("*")] == (["mine", "run", "kept.jpg"] if earlier else [])
+
+
+def test_a_video_on_a_full_disk_is_one_message_and_leaves_nothing(model, tmp_path, monkeypatch):
+    video = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 64))
+    video.write(np.zeros((64, 64, 3), np.uint8))
+    video.release()
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(UnwritableError, match="run can't be written: the disk is full"):
+        yolo_fine.predict(
+            model, tmp_path / "v.avi", slice=64, save=True, project=str(tmp_path / "p"), name="run", device="cpu"
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["v.avi"]
+
+
+@pytest.mark.parametrize("how", [{"save": True}, {"save_txt": True}, {"json": "a file/b.json"}])
+def test_a_place_that_takes_nothing_is_one_message(model, truth, tmp_path, monkeypatch, how):
+    monkeypatch.chdir(tmp_path)
+    Path("a file").touch()
+    with pytest.raises(UnwritableError, match=r"a file.* can't be written: .*a file is a file, not a folder"):
+        yolo_fine.predict(
+            model, truth.files[0], slice=64, conf=0.0, project=str(tmp_path / "a file"), device="cpu", **how
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["a file"]
 
 
 def test_the_command_slices_if_asked_and_else_is_yolo_predict(folder, model, truth, tmp_path, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from tests.evaluation.predict.tiny import noise_images, tiny_model
-from yolo_fine.errors import ArgumentError
+from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.predict.sliced import predict_sliced
 from yolo_fine.evaluation.predict.slices import cut
 from yolo_fine.evaluation.predict.whole import predict_whole
@@ -173,6 +174,11 @@ def test_cut():
 def test_arguments_out_of_range(model, truth, options, message):
     with pytest.raises(ArgumentError, match=message):
         predict(model, truth, **options)
+
+
+def test_images_of_other_bands_than_the_model_takes(model, truth):
+    with pytest.raises(DataError, match=r"takes images of 3 bands, and those .* read with 4 bands"):
+        predict_sliced(model, replace(truth, channels=4), slice_size=64)
 
 
 def test_without_sahi(model, truth, monkeypatch):

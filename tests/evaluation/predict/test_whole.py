@@ -171,6 +171,13 @@ def test_images_that_cannot_be_used(model, truth, tmp_path):
         predict(model, replace(truth, files=(*truth.files[:4], tmp_path / "other.png")))
 
 
+def test_images_of_other_bands_than_the_model_takes(model, truth):
+    with pytest.raises(DataError, match=r"takes images of 3 bands, and those .* read with 4 bands \(channels:"):
+        predict(model, replace(truth, channels=4))
+    with pytest.raises(DataError, match="read with 1 band "):
+        predict(model, replace(truth, channels=1))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

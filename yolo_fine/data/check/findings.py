@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,10 @@ def _findings_by_split(
             yield Finding(True, f"{name}: no images")
         if split.note:
             yield Finding(True, f"{name}: {split.note}", split.dropped)
+        again = [image for image, times in Counter(split.images).items() if times > 1]
+        if again:  # in training, that may be meant
+            what = f"{_number(len(again), 'image')} listed more than once; Ultralytics takes each as often"
+            yield Finding(name != "train", f"{name}: {what}", tuple(map(str, again)))
         ours = [(image, *checked[image]) for image in split.images]
         faults = tuple(look.fault for _, look, _ in ours if look.fault)
         if faults:
@@ -89,6 +94,11 @@ def _findings_on_labels(name: str, ours: list[tuple[Path, Labels | None]]) -> It
     repeated = sum(labels.repeated for _, labels in found)
     if repeated:
         yield Finding(False, f"{name}: {_number(repeated, 'repeated label row')}, dropped by Ultralytics")
+    bare = tuple(str(file) for file, labels in found if labels.bare)
+    if bare:
+        mixed = any(len(labels.rows) > labels.bare for _, labels in found)
+        what = f"{_number(len(bare), 'label file')} with boxes that lack keypoints, left out in training for poses"
+        yield Finding(mixed, f"{name}: {what}", bare)
     rows = np.concatenate([np.empty((0, 5)), *(labels.rows for _, labels in found)])
     low, high = rows[:, 1:3] - rows[:, 3:5] / 2, rows[:, 1:3] + rows[:, 3:5] / 2
     outside = int(((low < -TOLERANCE) | (high > 1 + TOLERANCE)).any(axis=1).sum())

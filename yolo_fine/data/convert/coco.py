@@ -19,6 +19,7 @@ from yolo_fine.data.convert.coco_source import CocoSource, find_instances
 from yolo_fine.data.convert.file_tree import FileTree
 from yolo_fine.data.convert.output import check_space, existing_parent, far_boxes, places, read_record, write_record
 from yolo_fine.errors import DataError
+from yolo_fine.formats.box_form import READ_AS, form_of
 from yolo_fine.formats.coco_instances import CocoGroundTruth, parse_instances
 from yolo_fine.formats.dataset_yaml import dataset_yaml
 from yolo_fine.formats.yolo_layout import label_file
@@ -38,7 +39,7 @@ BLOCK = 4096  # a small text file takes one block of the disk
 
 @dataclass(frozen=True)
 class CocoSplit:
-    """One converted split: counts, and the SHA-256 of its instances file."""
+    """One converted split: counts, the SHA-256 of its instances file, and what its boxes look like if not COCO's."""
 
     name: str
     images: int
@@ -49,6 +50,7 @@ class CocoSplit:
     repeated: int
     cut: int
     fingerprint: str
+    form: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,11 +79,17 @@ class CocoSet(Result):
 
     def table(self) -> Sequence[Row]:
         """Counts of each split."""
-        return [asdict(split) for split in self.splits.values()]
+        counts = [asdict(split) for split in self.splits.values()]
+        return [{key: value for key, value in row.items() if key != "form"} for row in counts]
 
     def summary(self) -> str:
         """What was left out, and where the set is."""
         lines = [f"{name}: no images found, left out" for name in self.left_out]
+        lines += [
+            f"{name}: the boxes look like {split.form}, {READ_AS}: the labels are in the wrong places if so"
+            for name, split in self.splits.items()
+            if split.form
+        ]
         if cut := sum(split.cut for split in self.splits.values()):
             lines.append(far_boxes(cut))
         lines.append(f"{'written' if self.created else 'already there, nothing to do'}: {self.yaml}")
@@ -189,15 +197,21 @@ def _write_split(part: Path, source: CocoSource, truth: CocoGroundTruth, content
     (part / f"{source.name}.txt").write_text(listed, encoding="utf-8", newline="\n")
     (part / "annotations").mkdir(exist_ok=True)
     (part / "annotations" / f"instances_{source.name}.json").write_bytes(content)
-    return CocoSplit(source.name, len(truth.names), len(truth), fingerprint=sha256, **counts)
+    form = form_of(truth.boxes, truth.sizes[truth.image])
+    return CocoSplit(source.name, len(truth.names), len(truth), fingerprint=sha256, form=form, **counts)
 
 
 def _locate(tree: FileTree, files: list[PurePosixPath], where: str) -> dict[PurePosixPath, PurePosixPath]:
     """File name in the instances file -> file in the tree: at that path, or anywhere under that name.
 
     Raises:
-        DataError: An image is missing.
+        DataError: An image is missing, or Ultralytics would not see it.
     """
+    if unseen := [file for file in files if not is_image(file.name)]:
+        raise DataError(
+            f"{where}: {unseen[0]} is no image to Ultralytics, which goes by the suffix; convert "
+            f"{'it' if len(unseen) == 1 else f'these {len(unseen)}'} to .png or .jpg"
+        )
     by_name = {file.name: file for file in tree.sizes if is_image(file.name)}
     found = {file: file if file in tree.sizes else by_name.get(file.name) for file in files}
     missing = [file for file, original in found.items() if original is None]

@@ -34,6 +34,8 @@ def make_labels(truth: CocoGroundTruth, place: str) -> tuple[dict[PurePosixPath,
     for file in files:
         if file.is_absolute() or ".." in file.parts or file.parts[0].endswith(":"):
             raise DataError(f"{place}: 'file_name' {file} lies outside of the image folder")
+    if all(file.parts[0] == "images" and len(file.parts) > 1 for file in files):  # Label Studio counts from its folder
+        files = [file.relative_to("images") for file in files]
     has_area = (truth.boxes[:, 2:] > 0).all(axis=1)
     usable = np.flatnonzero(has_area & ~truth.crowd)
     image, boxes, sizes = truth.image[usable], truth.boxes[usable], truth.sizes[truth.image[usable]]

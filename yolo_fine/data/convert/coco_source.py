@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from yolo_fine.data.convert.coco_exports import find_exports
 from yolo_fine.data.convert.file_tree import FileTree, FolderTree, ZipTree, open_tree
 from yolo_fine.errors import DataError, MissingFileError
 from yolo_fine.integration.datasets import is_image
@@ -38,7 +40,8 @@ def find_instances(source: Path) -> list[CocoSource]:
 
     Args:
         source: Folder with ``annotations/instances_NAME.json``, ``instances.json`` or an archive of them, and images
-            in ``NAME/``, ``images/NAME/``, ``NAME.zip`` or, for a plain ``instances.json``, ``images/``.
+            in ``NAME/``, ``images/NAME/``, ``NAME.zip`` or, for a plain ``instances.json``, ``images/``; or with what
+            another tool has exported, see :mod:`.coco_exports`.
 
     Raises:
         MissingFileError: ``source`` isn't a folder.
@@ -47,20 +50,14 @@ def find_instances(source: Path) -> list[CocoSource]:
     if not source.is_dir():
         raise MissingFileError(f"source={source}: no such folder; expected one with {EXPECTED}")
     found: dict[str, CocoSource] = {}
-    for tree, file in _instances_files(source):
-        name = file.stem.removeprefix("instances").lstrip("_") or "val"
-        split = next((split for split in SPLITS if name.startswith(split)), None)
-        if split is None:
-            raise DataError(
-                f"{tree.where(file)}: its name doesn't say which split it is; rename it to instances_train.json, _val "
-                f"or _test, and the folder of its images from {name} to train, val or test"
-            )
-        if split in found:
-            other = found[split]
-            if isinstance(tree, ZipTree) and other.name == name:  # the archive that was unpacked beside it
-                continue
-            raise DataError(f"two {split} splits: {other.tree.where(other.instances)} and {tree.where(file)}; keep one")
-        found[split] = CocoSource(split, name, tree, file, _find_images(source, name))
+    exported = list(_exported(source))
+    taken = {one.tree.place / one.instances for one in exported}
+    for one in list(_named(source, taken)) or exported:
+        other = found.setdefault(one.split, one)
+        unpacked_beside = isinstance(one.tree, ZipTree) and other.name == one.name
+        if other is not one and not unpacked_beside:
+            files = " and ".join(each.tree.where(each.instances) for each in (other, one))
+            raise DataError(f"two {one.split} splits: {files}; keep one")
     if not found:
         others = [file.relative_to(source).as_posix() for file in sorted(source.rglob("*.json"))[:3]]
         advice = (
@@ -69,6 +66,30 @@ def find_instances(source: Path) -> list[CocoSource]:
         )
         raise DataError(f"source={source} has no instances file; expected {EXPECTED}{advice if others else ''}")
     return [found[split] for split in SPLITS if split in found]
+
+
+def _exported(source: Path) -> Iterator[CocoSource]:
+    for split, file, images in find_exports(source):
+        yield CocoSource(split, split, FolderTree(file.parent, deep=False), PurePosixPath(file.name), images)
+
+
+def _named(source: Path, exported: set[Path]) -> Iterator[CocoSource]:
+    """What is named as COCO names it, without what another tool has exported.
+
+    Raises:
+        DataError: A name doesn't say which split it is.
+    """
+    for tree, file in _instances_files(source):
+        if tree.place / file in exported:
+            continue
+        name = file.stem.removeprefix("instances").lstrip("_") or "val"
+        split = next((split for split in SPLITS if name.startswith(split)), None)
+        if split is None:
+            raise DataError(
+                f"{tree.where(file)}: its name doesn't say which split it is; rename it to instances_train.json, _val "
+                f"or _test, and the folder of its images from {name} to train, val or test"
+            )
+        yield CocoSource(split, name, tree, file, _find_images(source, name))
 
 
 def _instances_files(source: Path) -> list[tuple[FileTree, PurePosixPath]]:

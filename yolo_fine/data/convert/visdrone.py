@@ -76,7 +76,8 @@ class VisDroneSet(Result):
         """What each split is, what was left out, and where the set is."""
         lines = [f"{name}: {split.verdict.text}" for name, split in self.splits.items()]
         if zero := sum(split.counts.zero_size for split in self.splits.values()):
-            lines.append(f"{zero} boxes without width or height were left out of the labels")
+            boxes = "1 box without width or height was" if zero == 1 else f"{zero} boxes without width or height were"
+            lines.append(f"{boxes} left out of the labels")
         if cut := sum(split.counts.cut for split in self.splits.values()):
             lines.append(far_boxes(cut))
         lines.append(f"{'written' if self.created else 'already there, nothing to do'}: {self.yaml}")

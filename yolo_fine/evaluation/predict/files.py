@@ -19,9 +19,11 @@ from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import progress
 from yolo_fine.utils.constraints import Constraint
+from yolo_fine.utils.files import check_target
 from yolo_fine.utils.paths import ModelSource, StrPath
 from yolo_fine.utils.results import Result
 from yolo_fine.utils.tables import Row
+from yolo_fine.utils.undoing import check_room, check_whole, undone_if_unwritable
 
 Side = Annotated[int, Constraint("32 or more", lambda value: value >= 32)]
 Count = Annotated[int, Constraint("1 or more", lambda value: value >= 1)]
@@ -160,6 +162,7 @@ def predict(
 
     Raises:
         ArgumentError: An argument can't be used, or SAHI is not installed.
+        UnwritableError: Files can't be written; those that were written are removed again.
         MissingFileError: The model or the source is not there.
         CheckpointError: The model file is damaged.
     """
@@ -183,33 +186,40 @@ def predict(
         def on_slices(pixels: Array, detect: Any) -> Array:
             return slicer.run(pixels, detect)[0]
 
+    if json is not None:
+        check_target("json", Path(json))
+    writes = bool(save or save_txt or options.get("save_crop") or options.get("save_frames"))
     forget_predictor(detector)
     try:
-        with progress("predicting") as tell:
+        folder, predicted = predict_source(detector, str(source), on_slices, asked)
+        with undone_if_unwritable(folder), progress("predicting") as tell:
             found = []
-            for one in predict_source(detector, str(source), on_slices, asked):
+            for one in predicted:
+                if one.saved is not None:
+                    check_whole(one.saved)
+                elif writes and folder.exists():
+                    check_room(folder)
                 found.append(_collect(one))
                 tell(one.frame or len(found), one.total or len(found), Path(one.file).name)
+            result = _result(found, detector, slice, max_det, folder if writes and found else None)
+            if json is not None:
+                result.to_json(json)
     finally:
         forget_predictor(detector)  # the next prediction with a loaded model is the user's own
-    writes = save or save_txt or options.get("save_crop") or options.get("save_frames")
-    result = _result(found, detector, slice, max_det, with_folder=bool(writes))
-    if json is not None:
-        result.to_json(json)
     return result
 
 
-def _collect(one: Predicted) -> tuple[FoundBoxes, dict[str, float], Path]:
+def _collect(one: Predicted) -> tuple[FoundBoxes, dict[str, float]]:
     height, width = one.result.orig_shape
-    return FoundBoxes(one.file, one.frame, (width, height), one.rows), dict(one.result.speed), one.folder
+    return FoundBoxes(one.file, one.frame, (width, height), one.rows), dict(one.result.speed)
 
 
 def _result(
-    found: list[tuple[FoundBoxes, dict[str, float], Path]], detector: Any, size: int | None, max_det: int,
-    with_folder: bool,
+    found: list[tuple[FoundBoxes, dict[str, float]]], detector: Any, size: int | None, max_det: int,
+    folder: Path | None,
 ) -> FoundFiles:  # fmt: skip
-    images = [one for one, _, _ in found]
-    times = [speed for _, speed, _ in found[1:] or found]
+    images = [one for one, _ in found]
+    times = [speed for _, speed in found[1:] or found]
     speed = {stage: sum(time[stage] for time in times) / len(times) for stage in STAGES} if times else {}
     notes = []
     if size is not None and detector.task != "detect":
@@ -220,6 +230,6 @@ def _result(
         images=images,
         names={int(number): str(name) for number, name in detector.names.items()},
         speed={**speed, "total": sum(speed.values())} if speed else {},
-        folder=found[0][2] if found and with_folder else None,
+        folder=folder,
         notes=tuple(notes),
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from yolo_fine.evaluation.classes import match_classes
+from yolo_fine.evaluation.predict.bands import check_bands
 from yolo_fine.evaluation.predict.slices import Slicer
 from yolo_fine.evaluation.predict.whole import (
     Collector,
@@ -85,6 +86,7 @@ def predict_sliced(
         slice_size, overlap=overlap, whole_image=whole_image, drop_cut=drop_cut, merge=merge, merge_iou=merge_iou,
         class_agnostic=class_agnostic, max_det=max_det, batch=batch,
     )  # fmt: skip
+    check_bands(model, truth)
     categories = match_classes(model.names, truth.classes, allow_missing=allow_missing)
     options = predict_options(
         model, categories, imgsz=imgsz, conf=conf, iou=iou, max_det=max_det, device=device, half=half,

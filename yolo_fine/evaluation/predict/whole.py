@@ -21,6 +21,7 @@ import numpy as np
 
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.classes import left_out, match_classes
+from yolo_fine.evaluation.predict.bands import check_bands
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.integration import prediction
 from yolo_fine.integration.datasets import read_pixels
@@ -123,6 +124,7 @@ def predict_whole(
         DataError: The class lists don't match, or an image is missing, unreadable or not of the annotated size.
     """
     check_arguments(model, conf=conf, iou=iou, imgsz=imgsz, max_det=max_det, batch=batch)
+    check_bands(model, truth)
     categories = match_classes(model.names, truth.classes, allow_missing=allow_missing)
     options = predict_options(
         model, categories, imgsz=imgsz, conf=conf, iou=iou, max_det=max_det, device=device, half=half,
