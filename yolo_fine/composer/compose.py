@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import yaml
 from yolo_fine.composer.anatomy import Anatomy, find_anatomy
 from yolo_fine.composer.document import Document, Layer, read_document
 from yolo_fine.composer.downsampling import replace_downsamplers
-from yolo_fine.composer.finer_head import add_finer_level
+from yolo_fine.composer.finer_head import Finer, add_finer_level
 from yolo_fine.composer.header import HEADER, adapt_wording
 from yolo_fine.composer.insertion import insert, insert_across, places
 from yolo_fine.composer.levels import add_coarser_level, detect_at, prune, unread_rows
@@ -246,9 +246,7 @@ def recompose(file: StrPath) -> str:
     return compose_text(base, pairs, Shape.from_words(pairs), at, Path(out) if out else None).text
 
 
-def with_finer_level(
-    document: Document, model: dict[str, Any], keep_width: bool = False, lean: bool = False
-) -> tuple[Document, Anatomy]:
+def with_finer_level(document: Document, model: dict[str, Any], how: Finer) -> tuple[Document, Anatomy]:
     """A copy of the document that detects one level finer, and its places.
 
     Raises:
@@ -256,7 +254,7 @@ def with_finer_level(
     """
     name = str(model["yaml_file"])
     copied = copy.deepcopy(document)
-    add_finer_level(copied, examine(copied, model), keep_width, name, lean)
+    add_finer_level(copied, examine(copied, model), how, name)
     check_every_scale(copied.render(), name)
     return copied, examine(copied, model)
 
@@ -273,10 +271,11 @@ def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape:
     if shape.is_stock:
         return document, anatomy
     while shape.neck != "none" and min(anatomy.outputs) > levels[0]:
+        how = Finer(lean=shape.is_run, aside=shape.is_run and shape.neck == "stock")
         try:
-            document, anatomy = with_finer_level(document, model, lean=shape.is_run)
+            document, anatomy = with_finer_level(document, model, how)
         except ModelYamlError:  # some layers have a least width, as YOLO12's at scale n
-            document, anatomy = with_finer_level(document, model, keep_width=True, lean=shape.is_run)
+            document, anatomy = with_finer_level(document, model, replace(how, keep_width=True))
     unread = unread_rows(document)
     change_neck(document, anatomy, shape.neck, name)
     while max(anatomy.outputs) < levels[-1]:

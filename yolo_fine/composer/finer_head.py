@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from yolo_fine.composer.anatomy import Anatomy
 from yolo_fine.composer.document import Document, Layer
@@ -13,7 +14,23 @@ from yolo_fine.errors import ModelYamlError
 SMALLEST_WIDTH = 16  # leading numbers of at least this are channels; below, kernel sizes and the like
 
 
-def add_finer_level(document: Document, anatomy: Anatomy, keep_width: bool, file: str, lean: bool = False) -> None:
+@dataclass(frozen=True)
+class Finer:
+    """How a finer level is added.
+
+    Attributes:
+        keep_width: Let the new top-down step be as wide as the last, also where levels differ.
+        lean: Let the new level's block be as lean as the backbone's own at that level, where both are of one kind:
+            YOLO11's and YOLO26's C3k2 have half the hidden channels there.
+        aside: Add no bottom-up step: the other levels do not read the new one and stay as they are, to the bit.
+    """
+
+    keep_width: bool = False
+    lean: bool = False
+    aside: bool = False
+
+
+def add_finer_level(document: Document, anatomy: Anatomy, how: Finer, file: str) -> None:
     """Add the level below the finest one that Detect reads: a top-down step, and a bottom-up step where there are any.
 
     The new level has half the channels if levels differ that way in the model. For YOLOv8, YOLOv8-ghost and YOLO26 this
@@ -22,10 +39,8 @@ def add_finer_level(document: Document, anatomy: Anatomy, keep_width: bool, file
     Args:
         document: The model YAML; changed in place.
         anatomy: Its places. They do not hold any more afterwards.
-        keep_width: Let the new top-down step be as wide as the last, also where levels differ.
+        how: Width, block, and whether the other levels read the new one.
         file: Name of the YAML, for messages.
-        lean: Let the new level's block be as lean as the backbone's own at that level, where both are of one kind:
-            YOLO11's and YOLO26's C3k2 have half the hidden channels there.
 
     Raises:
         ModelYamlError: The backbone has no map of that level, or the finest map of Detect ends no top-down path.
@@ -36,16 +51,16 @@ def add_finer_level(document: Document, anatomy: Anatomy, keep_width: bool, file
     step, end = anatomy.steps[level], anatomy.outputs[level]
 
     entry = _entry(document, anatomy, level)
-    down = _Copies(anatomy.narrows and not keep_width)
+    down = _Copies(anatomy.narrows and not how.keep_width)
     for row in _ancestors_below(document, entry, end):
         down.add(row, {id(entry): end, **{id(row): anatomy.backbone[level - 1] for row in document.backbone}})
     new, finest = list(down.copies.values()), down.copies[id(end)]
     finest.comment = f"{{n}} {level_tag(level - 1)}"
     stage = anatomy.backbone[level - 1]
-    if lean and stage.module == finest.module and finest.args:
+    if how.lean and stage.module == finest.module and finest.args:
         finest.args, finest.repeats, finest.tail = [finest.args[0], *stage.args[1:]], stage.repeats, None
 
-    if anatomy.bottom_up:
+    if anatomy.bottom_up and not how.aside:
         above = anatomy.outputs[level + 1]
         up = _Copies(anatomy.narrows)
         for row in _ancestors_below(document, end, above):
