@@ -13,9 +13,10 @@ from torch import nn
 from yolo_fine import block
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.dry_run import rows as running
-from yolo_fine.integration.dry_run.limits import MOST_STEPS, Watch, too_large
+from yolo_fine.integration.dry_run.limits import too_large
 from yolo_fine.integration.dry_run.maps import Map
 from yolo_fine.integration.dry_run.rows import DryRun, depth_of
+from yolo_fine.integration.dry_run.watch import MOST_STEPS, Watch
 from yolo_fine.integration.parsing.rows import Row
 
 tasks = pytest.importorskip("ultralytics.nn.tasks")
