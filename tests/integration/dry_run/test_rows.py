@@ -176,3 +176,12 @@ def test_the_factor_on_repeats():
     assert depth_of({"depth_multiple": 2}) == 2
     assert depth_of({}) == 1
     assert depth_of({"scales": [1]}) == 1
+
+
+def test_a_batch_norm_is_told_by_its_shape_and_refused_where_it_does_not_fit():
+    norm, value = nn.BatchNorm2d(6, device="meta").eval(), torch.zeros(1, 6, 5, 4, device="meta")
+    with torch.no_grad(), Watch():
+        assert norm(value).shape == value.shape
+        assert norm(value).is_meta
+        with pytest.raises(RuntimeError, match="running_mean should contain 3 elements"):
+            norm(value[:, :3])
