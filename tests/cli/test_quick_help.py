@@ -15,7 +15,7 @@ def test_help_of_every_verb_imports_nothing_slow(tmp_path):
     commands = [[], *([*name.split(), "--help"] for name in (*VERBS, *FORWARDED)), ["help", "lint"]]
     mistakes = [[*name.split(), "nosuchkey=1"] for name in VERBS if not VERBS[name].needs] + [
         ["bench"],
-        ["data", "chek"],
+        ["data", "nothing"],
     ]
     code = f"""
 import contextlib, io, json, sys
