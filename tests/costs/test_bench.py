@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.commands import python
 from yolo_fine.catalog import get_block
 from yolo_fine.costs import bench
 from yolo_fine.costs.bench import bench_blocks, exponents
@@ -176,3 +177,13 @@ def test_the_peak_is_that_of_tensors_alive_at_one_time() -> None:
         del second, third
 
     assert peak_bytes(call) == pytest.approx(2 << 20, abs=1 << 12)
+
+
+def test_the_profiler_does_not_report_itself(tmp_path: Path) -> None:
+    code = (
+        "import torch, ultralytics\n"
+        "from yolo_fine.costs.memory import peak_bytes\n"
+        "print(peak_bytes(lambda: torch.zeros(1024)))"
+    )
+    done = python(code, tmp_path)  # the level is read once in a process
+    assert (done.stdout, done.stderr) == ("4096\n", "")

@@ -88,7 +88,15 @@ def test_plain_numbers_are_read_as_float_reads_them(rows):
 
 
 @fuzz
-@given(st.text("0123456789-.,\n", max_size=40))
+@given(st.lists(st.tuples(st.integers(-9, 99), st.floats(allow_nan=False, allow_infinity=False)), min_size=1))
+def test_long_numbers_and_exponents_are_read_too(rows):
+    table = read_table("".join(f"{first},{second!r}\n" for first, second in rows).encode(), 2)
+    assert table is not None
+    assert table.tolist() == [list(row) for row in rows]
+
+
+@fuzz
+@given(st.text("0123456789-.,\n+eE", max_size=40))
 def test_plain_numbers_are_read_right_or_not_at_all(text):
     table = read_table(text.encode(), 2)
     if table is not None:

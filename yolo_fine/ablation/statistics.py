@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from yolo_fine.evaluation.bootstrap import LEAST_DEFINED, LEAST_GROUPS
 from yolo_fine.utils.arrays import Array
@@ -107,6 +106,8 @@ def interval(differences: Array, resampled: Array, groups: float) -> dict[str, A
         resampled: The same in each resample, shape (resamples, seeds), NaN where undefined.
         groups: Effective number of groups of images.
     """
+    from scipy.special import stdtr, stdtrit
+
     mean, seeds = float(np.mean(differences)), len(differences)
     defined: Array = np.logical_not(np.isnan(resampled).any(axis=1))
     if groups < LEAST_GROUPS:

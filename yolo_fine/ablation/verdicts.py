@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from yolo_fine.ablation.statistics import ERROR, FEW_SEEDS, Comparison, satterthwaite
 
@@ -121,6 +120,8 @@ class Plan:
 
     def detectable(self, seeds: int | None) -> float:
         """The true difference that this number of seeds (None: any number) finds with a power of 80 %."""
+        from scipy.special import stdtrit
+
         a = 0.0 if seeds is None else self.seed_variance / seeds
         variance = a + self.image_variance
         if variance == 0:

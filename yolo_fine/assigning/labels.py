@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from yolo_fine.assigning.result import EDGES, LabelBin
@@ -78,6 +77,8 @@ def count_labels(
 
 def letterbox(file: Path, boxes: Array, imgsz: int) -> tuple[Array, Array]:
     """An image on a square with grey padding, RGB, and its boxes as normalised centre and sides."""
+    import cv2
+
     image = read_pixels(file)
     height, width = image.shape[:2]
     ratio = imgsz / max(height, width)

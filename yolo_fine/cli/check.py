@@ -14,6 +14,6 @@ from yolo_fine.data.check.result import DatasetCheck
 @functools.wraps(check_dataset)
 def check_and_draw(**arguments: Any) -> DatasetCheck:
     """Check a dataset, and draw its sizes and classes."""
-    if arguments.get("out") is None:
+    if "data" in arguments and arguments.get("out") is None:
         arguments["out"] = Path("runs/data") / f"{Path(arguments['data']).stem}.png"
     return check_dataset(**arguments)

@@ -69,15 +69,15 @@ def run(words: list[str]) -> int:
     name, verb, rest = find_verb(rest)
     is_ours = verb is not None and (not verb.needs or any(word.startswith(f"{verb.needs}=") for word in rest))
     if verb is None or not (is_ours or asks_for_help):
+        if asks_for_help and name in FORWARDED:
+            show_styled(forwarded_help(name), styled)
+            return 0
         from yolo_fine.cli.forward import check_known, forward
 
         if not asks_for_help:
             return forward(words)
         check_known(name)
-        if name not in FORWARDED:
-            return forward(["help"])
-        show_styled(forwarded_help(name), styled)
-        return 0
+        return forward(["help"])
     if asks_for_help:
         more = f"\n\n\n{forwarded_help(name)}" if name in FORWARDED else ""  # without what the verb needs
         show_styled(verb_help(name, verb) + more, styled)

@@ -9,6 +9,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,14 +83,13 @@ def call_help(title: str, function: Callable[..., Any], bare: str | None, exampl
 def forwarded_help(mode: str) -> str:
     """Help on one of Ultralytics' modes: what is checked first, and the arguments of the installed release."""
     from yolo_fine.integration.commands import mode_arguments
-    from yolo_fine.integration.versions import installed
 
     needs = VERBS[mode].needs if mode in VERBS else None
     lines = [f"yolo-fine {mode}{f' without {needs}=' if needs else ''}: {FORWARDED[mode][0]}", ""]
     lines += _paragraphs(
         "The same as Ultralytics' `yolo`, with our blocks known and the inputs checked before a run folder is made: "
         "damaged or missing weights, a dataset without labels. All arguments are Ultralytics' own; these are those of "
-        f"the installed release, {installed()[0]}."
+        f"the installed release, {version('ultralytics')}."
     )
     lines += ["", "Arguments:"]
     for argument in mode_arguments():

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+SILENT = "99"  # a level above all that PyTorch's profiler reports on stderr
+
 
 def peak_bytes(call: Callable[[], Any], device: str = "cpu") -> int:
     """Largest sum of the tensors that are alive at one time during a call, inputs and parameters not counted.
@@ -26,7 +28,7 @@ def peak_bytes(call: Callable[[], Any], device: str = "cpu") -> int:
         torch.cuda.synchronize()
         del kept
         return int(torch.cuda.max_memory_allocated() - before)
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler reports its own starts and stops
+    os.environ["KINETO_LOG_LEVEL"] = SILENT  # Ultralytics has set 5, at which starts and stops are still reported
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:

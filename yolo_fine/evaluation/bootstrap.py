@@ -41,7 +41,7 @@ class Weighable(Protocol):
         """The largest number of detections in one list."""
 
     def metrics(self, weights: Array) -> Samples:
-        """The metrics under each row of weights: how often each image counts, shape (rows, images), int64."""
+        """The metrics under each row of weights: how often each image counts, shape (rows, images), int32."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ class Bootstrap:
             raise ArgumentError(f"confidence={self.confidence}: a share between 0 and 1 is needed, as confidence=0.95")
 
     def weights(self, rows: int) -> Iterator[Array]:
-        """How often each image is drawn, shape (``rows`` or less, images), int64, until all resamples are done."""
+        """How often each image is drawn, shape (``rows`` or less, images), int32, until all resamples are done."""
         random, groups = np.random.default_rng(self.seed), self.groups.count
         for start in range(0, self.resamples, rows):
             some = min(rows, self.resamples - start)
             draws = random.integers(0, max(groups, 1), (some, groups)) + groups * np.arange(some)[:, None]
             times = np.bincount(draws.ravel(), minlength=some * groups).reshape(some, groups)
-            yield np.take(times, self.groups.index, axis=1)
+            yield np.take(times.astype(np.int32), self.groups.index, axis=1)
 
     def resample(self, *scores: Weighable, progress: Progress | None = None) -> Samples:
         """The metrics of every score in each resample.

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from yolo_fine.utils.arrays import Array
 
 
@@ -22,6 +20,8 @@ def eigen_cam(features: Any) -> Array:
     Returns:
         (H, W), from 0 to 1.
     """
+    import torch
+
     channels, height, width = features.shape
     cells = features.reshape(channels, -1).T.double()  # (H·W, C)
     centred = cells - cells.mean(0)

@@ -6,13 +6,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.explaining.activation import eigen_cam
-from yolo_fine.explaining.drawing import draw_bars, draw_boxes, draw_heat, draw_points
-from yolo_fine.explaining.looking import Look, gain_of, look, views_of
 from yolo_fine.explaining.page import write_page
 from yolo_fine.explaining.placing import Placing
 from yolo_fine.explaining.result import RECORD, Detected, Explanation, Shown
@@ -25,6 +24,9 @@ from yolo_fine.utils.calls import public
 from yolo_fine.utils.files import finished_file
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.paths import ModelSource, StrPath
+
+if TYPE_CHECKING:
+    from yolo_fine.explaining.looking import Look
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 PLACES = 3  # at which sampling points are drawn
@@ -78,6 +80,8 @@ def explain(
         MissingFileError: A model is not there.
         CheckpointError: A model file is damaged.
     """
+    from yolo_fine.explaining.looking import look
+
     for name, value in (("conf", conf), ("iou", iou)):
         if not 0 <= value <= 1:
             raise ArgumentError(f"{name}={value} must be from 0 to 1")
@@ -156,6 +160,9 @@ def _draw(
     result: Explanation, looks: list[Look], image: Array, pictures: dict[str, Array], with_pictures: bool
 ) -> None:
     """Fill the result, and the pictures by their file names."""
+    from yolo_fine.explaining.drawing import draw_boxes, draw_heat
+    from yolo_fine.explaining.looking import views_of
+
     first = looks[0]
     placing = Placing.of((image.shape[0], image.shape[1]), first.seen.size)
     places = focus(first.boxes, result.small_side, image)
@@ -183,6 +190,9 @@ def show(
     block: SeenBlock, view: View, image: Array, placing: Placing, places: list[tuple[float, float]]
 ) -> tuple[Shown, Array]:
     """A view in numbers, and as a picture."""
+    from yolo_fine.explaining.drawing import draw_bars, draw_heat, draw_points
+    from yolo_fine.explaining.looking import gain_of
+
     neutral: float | None = None
     if isinstance(view, Heat):
         grid = view.values[0].float().mean(0).cpu().numpy()

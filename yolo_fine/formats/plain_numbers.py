@@ -7,7 +7,7 @@ import numpy as np
 
 from yolo_fine.utils.arrays import Array
 
-COMMA, NEWLINE, MINUS, POINT, ZERO = b",\n-.0"
+COMMA, NEWLINE, MINUS, POINT, ZERO, NINE = b",\n-.09"
 POWERS = np.array([float(10**exponent) for exponent in range(16)])
 LONGEST = (
     15  # characters: whole numbers of so many digits are exact, and so is their rounded quotient by a power of ten
@@ -15,7 +15,9 @@ LONGEST = (
 
 
 def read_table(text: bytes, columns: int) -> Array | None:
-    """Read lines of comma-separated numbers such as ``-12.75``.
+    """Read lines of comma-separated numbers such as ``-12.75`` or ``1e-05``.
+
+    Short numbers without an exponent are read all at once, the others one by one.
 
     Args:
         text: Lines, each ending in a line feed.
@@ -23,9 +25,9 @@ def read_table(text: bytes, columns: int) -> Array | None:
 
     Returns:
         Shape (lines, columns), float64, each number as ``float`` reads it. None if the text has anything else in it:
-        other characters, exponents, long numbers, lines of another length.
+        other characters, what is no number, lines of another length.
     """
-    if not text.endswith(b"\n") or text.translate(None, b"0123456789-.,\n"):
+    if not text.endswith(b"\n") or text.translate(None, b"0123456789-.,\n+eE"):
         return None
     buffer = np.frombuffer(text, dtype=np.uint8)
     ends = np.flatnonzero((buffer == COMMA) | (buffer == NEWLINE))
@@ -35,19 +37,39 @@ def read_table(text: bytes, columns: int) -> Array | None:
     ):
         return None
     starts = np.concatenate([[0], ends[:-1] + 1])
+    odd = _not_plain(buffer, starts, ends)
+    value = np.empty(len(ends))
+    value[~odd] = _read_plain(buffer, starts[~odd], ends[~odd])
+    try:
+        value[odd] = [float(text[a:b]) for a, b in zip(starts[odd].tolist(), ends[odd].tolist(), strict=True)]
+    except ValueError:
+        return None
+    return value.reshape(-1, columns)
+
+
+def _not_plain(buffer: Array, starts: Array, ends: Array) -> Array:
+    """Which numbers are more than a minus, some digits and a point among them, all within 15 characters."""
     length = ends - starts
-    if not len(ends) or length.min() < 1 or length.max() > LONGEST:
-        return None
-    negative = buffer[starts] == MINUS
-    points = np.flatnonzero(buffer == POINT)
-    pointed = np.searchsorted(ends, points)  # the numbers that they are in
-    digits = length - negative
-    digits[pointed] -= 1
-    if text.count(b"-") > negative.sum() or (np.diff(pointed) == 0).any() or digits.min() < 1:
-        return None
+    digits = length - (buffer[starts] == MINUS)
+    points = np.searchsorted(ends, np.flatnonzero(buffer == POINT))  # the numbers that they are in
+    digits[points] -= 1
+    odd: Array = (length > LONGEST) | (digits < 1)
+    odd[points[1:][np.diff(points) == 0]] = True
+    other = np.flatnonzero((buffer == MINUS) | (buffer > NINE) | (buffer == ord("+")))
+    number = np.searchsorted(ends, other)
+    odd[number[(buffer[other] != MINUS) | (other != starts[number])]] = True
+    return odd
+
+
+def _read_plain(buffer: Array, starts: Array, ends: Array) -> Array:
+    """The values of plain numbers, which need not be all of the text."""
     value = np.zeros(len(ends))
-    for place in range(int(length.max())):
+    for place in range((ends - starts).max(initial=0)):
         here = buffer[np.minimum(starts + place, ends)]  # the separator, after the number's end
         value = np.where(here >= ZERO, value * 10 + here - ZERO, value)
+    points = np.flatnonzero(buffer == POINT)
+    pointed = np.searchsorted(ends, points)
+    within = points >= np.append(starts, len(buffer))[pointed]  # the others are in numbers that are not plain
+    points, pointed = points[within], pointed[within]
     value[pointed] /= POWERS[ends[pointed] - points - 1]
-    return np.where(negative, -value, value).reshape(-1, columns)
+    return np.where(buffer[starts] == MINUS, -value, value)

@@ -11,14 +11,14 @@ import numpy as np
 from yolo_fine.errors import DataError, MissingFileError
 from yolo_fine.formats import visdrone_rows
 from yolo_fine.formats.objects import Detections, GroundTruth
-from yolo_fine.formats.visdrone_rows import is_evaluated, parse_annotations, parse_rows, read_files, row_text
+from yolo_fine.formats.visdrone_rows import is_evaluated, parse_annotations, parse_rows, read_files
 from yolo_fine.formats.visdrone_sizes import check_sizes, find_images, image_sizes, listed_sizes
 from yolo_fine.utils.folders import finished_folder
 from yolo_fine.utils.hints import did_you_mean
 
 NAMES = visdrone_rows.NAMES[1:11]
 CLASSES = dict(enumerate(NAMES, 1))
-NO_DETECTION = [(0, 0, 1, 1, 0, 0, -1, -1)]  # the official tool can't read an empty file; category 0 is not evaluated
+NO_DETECTION = "0,0,1,1,0,0,-1,-1\n"  # the official tool can't read an empty file; category 0 is not evaluated
 
 
 def read_annotations(folder: Path, *, sizes_file: Path | None = None, images: Path | None = None) -> GroundTruth:
@@ -107,13 +107,13 @@ def write_detections(folder: Path, truth: GroundTruth, detections: Detections) -
         ArgumentError: The folder exists and is not empty, or can't be written.
     """
     order = np.lexsort((-detections.score, detections.image))
-    columns = (detections.boxes[order], detections.score[order], detections.category[order])
+    columns = (*detections.boxes[order].T, detections.score[order], detections.category[order])
+    edges = np.searchsorted(detections.image, np.arange(len(truth.names) + 1)).tolist()
     with finished_folder(folder) as part:
-        for index, name in enumerate(truth.names):
-            rows = slice(*np.searchsorted(detections.image, [index, index + 1]))
-            boxes, score, category = (column[rows].tolist() for column in columns)
-            found = [(*box, s, c, -1, -1) for box, s, c in zip(boxes, score, category, strict=True)]
-            (part.path / f"{name}.txt").write_text(row_text(found or NO_DETECTION), encoding="ascii", newline="\n")
+        for name, start, stop in zip(truth.names, edges, edges[1:], strict=False):
+            rows = zip(*(column[start:stop].tolist() for column in columns), strict=True)
+            text = "".join([f"{x!r},{y!r},{w!r},{h!r},{s!r},{c},-1,-1\n" for x, y, w, h, s, c in rows])
+            (part.path / f"{name}.txt").write_text(text or NO_DETECTION, encoding="ascii", newline="\n")
 
 
 def _text_files(folder: Path, what: str) -> dict[str, Path]:

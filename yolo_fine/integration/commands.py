@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.versions import installed
+from yolo_fine.integration.versions import stock_folder
 from yolo_fine.utils.hints import did_you_mean
 
 SPECIAL = {"settings", "checks", "cfg", "copy-cfg", "solutions", "logout", "login", "hub", "help", "version"}
@@ -42,7 +42,7 @@ class ModeArgument:
 
 def mode_arguments() -> list[ModeArgument]:
     """The arguments of train, val, predict and track, as the installed release describes them."""
-    text = (installed()[1] / "cfg" / "default.yaml").read_text(encoding="utf-8")
+    text = (stock_folder() / "cfg" / "default.yaml").read_text(encoding="utf-8")
     line = re.compile(r"^(\w+):[ \t]*([^#\n]*?)[ \t]*#[ \t]*(?:\(([^)]*)\)[ \t]*)?(.*)$", re.MULTILINE)
     found = [
         ModeArgument(key, kind.replace(", optional", "") or "any", default, meaning)

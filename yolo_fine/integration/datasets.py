@@ -13,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import yaml
 from PIL import Image
@@ -136,6 +135,8 @@ def read_pixels(file: Path, channels: int = 3) -> Array:
     Raises:
         DataError: It is missing, can't be read, or has another number of bands.
     """
+    import cv2
+
     if not file.exists():
         raise DataError(f"{file} is no readable image: {missing(file)}")
     flag = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR}.get(channels, cv2.IMREAD_UNCHANGED)

@@ -18,7 +18,7 @@ from typing import Any
 
 from yolo_fine.errors import MissingFileError
 from yolo_fine.integration.model_names import read_name, with_scale
-from yolo_fine.integration.versions import installed
+from yolo_fine.integration.versions import stock_folder
 
 _current = threading.local()  # .file: what yaml_model_load has found, for the check_yaml call inside it
 
@@ -40,7 +40,7 @@ def packaged_files(kind: str) -> dict[str, Path]:
 @lru_cache(maxsize=2)
 def known_files(kind: str) -> tuple[str, ...]:
     """File names of packaged YAMLs and of those that Ultralytics ships. ``kind`` is ``"models"`` or ``"datasets"``."""
-    stock = installed()[1] / "cfg" / kind
+    stock = stock_folder() / "cfg" / kind
     return (*packaged_files(kind), *(file.name for file in sorted(stock.rglob("*.yaml"))))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from yolo_fine.errors import UpstreamError
@@ -38,6 +39,18 @@ def installed() -> tuple[str, Path]:
     import ultralytics
 
     return ultralytics.__version__, Path(ultralytics.__file__).parent
+
+
+def stock_folder() -> Path:
+    """Folder of the installed Ultralytics, found without importing it.
+
+    Raises:
+        ModuleNotFoundError: It is not installed.
+    """
+    spec = find_spec("ultralytics")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("No module named 'ultralytics'", name="ultralytics")
+    return Path(spec.origin).parent
 
 
 def installed_version() -> tuple[int, ...]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def kernel_points(name: str, kernels: Tensor, kernel: int, scale: int, size: tup
         scale: Factor r.
         size: Height and width of the output, where it is smaller than r times the input.
     """
+    import torch
+
     _, taps, _, height, width = kernels.shape
     weights = torch.nn.functional.pixel_shuffle(kernels.flatten(1, 2), scale)  # (B, k², rH, rW)
     tap = torch.arange(taps, device=kernels.device)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from yolo_fine.integration.dry_run.torchvision_rows import downloads
-from yolo_fine.integration.dry_run.whole_model import why_not_built
 from yolo_fine.integration.model_names import with_scale
 from yolo_fine.integration.parsing.rows import read_rows
 from yolo_fine.integration.parsing.vocabulary import needed_in_file_name
@@ -45,6 +44,8 @@ def check_build(model: dict[str, Any], scale: str) -> Iterator[str]:
     called = not any(needed_in_file_name(str(row.module)) for row in rows)
     if called or any(downloads(row.module, row.raw[3]) for row in rows):
         return
+    from yolo_fine.integration.dry_run.whole_model import why_not_built
+
     name = rows[0].file
     why = why_not_built(name if model["scale"] else with_scale(name, scale))
     if why:

@@ -13,9 +13,10 @@ from torch import nn
 from yolo_fine import block
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.dry_run import rows as running
-from yolo_fine.integration.dry_run.limits import MOST_STEPS, Watch, too_large
+from yolo_fine.integration.dry_run.limits import too_large
 from yolo_fine.integration.dry_run.maps import Map
 from yolo_fine.integration.dry_run.rows import DryRun, depth_of
+from yolo_fine.integration.dry_run.watch import MOST_STEPS, Watch
 from yolo_fine.integration.parsing.rows import Row
 
 tasks = pytest.importorskip("ultralytics.nn.tasks")
@@ -175,3 +176,12 @@ def test_the_factor_on_repeats():
     assert depth_of({"depth_multiple": 2}) == 2
     assert depth_of({}) == 1
     assert depth_of({"scales": [1]}) == 1
+
+
+def test_a_batch_norm_is_told_by_its_shape_and_refused_where_it_does_not_fit():
+    norm, value = nn.BatchNorm2d(6, device="meta").eval(), torch.zeros(1, 6, 5, 4, device="meta")
+    with torch.no_grad(), Watch():
+        assert norm(value).shape == value.shape
+        assert norm(value).is_meta
+        with pytest.raises(RuntimeError, match="running_mean should contain 3 elements"):
+            norm(value[:, :3])

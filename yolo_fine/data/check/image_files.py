@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from yolo_fine.errors import DataError
@@ -17,11 +16,6 @@ from yolo_fine.utils.images import open_image
 
 HASH_SIDE = 16  # the perceptual hash has 16 x 16 bits
 END_OF_JPEG = b"\xff\xd9"
-REDUCED = {  # where a part of the size will do
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-}
 FLAT = 2.0  # standard deviation, in grey levels, below which an image shows nothing to tell it by
 
 
@@ -61,8 +55,7 @@ def check_image(file: Path, channels: int = 3) -> ImageCheck:
                 image.verify()
                 pixels: Array = read_pixels(file, channels)
             elif content.endswith(END_OF_JPEG):
-                reduced = next((scale for scale in REDUCED if min(size) >= 4 * HASH_SIDE * scale), 1)
-                decoded = cv2.imdecode(np.frombuffer(content, np.uint8), REDUCED.get(reduced, cv2.IMREAD_GRAYSCALE))
+                decoded = decode_reduced(content, min(size))
                 if decoded is None:
                     raise DataError(f"{file} is no readable image: OpenCV can't decode it")
                 pixels = decoded
@@ -71,6 +64,26 @@ def check_image(file: Path, channels: int = 3) -> ImageCheck:
     except (OSError, DataError) as error:
         return ImageCheck(fault=str(error))
     return ImageCheck(size, hashlib.blake2b(content, digest_size=16).digest(), difference_hash(pixels))
+
+
+def decode_reduced(content: bytes, side: int) -> Array | None:
+    """Grey levels of a JPEG, at an eighth, a quarter or half of its size where that will do for the hash.
+
+    Args:
+        content: The file.
+        side: Its shorter side in pixels.
+    """
+    import cv2
+
+    flags = {
+        8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+        4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+        2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+        1: cv2.IMREAD_GRAYSCALE,
+    }
+    scale = next((scale for scale in flags if side >= 4 * HASH_SIDE * scale), 1)
+    decoded: Array | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags[scale])
+    return decoded
 
 
 def difference_hash(pixels: Array) -> Array | None:
@@ -85,6 +98,8 @@ def difference_hash(pixels: Array) -> Array | None:
     Returns:
         Shape (32,), uint8; None if the image is flat.
     """
+    import cv2
+
     bands = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :4])
     cells = cv2.resize(bands, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
     if cells.ndim == 3:

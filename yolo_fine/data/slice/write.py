@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
 
 from yolo_fine.data.convert.file_tree import link_or_copy
@@ -132,6 +131,8 @@ def _window(box: Array) -> tuple[slice, slice]:
 
 
 def _write_pixels(file: Path, pixels: Array) -> None:
+    import cv2
+
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if file.suffix == ".jpg" else []
     written, content = cv2.imencode(file.suffix, pixels, options)
     if not written:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolo_fine.evaluation.coco.score import IOU_50, IOU_75, area_ranges
-from yolo_fine.evaluation.curves import ClassCurves, class_curves, count
+from yolo_fine.evaluation.curves import ClassCurves, best_from_there, class_curves, count
 from yolo_fine.evaluation.matching import LEAST_OVERLAP, candidates, match
 from yolo_fine.evaluation.pairs import overlapping_pairs
 from yolo_fine.evaluation.sizes import Bin
@@ -45,7 +45,7 @@ class CocoCurves:
         """Headline metrics under each row of weights.
 
         Args:
-            weights: How often each image counts, shape (rows, images), int64.
+            weights: How often each image counts, shape (rows, images), int32.
 
         Returns:
             ``coco``: AP, AP50, AP75, and AP_<bin> and AR_<bin> of each size bin -> shape (rows,), NaN where undefined.
@@ -103,10 +103,10 @@ def _pool(curves: ClassCurves, weights: Array) -> tuple[Array, Array]:
     objects = count(weights, curves.objects)
     needed = _hits_needed(objects)
     precision, recall = (np.zeros((len(curves.curves), len(weights))) for _ in range(2))
-    for t, (_, hits, best) in enumerate(curves.under(weights)):
+    for t, (_, hits, found) in enumerate(curves.under(weights)):
         if hits.shape[1]:
             recall[t] = hits[:, -1] / np.maximum(objects, 1)
-            precision[t] = _at(needed, hits, best).mean(axis=1)
+            precision[t] = _at(needed, hits, found).mean(axis=1)
     precision[:, objects == 0], recall[:, objects == 0] = np.nan, np.nan
     return precision, recall
 
@@ -122,14 +122,16 @@ def _hits_needed(objects: Array) -> Array:
     return whole
 
 
-def _at(needed: Array, hits: Array, best: Array) -> Array:
-    """Best precision with the hits that are needed, 0 where there never are as many: shape (rows, recalls)."""
+def _at(needed: Array, hits: Array, precision: Array) -> Array:
+    """Best precision with the hits that are needed or more, 0 where there never are as many: (rows, recalls)."""
     rows, length = hits.shape
     # All rows are searched at once: each is lifted above the one before.
     lift = np.arange(rows)[:, None] * (max(hits[:, -1].max(), needed.max()) + 1)
     place = np.searchsorted((hits + lift).ravel(), (needed + lift).ravel()).reshape(needed.shape)
-    place -= np.arange(rows)[:, None] * length
-    return np.where(place < length, np.take_along_axis(best, np.minimum(place, length - 1), axis=1), 0)
+    end = np.arange(1, rows + 1)[:, None] * length
+    # The best up to the place of the next recall; the first one needs no hit, so that no row reaches into the next.
+    best = np.maximum.reduceat(precision.ravel(), np.minimum(place, end - 1).ravel()).reshape(needed.shape)
+    return np.where(place < end, best_from_there(best), 0)
 
 
 def _defined_mean(values: Array) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from yolo_fine.errors import DataError
-from yolo_fine.evaluation.curves import ClassCurves, class_curves, count
+from yolo_fine.evaluation.curves import ClassCurves, best_from_there, class_curves, count
 from yolo_fine.evaluation.matching import LEAST_OVERLAP, candidates, match
 from yolo_fine.evaluation.pairs import overlapping_pairs
 from yolo_fine.evaluation.visdrone.ignored import outside_ignored
@@ -84,13 +84,13 @@ class VisDroneCurves:
         return max((len(one.listed) for one in self.curves), default=0)
 
     def tables(self, weights: Array) -> Tables:
-        """The tables under each row of weights: how often each image counts, shape (rows, images), int64."""
+        """The tables under each row of weights: how often each image counts, shape (rows, images), int32."""
         shape = (len(weights), len(self.curves), len(IOU_THRESHOLDS))
         ap, ar = np.zeros(shape), np.zeros((*shape, len(MAX_DETECTIONS)))
         for k, curves in enumerate(self.curves):
             objects = np.maximum(count(weights, curves.objects), 1)
-            for t, (gains, hits, best) in enumerate(curves.under(weights)):
-                ap[:, k, t] = 100 * np.einsum("rh,rh->r", gains, best) / objects
+            for t, (gains, hits, precision) in enumerate(curves.under(weights)):
+                ap[:, k, t] = 100 * np.einsum("rh,rh->r", gains, best_from_there(precision)) / objects
                 ar[:, k, t, -1] = 100 * hits[:, -1:].sum(axis=1) / objects
             for m, by_class in enumerate(self.hits):
                 for t, images in enumerate(by_class[k]):
@@ -149,7 +149,7 @@ def evaluate_visdrone(truth: GroundTruth, detections: Detections) -> VisDroneSco
         )
     truth, detections = drop_ignored(truth, detections)
     curves = visdrone_curves(truth, detections)
-    tables = curves.tables(np.ones((1, len(truth.names)), dtype=np.int64))
+    tables = curves.tables(np.ones((1, len(truth.names)), dtype=np.int32))
     tables = Tables(tables.ap[0], tables.ar[0], tables.images[0])
     per_class: dict[str, dict[str, float | None]] = {}
     for index, number in enumerate(sorted(truth.classes)):

@@ -6,9 +6,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import torch
-
-from yolo_fine.integration.dry_run.limits import MOST_VALUES, Watch
+from yolo_fine.integration.dry_run.limits import MOST_VALUES
 from yolo_fine.integration.dry_run.maps import to_meta, to_zeros
 from yolo_fine.integration.parsing.vocabulary import needed_in_file_name
 
@@ -23,7 +21,10 @@ def forward(module: Any, value: Any, channels: Any) -> Any:
     Raises:
         Exception: Whatever a layer raises on inputs that do not fit it, or that it would need too much memory.
     """
+    import torch
     from ultralytics.nn.modules import Detect
+
+    from yolo_fine.integration.dry_run.watch import Watch
 
     if needed_in_file_name(type(module).__name__):
         first = value[0] if isinstance(value, list) else value
@@ -62,6 +63,10 @@ def count_parameters(module: Any) -> int:
 
 def run_on_numbers(module: Any, value: Any) -> Any:
     """Call a layer that looks at the numbers of its inputs with zeros; its output as shapes."""
+    import torch
+
+    from yolo_fine.integration.dry_run.watch import Watch
+
     module.eval()
     with torch.no_grad(), Watch(MOST_VALUES):
         return to_meta(module(to_zeros(value)))

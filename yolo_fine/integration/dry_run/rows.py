@@ -22,7 +22,7 @@ from yolo_fine.integration.dry_run.forward import (
     reason,
     run_on_numbers,
 )
-from yolo_fine.integration.dry_run.limits import MOST, MOST_REPEATS, MOST_VALUES, Watch, too_large
+from yolo_fine.integration.dry_run.limits import MOST, MOST_REPEATS, MOST_VALUES, too_large
 from yolo_fine.integration.dry_run.maps import IMAGE, Map, shapes
 from yolo_fine.integration.dry_run.torchvision_rows import without_download
 from yolo_fine.integration.parsing.flags import check_flags
@@ -81,6 +81,8 @@ class DryRun:
         """
         import torch
 
+        from yolo_fine.integration.dry_run.watch import Watch
+
         self.check_size(row)
         local = row
         spec = find_our_block(row, self.tasks)
@@ -130,6 +132,8 @@ class DryRun:
             ModelYamlError: It can't be built, is too large, or changes the shape of a map.
         """
         import torch
+
+        from yolo_fine.integration.dry_run.watch import Watch
 
         text = f"{self.stock.model.get('yaml_file')}: activation: {self.stock.model.get('activation')!r}"
         try:
