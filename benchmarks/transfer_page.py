@@ -75,12 +75,14 @@ So the outputs differ before any training.
 Made by `{command}` with torch {torch}, Ultralytics {ultralytics}.
 """
 
-P2 = """The `-small` models detect at P2 to P4. They can't start with the stock model's outputs: their output maps
-are others. And the maps that two old branches read are computed in another way: the stock model's P3 output now
-goes on to P2 and comes back through new layers (a strided convolution and a stage of its own), and P4 is computed
-from what comes back. All pretrained tensors that have a place arrive, each branch of the head in the place of its
-stride. The bottom-up step to P5 and its branch have none; the branch at stride 4 and the new layers start untrained
-([levels.md](levels.md))."""
+P2 = """The `-small` models detect at P2 to P4. Their outputs have other shapes than the stock model's, so the table has
+no difference for them; but at P3 and P4 they start equal to the stock model's, to the bit: the level at stride 4
+stands beside the others, which do not read it ([levels.md](levels.md)). The bottom-up step to P5 and its branch have
+no place. What starts untrained are the rows and the branch at stride 4.
+
+In Ultralytics' own -p2 YAMLs, and in what `head=p2` makes, the P3 map goes on to P2 and comes back through new layers
+(a strided convolution and a stage of its own), and P4 is computed from what comes back: all tensors that have a place
+arrive, each branch of the head in the place of its stride, but old branches read maps that start anew."""
 
 
 SCALES = """Counted at {letters} for all packaged models with 80 classes: everything arrives, and no layer changes its

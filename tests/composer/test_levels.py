@@ -159,6 +159,16 @@ def test_levels_of_stock_stay_equal_to_the_bit(head, new, places, tmp_path, monk
     assert torch.equal(ours[..., places], theirs)
 
 
+@pytest.mark.parametrize("family", ["yolov8n", "yolo11n"])
+def test_small_models_start_as_the_stock_model_at_the_levels_of_both(family):
+    stock, small = YOLO(f"{family}.yaml").model.eval(), YOLO(f"{family}-small.yaml").model.eval()
+    transfer(small, stock, verbose=False)
+    with torch.no_grad():
+        ours, theirs = (network(torch.full((1, 3, 64, 64), 0.5))[0] for network in (small, stock))
+    p2, p3, p4 = 16 * 16, 8 * 8, 4 * 4  # cells of a level
+    assert torch.equal(ours[..., p2 : p2 + p3 + p4], theirs[..., : p3 + p4])
+
+
 @pytest.mark.parametrize(
     ("neck", "lost", "new", "is_low"),
     [("fpn", {NO_LAYER: 90}, [], False), ("bifpn", {"shape": 4}, ["WeightedAdd"] * 4, False),
