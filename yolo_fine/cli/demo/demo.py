@@ -45,7 +45,7 @@ def run_demo(
     imgsz: int = 256,
     scale: float = 1.4,
     density: float = 5.0,
-    epochs: int = 15,
+    epochs: int = 12,
     batch: int = 4,
     lr: float = 0.004,
     slice: int = 160,

@@ -21,7 +21,7 @@ def train(
 ) -> tuple[Any, Path]:  # fmt: skip
     """Train from scratch.
 
-    Made for a minute or two: little augmentation, half an epoch of warm-up, validation at the end only, and box
+    Made for a minute or two: almost no augmentation, half an epoch of warm-up, validation at the end only, and box
     branches that start with boxes of the objects' size (``box_prior``).
 
     Args:
@@ -57,7 +57,7 @@ def train(
         data=str(data.resolve()), project=str(out.resolve()), name="train", exist_ok=True,
         epochs=epochs, batch=batch, imgsz=imgsz, seed=seed,
         pretrained=False, optimizer="AdamW", lr0=lr, nbs=batch, warmup_epochs=0.5,
-        mosaic=0.0, close_mosaic=0, scale=0.2, translate=0.05, erasing=0.0,
+        mosaic=0.0, close_mosaic=0, scale=0.2, translate=0.05, erasing=0.0, hsv_h=0.0, hsv_s=0.0, hsv_v=0.0,
         val=False, amp=False, workers=0, cache="ram", plots=False, verbose=False, device="cpu",
     )  # fmt: skip
     weights = out / "best.pt"
