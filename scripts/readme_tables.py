@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Writes the README's tables of blocks and commands: ``python scripts/readme_tables.py``.
+"""Writes the README's tables of evidence, blocks and commands: ``python scripts/readme_tables.py``.
 
 A test compares the committed README with what this writes.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from study_page import STUDIES, interval, verdict
 
 from yolo_fine.catalog import list_blocks
 from yolo_fine.cli.verbs import VERBS
 from yolo_fine.costs.block_list import MEANING
 
+STUDY = "hit_uav_small"
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
@@ -24,7 +28,20 @@ def renewed(text: str) -> str:
         names = [spec.name for spec in list_blocks(kind) if spec.cls.__module__.startswith("yolo_fine.")]
         blocks.append((kind, meaning, ", ".join(f"`{name}`" for name in names)))
     verbs = [("command", "what it does"), *((f"`yolo-fine {name}`", verb.purpose) for name, verb in VERBS.items())]
-    return with_table(with_table(text, "blocks", blocks), "commands", verbs)
+    for name, rows in (("evidence", evidence()), ("blocks", blocks), ("commands", verbs)):
+        text = with_table(text, name, rows)
+    return text
+
+
+def evidence() -> list[tuple[str, ...]]:
+    """The comparisons of the study that the README shows, under the metric that decides."""
+    report = json.loads((STUDIES / STUDY / "report.json").read_text(encoding="utf-8"))
+    rows = [("model", f"{report['metric']}, difference and its 95 % interval", "seeds", "verdict", "GFLOPs")]
+    for one in report["comparisons"]:
+        if one["metric"] == report["metric"]:
+            cost = report["costs"][one["model"]]["gflops_ratio"]
+            rows.append((f"`{one['model']}`", interval(one), str(one["seeds"]), verdict(one), f"{cost:.2f}"))
+    return rows
 
 
 def with_table(text: str, name: str, rows: Sequence[Sequence[str]]) -> str:

@@ -18,6 +18,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from yolo_fine.composer.header import HEADER
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.tables import Table
 
@@ -28,7 +29,7 @@ AGAIN = " again"  # the baseline with other seeds
 PAGE = """# Which of it finds more small objects?
 
 Each block is trained beside its baseline on the same images in the same order, with several seeds, and beside the two
-rivals that every block has: more resolution, and a head at stride 4. A difference is told with its 95 % interval, for
+rivals that every block has: more resolution, and a head at stride 4. A difference comes with its 95 % interval, for
 new seeds **and** new images; "beyond noise" is corrected for the number of models compared (Holm). The row *again* is
 the baseline with other seeds: what no difference looks like. Points of AP, 0 to 100. How: `yolo-fine ablate`, and
 [evaluation.md](evaluation.md) for the metrics.
@@ -104,12 +105,13 @@ def conditions(plan: dict[str, Any]) -> str:
     """Data and training."""
     training = ", ".join(f"{key}={value}" for key, value in plan["training"].items())
     data = plan["data"] + (f" ({plan['about']})" if plan.get("about") else "")
+    made = "".join(f" `{model}`: `{command}`." for model, command in plan.get("made_by", {}).items())
     versions = ", ".join(
         f"{name} {version}" for name, version in plan["versions"].items() if name in ("ultralytics", "torch")
     )
     return (
         f"Data: {data}. Training: {training}; weights {plan['weights'] or 'none'}; seeds {listed(plan['seeds'])}; "
-        f"`last.pt` is judged; a difference of {plan['detect']:g} was said to be worth seeing; {versions}."
+        f"`last.pt` is judged; a difference of {plan['detect']:g} was said to be worth seeing; {versions}.{made}"
     )
 
 
@@ -223,7 +225,16 @@ def take(source: Path, name: str) -> None:
         )
         if groups is not None and round(groups) != manifest["data"]["images"]:
             plan["about"] += f", {groups:.0f} effective groups"
+    plan["made_by"] = {arm["base"]: command for arm in plan["arms"] if (command := command_of(Path(arm["base"])))}
     write_json(target / "plan.json", plan)
+
+
+def command_of(file: Path) -> str:
+    """The command that made a model YAML of the working folder; nothing for one that is packaged, or made by hand."""
+    if not file.is_file():
+        return ""
+    first = file.read_text(encoding="utf-8").split("\n", maxsplit=1)[0]
+    return first.removeprefix(HEADER).strip() if first.startswith(HEADER) else ""
 
 
 if __name__ == "__main__":

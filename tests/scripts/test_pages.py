@@ -74,6 +74,15 @@ def test_a_finished_study(scripts: dict[str, ModuleType], tmp_path: Path) -> Non
     assert "/tmp" not in text
 
 
+def test_a_study_says_how_its_models_were_made(scripts: dict[str, ModuleType], tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("# Made by: yolo-fine compose base=yolo11n head=p2,p3,p4\nnc: 80\n")
+    command_of = scripts["study_page"].command_of
+    assert command_of(mine) == "yolo-fine compose base=yolo11n head=p2,p3,p4"
+    mine.write_text("nc: 80\n")
+    assert command_of(mine) == command_of(tmp_path / "packaged.yaml") == ""
+
+
 @pytest.mark.parametrize("finished", [0, 1, 2, 6])
 def test_a_study_that_is_not_finished(scripts: dict[str, ModuleType], tmp_path: Path, finished: int) -> None:
     text = page(scripts, tmp_path, finished)
