@@ -50,9 +50,9 @@ How many times longer the same block takes when it is written down step by step 
 BEFORE = """
 ## Before and after
 
-The code before and after its steps were reordered, in turns, as CPU time (`python benchmarks/reordered.py`). The
-machine was busy, which makes memory slow: what is no convolution takes longer than on a quiet one. The last column is
-the one to read. The mathematics is the same: both reproduce the tensors of the authors' code.
+The code before and after its steps were reordered, in turns, as CPU time (`python benchmarks/reordered.py`):
+ratios to the same convolution, and to one another. The mathematics is the same: both reproduce the tensors of the
+authors' code.
 
 {table}
 
