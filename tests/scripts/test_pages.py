@@ -51,18 +51,18 @@ def ablation(folder: Path, chosen: Plan, finished: int) -> None:
     write_reports(read_ablation(chosen, folder, COSTS), folder)
 
 
-def page(scripts: dict[str, ModuleType], tmp_path: Path, finished: int) -> str:
+def page(scripts: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: int) -> str:
     chosen = plan((BASE, FINE, EMA, again(BASE)), seeds=range(5))
     ablation(tmp_path / "run", chosen, finished)
     study = scripts["study_page"]
-    study.STUDIES = tmp_path / "study"
+    monkeypatch.setattr(study, "STUDIES", tmp_path / "study")
     study.take(tmp_path / "run", "mine")
     text: str = study.study_page(tmp_path / "study")
     return text
 
 
-def test_a_finished_study(scripts: dict[str, ModuleType], tmp_path: Path) -> None:
-    text = page(scripts, tmp_path, 20)
+def test_a_finished_study(scripts: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page(scripts, tmp_path, monkeypatch, 20)
     assert "Finished: 20 runs, seeds 0, 1, 2, 3, 4." in text
     assert "40 images and 123 objects" in text
     assert f"* `{FINE.name}` has 3.00 points of AP_small more than the baseline, beyond noise (+3.00 [" in text
@@ -84,8 +84,10 @@ def test_a_study_says_how_its_models_were_made(scripts: dict[str, ModuleType], t
 
 
 @pytest.mark.parametrize("finished", [0, 1, 2, 6])
-def test_a_study_that_is_not_finished(scripts: dict[str, ModuleType], tmp_path: Path, finished: int) -> None:
-    text = page(scripts, tmp_path, finished)
+def test_a_study_that_is_not_finished(
+    scripts: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: int
+) -> None:
+    text = page(scripts, tmp_path, monkeypatch, finished)
     assert f"**Not finished: {finished} of 20 runs.**" in text
     if finished == 2:
         assert "with one seed" in text
