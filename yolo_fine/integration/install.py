@@ -41,11 +41,13 @@ def install(module: ModuleType) -> None:
         from yolo_fine.integration.console import short_messages
         from yolo_fine.integration.parsing.parser import name_taken_by
         from yolo_fine.integration.training_hooks import add_default_callback
+        from yolo_fine.integration.whole_checkpoints import write_checkpoints_whole
         from yolo_fine.registry import refuse_names
 
         refuse_names(name_taken_by(module))
         short_messages()
         add_default_callback("on_train_start", follow_assign_settings)
+        add_default_callback("on_train_start", write_checkpoints_whole)
 
 
 def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:

@@ -109,8 +109,11 @@ def _training_reports() -> None:
     from ultralytics.models.yolo.detect import DetectionValidator
     from ultralytics.utils.callbacks.base import default_callbacks
 
-    for event in ("on_val_start", "on_pretrain_routine_end"):
+    for event in ("on_val_start", "on_pretrain_routine_end", "on_train_start"):
         require(event in default_callbacks, f"there is a callback {event}")
+    saving = inspect.getsource(BaseTrainer.save_model)
+    for file in ("last", "best"):
+        require(f"self.{file}.write_bytes(" in saving, f"checkpoints are written by {file}.write_bytes")
     for owner, name, given in (
         (DetectionValidator, "update_metrics", ["preds", "batch"]),
         (DetectionValidator, "get_stats", []),
