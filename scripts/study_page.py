@@ -5,6 +5,7 @@
     python scripts/make_pages.py study                                # the page
 
 What is taken: ``results.csv``, ``report.json``, ``pareto.png``, and of ``plan.json`` what does not depend on a machine.
+``conclusion.md`` beside them, written by hand, says what follows.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ SECTION = """## {name}
 
 {state}
 
-{conditions}
+{conclusion}{conditions}
 
 ### {metric}, which decides
 
@@ -73,10 +74,11 @@ def section(folder: Path) -> str:
     metric = report["metric"]
     decided = [one for one in report["comparisons"] if one["metric"] == metric]
     others = [name for name in dict.fromkeys(one["metric"] for one in report["comparisons"]) if name != metric]
-    has_picture = (folder / "pareto.png").is_file()
+    has_picture, conclusion = (folder / "pareto.png").is_file(), folder / "conclusion.md"
     return SECTION.format(
         name=folder.name,
         state=state(plan, report, runs),
+        conclusion=f"{conclusion.read_text(encoding='utf-8')}\n" if conclusion.is_file() else "",
         conditions=conditions(plan),
         metric=metric,
         table=table(report, runs, metric).to_markdown(),
@@ -179,7 +181,7 @@ def sentence(one: dict[str, Any], metric: str) -> str:
             "like."
         )
     return (
-        f"{model} shows no difference that can be told from noise ({interval(one)}, {seeds}): {verdict(one)}. "
+        f"{model} shows no difference beyond noise ({interval(one)}, {seeds}): {verdict(one)}. "
         "That is not to say that there is none."
     )
 

@@ -66,7 +66,7 @@ def test_a_finished_study(scripts: dict[str, ModuleType], tmp_path: Path, monkey
     assert "Finished: 20 runs, seeds 0, 1, 2, 3, 4." in text
     assert "40 images and 123 objects" in text
     assert f"* `{FINE.name}` has 3.00 points of AP_small more than the baseline, beyond noise (+3.00 [" in text
-    assert f"* `{EMA.name}` shows no difference that can be told from noise" in text
+    assert f"* `{EMA.name}` shows no difference beyond noise" in text
     assert "a difference of 0." in text  # which could have been seen
     assert "this is what nothing looks like" in text
     assert "study/mine/pareto.png" in text
