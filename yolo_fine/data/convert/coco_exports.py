@@ -24,10 +24,10 @@ def find_exports(source: Path) -> Iterator[tuple[str, Path, FolderTree]]:
     places = [(split, source / folder / BESIDE, source / folder) for folder, split in SPLIT_OF.items()]
     places.append((SPLIT_OF.get(source.name, "val"), source / BESIDE, source))
     places += [("val", source / file, source / images) for file, images in ALONE]
-    told = set()
+    seen = set()
     for split, file, images in places:
-        if file.is_file() and file not in told:
+        if file.is_file() and file not in seen:
             tree = FolderTree(images)
             if any(is_image(image.name) for image in tree.sizes):
-                told.add(file)
+                seen.add(file)
                 yield split, file, tree
