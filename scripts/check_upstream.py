@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -117,9 +118,13 @@ def install_floors(folder: Path) -> Surroundings:
     return Surroundings(python)
 
 
-def prepare(name: str, folder: Path) -> Surroundings:
-    """What a release, or the floors, are checked in."""
-    return install_floors(folder) if name == FLOORS else unpack(name, folder)
+def prepared(name: str, folder: Path) -> Surroundings | None:
+    """What a release, or the floors, are checked in; None, and a word why, where pip can't install it."""
+    try:
+        return install_floors(folder) if name == FLOORS else unpack(name, folder)
+    except subprocess.CalledProcessError as error:
+        print(f"{name}: {shlex.join(error.cmd)} failed", file=sys.stderr)
+        return None
 
 
 def newest_release() -> str:
@@ -169,8 +174,10 @@ def main() -> int:
     tests = tuple(settings["tests"].split(",")) if "tests" in settings else TESTS
     rows, well = {}, True
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(int(settings.get("jobs", 1))) as pool:
-        places = [prepare(name, Path(folder)) for name in names]
-        for name, (row, passed) in zip(names, pool.map(check, names, places, [tests] * len(names)), strict=True):
+        places = {name: place for name in names if (place := prepared(name, Path(folder)))}
+        well &= len(places) == len(names)
+        checks = pool.map(check, places, places.values(), [tests] * len(places))
+        for name, (row, passed) in zip(places, checks, strict=True):
             rows[name] = row
             well &= passed
             print(row, flush=True)
