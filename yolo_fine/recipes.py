@@ -108,7 +108,7 @@ def run_script(function: Callable[..., Any], examples: Sequence[str], bare: str 
         examples: Commands as a user types them.
         bare: Arguments that may be given without their key, in their order, with blanks between.
     """
-    from yolo_fine.cli.inputs import is_users_mistake
+    from yolo_fine.cli.inputs import users_mistake
 
     words, name = sys.argv[1:], Path(sys.argv[0]).name
     if any(word in HELP for word in words):
@@ -118,8 +118,9 @@ def run_script(function: Callable[..., Any], examples: Sequence[str], bare: str 
     try:
         result = call(function, words, bare)
     except Exception as error:
-        if not isinstance(error, YoloFineError) and not is_users_mistake(error):
+        message = str(error) if isinstance(error, YoloFineError) else users_mistake(error)
+        if message is None:
             raise
-        show_error(f"{Path(name).stem}: {' '.join(str(error).split())}")
+        show_error(f"{Path(name).stem}: {' '.join(message.split())}")
         sys.exit(getattr(error, "exit_code", 2))
     sys.exit(1 if result is False else 0)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from ultralytics import YOLO
 
 from tests.commands import FAST, main_of, pythons, yolo_fine
 from yolo_fine.cli import main
@@ -277,6 +278,18 @@ def test_a_truncated_checkpoint_is_refused(tmp_path, tiny_data):
         assert done.returncode == 2
         assert "broken.pt: the file is truncated (104 bytes)" in done.stderr
         assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("mode", ["val", "predict"])
+def test_images_of_other_bands_than_the_model_takes(mode, tmp_path, tiny_data):
+    model = YOLO("yolo11n.yaml")
+    model.model = type(model.model)("yolo11n.yaml", ch=4, nc=2, verbose=False)
+    model.save(str(tmp_path / "bands.pt"))
+    words = {"val": [f"data={tiny_data}", "workers=0"], "predict": [f"source={tiny_data.parent}/images/val"]}[mode]
+    done = yolo_fine(mode, f"model={tmp_path}/bands.pt", *words, "imgsz=64", "device=cpu", "plots=False", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert "yolo-fine: the model takes images of 4 bands, and is given 3" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")

@@ -16,6 +16,7 @@ def test_help_of_every_verb_imports_nothing_slow(tmp_path):
     mistakes = [[*name.split(), "nosuchkey=1"] for name in VERBS if not VERBS[name].needs] + [
         ["bench"],
         ["data", "nothing"],
+        ["evla", "best.pt"],
     ]
     code = f"""
 import contextlib, io, json, sys

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from yolo_fine.cli.inputs import check_inputs, is_users_mistake
+from yolo_fine.cli.inputs import check_inputs, users_mistake
 from yolo_fine.cli.verbs import VERBS
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.commands import known_verbs, run_command
@@ -28,9 +28,10 @@ def forward(words: Sequence[str]) -> int:
     try:
         run_command(words)
     except Exception as error:
-        if not is_users_mistake(error):
+        message = users_mistake(error)
+        if message is None:
             raise
-        raise ArgumentError(str(error)) from error
+        raise ArgumentError(message) from error
     return 0
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def check_inputs(words: Sequence[str]) -> None:
             show_note(f"yolo-fine: note: {note}")
 
 
-def is_users_mistake(error: Exception) -> bool:
-    """Whether Ultralytics' error tells a user what to mend: a missing file, a wrong argument, a broken dataset."""
-    return isinstance(error, (FileNotFoundError, SyntaxError)) or "❌" in str(error)
+def users_mistake(error: Exception) -> str | None:
+    """What a user has to mend where Ultralytics' error is a user's mistake; None where it is something else.
+
+    A missing file, a wrong argument, a broken dataset, and images of other bands than the model takes.
+    """
+    bands = re.search(r"to have (\d+) channels, but got (\d+) channels instead", str(error))
+    if bands is not None:
+        taken, given = bands.groups()
+        return f"the model takes images of {taken} bands, and is given {given} (channels: in the data YAML)"
+    return str(error) if isinstance(error, (FileNotFoundError, SyntaxError)) or "❌" in str(error) else None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,19 @@ SPECIAL = {"settings", "checks", "cfg", "copy-cfg", "solutions", "logout", "logi
 
 
 def known_verbs() -> set[str]:
-    """Words that may stand behind ``yolo``: modes, tasks and special commands."""
-    from ultralytics.cfg import MODES, TASKS
+    """Words that may stand behind ``yolo``: modes, tasks and special commands.
 
-    return {*MODES, *TASKS, *SPECIAL}
+    Read from the text of Ultralytics, because importing it takes a second, and a typing error is answered at once.
+    """
+    tree = ast.parse((stock_folder() / "cfg" / "__init__.py").read_text(encoding="utf-8"))
+    lists = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and any(isinstance(name, ast.Name) and name.id in ("MODES", "TASKS") for name in node.targets)
+    ]
+    constants = [node.value for listed in lists for node in ast.walk(listed) if isinstance(node, ast.Constant)]
+    return {str(constant) for constant in constants} | SPECIAL
 
 
 @dataclass(frozen=True)

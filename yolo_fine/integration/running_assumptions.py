@@ -27,6 +27,7 @@ from yolo_fine.utils.arrays import Array
 
 def _commands() -> None:
     from ultralytics import __version__
+    from ultralytics.cfg import MODES, TASKS
 
     told: list[str] = []
 
@@ -37,7 +38,7 @@ def _commands() -> None:
     with log_filter(keep):
         run_command(["version"])
     require(told == [__version__], "cfg.entrypoint runs the words of cfg.ARGV and logs through utils.LOGGER")
-    require({"train", "val", "export", "detect"} <= known_verbs(), "cfg.MODES and cfg.TASKS name the verbs")
+    require({*MODES, *TASKS} <= known_verbs(), "cfg.MODES and cfg.TASKS are written as lists of words")
 
 
 def _devices() -> None:
