@@ -15,11 +15,11 @@ from command_pages import command_pages
 from cost_page import cost_page
 from study_page import study_page
 
+from yolo_fine.block_spec import KINDS
 from yolo_fine.catalog import get_block
 from yolo_fine.costs.block_facts import BlockFacts, block_facts
 from yolo_fine.costs.block_list import MEANING, describe_blocks
 from yolo_fine.costs.model_costs import list_models
-from yolo_fine.registry import KINDS
 from yolo_fine.utils.tables import Table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

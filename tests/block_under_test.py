@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.extent import ALL
+from yolo_fine.block_spec import BlockSpec
 from yolo_fine.catalog import get_block
-from yolo_fine.registry import BlockSpec
 
 Maps = list[Tensor]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from yolo_fine import list_blocks
-from yolo_fine.registry import BlockSpec
+from yolo_fine.block_spec import BlockSpec
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "reading-list.md").read_text()
 PACKAGED = [spec for spec in list_blocks() if spec.cls.__module__.startswith("yolo_fine.")]

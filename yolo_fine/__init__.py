@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from yolo_fine.assigning.assign import assignment
     from yolo_fine.assigning.sliced_training import slice_dataset
     from yolo_fine.assigning.start import start
+    from yolo_fine.block_spec import BlockSpec
     from yolo_fine.catalog import get_block, list_blocks
     from yolo_fine.composer.compose import compose
     from yolo_fine.costs.bench import bench_blocks
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from yolo_fine.integration.transfer.seed import seed
     from yolo_fine.integration.transfer.transfer_report import transfer_report
     from yolo_fine.linter.lint import lint
-    from yolo_fine.registry import BlockSpec, block
+    from yolo_fine.registry import block
 
 __all__ = [
     "BlockSpec",
@@ -61,7 +62,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "BlockSpec": "yolo_fine.registry",
+    "BlockSpec": "yolo_fine.block_spec",
     "ablate": "yolo_fine.ablation.grid",
     "assignment": "yolo_fine.assigning.assign",
     "bench_blocks": "yolo_fine.costs.bench",

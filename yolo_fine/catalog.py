@@ -8,8 +8,9 @@ import importlib.metadata
 import threading
 import warnings
 
+from yolo_fine.block_spec import BlockSpec
 from yolo_fine.errors import UnknownBlockError
-from yolo_fine.registry import BlockSpec, registered
+from yolo_fine.registry import registered
 from yolo_fine.utils.hints import did_you_mean
 
 ENTRY_POINT_GROUP = "yolo_fine.blocks"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from yolo_fine import list_blocks
-from yolo_fine.registry import BlockSpec
+from yolo_fine.block_spec import BlockSpec
 
 PACKAGED = [spec for spec in list_blocks() if spec.cls.__module__.startswith("yolo_fine.")]
 WORDS = {"reconstruction": "RECONSTRUCTION", "adaptation": "ADAPTATION"}

@@ -19,6 +19,7 @@ from tests.extent import ALL, some_stock
 from yolo_fine import block
 from yolo_fine.cli import main
 from yolo_fine.composer import compose as composing
+from yolo_fine.composer import reshaping
 from yolo_fine.composer.compose import compose, compose_text, recompose
 from yolo_fine.errors import ArgumentError, ModelYamlError, UnknownBlockError
 from yolo_fine.integration.model_files import packaged_files
@@ -85,7 +86,7 @@ def names(text):
 @pytest.mark.parametrize("name", PACKAGED)
 def test_the_packaged_models_are_what_compose_writes(name, monkeypatch):
     if not ALL:  # the text alone: that it is clean at every scale is tested with lint
-        monkeypatch.setattr(composing, "check_every_scale", lambda text, file: None)
+        monkeypatch.setattr(reshaping, "check_every_scale", lambda text, file: None)
         monkeypatch.setattr(composing, "check_result", lambda text, file, out: None)
     file = packaged_files("models")[name]
     again = recompose(file)
@@ -108,7 +109,7 @@ def test_a_p2_head_is_the_one_that_ultralytics_ships(base, shipped):
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_every_stock_detector_offers_all_places(name, monkeypatch):
-    every_scale = composing.check_every_scale
+    every_scale = reshaping.check_every_scale
 
     def check_first_scale(text, file):
         model = yaml.safe_load(text)
@@ -117,7 +118,7 @@ def test_every_stock_detector_offers_all_places(name, monkeypatch):
             text = yaml.safe_dump({**model, "scales": {first: model["scales"][first]}})
         every_scale(text, file)
 
-    monkeypatch.setattr(composing, "check_every_scale", check_first_scale)
+    monkeypatch.setattr(reshaping, "check_every_scale", check_first_scale)
     monkeypatch.setattr(composing, "check_result", lambda text, file, out: check_first_scale(text, file))
     head = None if "-p2" in name else "p2"
     asked = {

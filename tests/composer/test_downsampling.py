@@ -14,6 +14,7 @@ from ultralytics.nn.tasks import DetectionModel
 from yolo_fine.ablation.arms import read_arms
 from yolo_fine.cli import main
 from yolo_fine.composer import compose as composing
+from yolo_fine.composer import reshaping
 from yolo_fine.composer.compose import compose, compose_text, recompose
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.transfer.seed import seed
@@ -23,7 +24,7 @@ from yolo_fine.integration.transfer.weights import transfer
 @pytest.fixture
 def one_scale(monkeypatch):
     """That a result can be built at every scale is tested once, by the command."""
-    monkeypatch.setattr(composing, "check_every_scale", lambda text, file: None)
+    monkeypatch.setattr(reshaping, "check_every_scale", lambda text, file: None)
     monkeypatch.setattr(composing, "check_result", lambda text, name, out: None)
 
 

@@ -16,6 +16,7 @@ from ultralytics import RTDETR, YOLO
 from tests.extent import ALL, some_stock
 from yolo_fine import compose
 from yolo_fine.composer import compose as composing
+from yolo_fine.composer import reshaping
 from yolo_fine.composer.compose import compose_text, recompose
 from yolo_fine.composer.shape import Shape
 from yolo_fine.errors import ArgumentError
@@ -37,7 +38,7 @@ new_only = pytest.mark.skipif(installed_version() < (8, 4), reason="YOLO26 came 
 @pytest.fixture(autouse=True)
 def at_one_scale(monkeypatch):
     """Build a composed model at the base's scale alone, where its places are found."""
-    monkeypatch.setattr(composing, "check_every_scale", lambda text, file: None)
+    monkeypatch.setattr(reshaping, "check_every_scale", lambda text, file: None)
     monkeypatch.setattr(composing, "check_result", lambda text, name, out: None)
 
 

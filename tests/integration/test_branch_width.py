@@ -13,6 +13,7 @@ from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel
 
 from yolo_fine.composer import compose as composing
+from yolo_fine.composer import reshaping
 from yolo_fine.composer.compose import compose_text
 from yolo_fine.composer.shape import Shape
 from yolo_fine.errors import ModelYamlError
@@ -29,7 +30,7 @@ LISTS = ("cv2", "cv3", "one2one_cv2", "one2one_cv3")
 def composed(base, share):
     """The rows of a stock model with the levels P2 to P4; that they build at every scale is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(composing, "check_every_scale", lambda text, file: None)
+        patch.setattr(reshaping, "check_every_scale", lambda text, file: None)
         patch.setattr(composing, "check_result", lambda text, name, out: None)
         return yaml.safe_load(compose_text(base, {}, Shape("p2,p3,p4", p2_branch=share)).text)
 

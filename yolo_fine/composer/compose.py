@@ -3,26 +3,23 @@
 
 from __future__ import annotations
 
-import copy
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from yolo_fine.composer.anatomy import Anatomy, find_anatomy
-from yolo_fine.composer.document import Document, Layer, read_document
+from yolo_fine.composer.anatomy import Anatomy
+from yolo_fine.composer.document import Layer, read_document
 from yolo_fine.composer.downsampling import replace_downsamplers
-from yolo_fine.composer.finer_head import Finer, add_finer_level
 from yolo_fine.composer.header import HEADER, adapt_wording
 from yolo_fine.composer.insertion import insert, insert_across, places
-from yolo_fine.composer.levels import add_coarser_level, detect_at, prune, unread_rows
-from yolo_fine.composer.necks import Neck, change_neck
+from yolo_fine.composer.necks import Neck
 from yolo_fine.composer.requests import Request, read_levels, read_requests
+from yolo_fine.composer.reshaping import examine, reshaped
 from yolo_fine.composer.shape import Shape
 from yolo_fine.errors import ArgumentError, ModelYamlError
-from yolo_fine.integration.dry_run.rows import DryRun
 from yolo_fine.integration.model_files import nearest_model
 from yolo_fine.integration.model_names import read_name
 from yolo_fine.integration.models import yaml_name
@@ -246,60 +243,6 @@ def recompose(file: StrPath) -> str:
     return compose_text(base, pairs, Shape.from_words(pairs), at, Path(out) if out else None).text
 
 
-def with_finer_level(document: Document, model: dict[str, Any], how: Finer) -> tuple[Document, Anatomy]:
-    """A copy of the document that detects one level finer, and its places.
-
-    Raises:
-        ModelYamlError: The model has no place for another level, or can't be built with it.
-    """
-    name = str(model["yaml_file"])
-    copied = copy.deepcopy(document)
-    add_finer_level(copied, examine(copied, model), how, name)
-    check_every_scale(copied.render(), name)
-    return copied, examine(copied, model)
-
-
-def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape: Shape) -> tuple[Document, Anatomy]:
-    """The document with the levels and the neck that are asked for, and its places.
-
-    Raises:
-        ArgumentError: It detects at P2 already, or its head has no such branches.
-        ModelYamlError: A level can't be added, or the model can't be built with it.
-    """
-    name, had = str(model["yaml_file"]), sorted(anatomy.outputs)
-    levels = shape.levels(had, name)
-    if shape.is_stock:
-        return document, anatomy
-    while shape.neck != "none" and min(anatomy.outputs) > levels[0]:
-        how = Finer(lean=shape.is_run, aside=shape.is_run and shape.neck == "stock")
-        try:
-            document, anatomy = with_finer_level(document, model, how)
-        except ModelYamlError:  # some layers have a least width, as YOLO12's at scale n
-            document, anatomy = with_finer_level(document, model, replace(how, keep_width=True))
-    unread = unread_rows(document)
-    change_neck(document, anatomy, shape.neck, name)
-    while max(anatomy.outputs) < levels[-1]:
-        add_coarser_level(document, anatomy, name)
-    if missing := [level for level in levels if level not in anatomy.outputs]:
-        raise ModelYamlError(f"{name}: there is no map for P{missing[0]} to be read from")
-    if levels != had or shape.neck != "stock":
-        detect_at(document, anatomy, levels)
-        prune(document, unread)
-    shape.write_keys(document, anatomy.detect.module, model, new=set(levels) - set(had))
-    return document, examine(document, model, needs_neck=shape.neck != "none")
-
-
-def examine(document: Document, model: dict[str, Any], needs_neck: bool = True) -> Anatomy:
-    """Find the places of a document, by a dry run at the scale that ``model`` names.
-
-    Raises:
-        ModelYamlError: It can't be built, or has no neck.
-    """
-    rows = yaml.safe_load(document.render())
-    maps = DryRun({**model, "backbone": rows["backbone"], "head": rows["head"]}).outputs()
-    return find_anatomy(document, maps, str(model["yaml_file"]), needs_neck)
-
-
 def levels_for(request: Request, anatomy: Anatomy, name: str) -> list[int]:
     """Levels to put a block at, coarsest first.
 
@@ -336,17 +279,3 @@ def check_result(text: str, name: str, out: Path | None) -> None:
     if of_base:
         more += "; compose takes a base that lint finds clean"
     raise ModelYamlError(with_clause(problems[0].message, more))
-
-
-def check_every_scale(text: str, name: str) -> None:
-    """Build the composed model on the meta device at each of its scales.
-
-    Raises:
-        ModelYamlError: It can't be built; the message names the row and the scale.
-    """
-    model = yaml.safe_load(text)
-    for scale in model.get("scales") or [""]:
-        try:
-            DryRun({**model, "scale": scale, "yaml_file": f"composed from {name}"}).outputs()
-        except ModelYamlError as error:
-            raise ModelYamlError(f"{error}" + (f" (at scale {scale})" if scale else "")) from error

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from yolo_fine.block_spec import BlockSpec
 from yolo_fine.composer.anatomy import Anatomy, Step
 from yolo_fine.composer.document import Document, Layer
-from yolo_fine.registry import BlockSpec
 
 
 def places(spec: BlockSpec, anatomy: Anatomy) -> list[int]:

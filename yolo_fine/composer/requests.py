@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.block_spec import BlockSpec
 from yolo_fine.catalog import get_block
 from yolo_fine.errors import ArgumentError
-from yolo_fine.registry import BlockSpec
 
 
 @dataclass(frozen=True)

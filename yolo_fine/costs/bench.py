@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from yolo_fine.block_spec import KINDS, BlockSpec
 from yolo_fine.catalog import get_block, list_blocks
 from yolo_fine.costs.bench_result import Bench, Timing
 from yolo_fine.costs.block_facts import count_macs, example
@@ -17,7 +18,6 @@ from yolo_fine.costs.memory import peak_bytes
 from yolo_fine.costs.timing import Call, quartiles, ratio, read_device, take_turns
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
-from yolo_fine.registry import KINDS, BlockSpec
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.hints import did_you_mean
 from yolo_fine.utils.paths import StrPath

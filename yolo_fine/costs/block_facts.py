@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from yolo_fine.registry import BlockSpec
+from yolo_fine.block_spec import BlockSpec
 
 CHANNELS = 128
 SIZE = 80  # cells a side: P3 of a 640 x 640 image

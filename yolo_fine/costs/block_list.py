@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from textwrap import fill
 from typing import Any
 
+from yolo_fine.block_spec import KINDS
 from yolo_fine.catalog import get_block, list_blocks
 from yolo_fine.costs.block_facts import CHANNELS, SIZE, BlockFacts, block_facts
 from yolo_fine.errors import ArgumentError
-from yolo_fine.registry import KINDS
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import width
 from yolo_fine.utils.hints import did_you_mean

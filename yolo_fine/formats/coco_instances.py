@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from yolo_fine.errors import DataError
-from yolo_fine.formats.coco_json import Table, read_file, read_lists
+from yolo_fine.formats.coco_json import read_file, read_lists
+from yolo_fine.formats.coco_table import Table
 from yolo_fine.formats.objects import GroundTruth
 from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.hints import did_you_mean

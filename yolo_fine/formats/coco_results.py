@@ -11,7 +11,8 @@ import numpy as np
 
 from yolo_fine.errors import DataError
 from yolo_fine.formats.coco_instances import CocoGroundTruth, image_name
-from yolo_fine.formats.coco_json import Table, read_file, read_list
+from yolo_fine.formats.coco_json import read_file, read_list
+from yolo_fine.formats.coco_table import Table
 from yolo_fine.formats.numbering import counted_from, decide_reading
 from yolo_fine.formats.objects import Detections, GroundTruth
 from yolo_fine.utils.arrays import Array

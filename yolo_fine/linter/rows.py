@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from yolo_fine.block_spec import BlockSpec
 from yolo_fine.errors import BlockArgumentError, ModelYamlError
 from yolo_fine.integration.dry_run.limits import MOST_VALUES
 from yolo_fine.integration.dry_run.maps import Map
@@ -23,7 +24,6 @@ from yolo_fine.integration.parsing.vocabulary import (
     parser_variables,
     stock_layer,
 )
-from yolo_fine.registry import BlockSpec
 
 Found = tuple[int, str]  # layer, message
 USUAL, LARGE = 640, 40  # pixels a side of an image, and cells a side of a map on which all may still attend to all

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.block_spec import BlockSpec
 from yolo_fine.integration.parsing.rows import Row, with_clause
-from yolo_fine.registry import BlockSpec
 from yolo_fine.utils.arguments import constraints, matches
 
 LEAST_CHANNELS = 8  # Ultralytics' widths are multiples of 8

@@ -27,6 +27,7 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
+from yolo_fine.block_spec import BlockSpec
 from yolo_fine.catalog import find_block, list_blocks
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.assign_settings import read_assign_settings
@@ -39,7 +40,6 @@ from yolo_fine.integration.parsing.probe import StockParser
 from yolo_fine.integration.parsing.rows import Row, read_rows
 from yolo_fine.integration.parsing.turns import activation_kept
 from yolo_fine.integration.versions import installed_version, require
-from yolo_fine.registry import BlockSpec
 
 LARGE = 100  # as an argument of a block
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.block_spec import BlockSpec
 from yolo_fine.errors import BlockArgumentError, YoloFineError
 from yolo_fine.integration.parsing.doubts import Doubt, find_doubt, with_doubt
 from yolo_fine.integration.parsing.probe import StockParser
 from yolo_fine.integration.parsing.rows import Row
-from yolo_fine.registry import BlockSpec
 
 PLACEHOLDER = "ResNetLayer"
 

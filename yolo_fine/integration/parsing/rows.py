@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from yolo_fine.block_spec import BlockSpec
 from yolo_fine.catalog import block_aliases
 from yolo_fine.errors import ModelYamlError, UnknownBlockError
-from yolo_fine.registry import BlockSpec
 from yolo_fine.utils.hints import did_you_mean
 
 MOST_SHOWN = 300  # characters of a row in a message
