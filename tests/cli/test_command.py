@@ -16,6 +16,7 @@ import pytest
 from ultralytics import YOLO
 
 from tests.commands import FAST, main_of, pythons, yolo_fine
+from tests.fixtures.checkpoints import save
 from yolo_fine.cli import main
 from yolo_fine.cli.extras import find_extras
 from yolo_fine.cli.help import EXIT_CODES
@@ -195,7 +196,7 @@ def test_rows_are_numbered_as_freeze_and_embed_count(tmp_path, capsys):
 def test_rows_of_a_checkpoint(tmp_path, capsys):
     from ultralytics import YOLO
 
-    YOLO("yolov8n-ema.yaml").save(tmp_path / "mine.pt")
+    save(YOLO("yolov8n-ema.yaml"), tmp_path / "mine.pt")
     assert main(["models", str(tmp_path / "mine.pt"), "imgsz=64"]) == 0
     assert re.search(r"EMA .*new$", capsys.readouterr().out, re.MULTILINE)
 
@@ -284,7 +285,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path, tiny_data):
 def test_images_of_other_bands_than_the_model_takes(mode, tmp_path, tiny_data):
     model = YOLO("yolo11n.yaml")
     model.model = type(model.model)("yolo11n.yaml", ch=4, nc=2, verbose=False)
-    model.save(str(tmp_path / "bands.pt"))
+    save(model, tmp_path / "bands.pt")
     words = {"val": [f"data={tiny_data}", "workers=0"], "predict": [f"source={tiny_data.parent}/images/val"]}[mode]
     done = yolo_fine(mode, f"model={tmp_path}/bands.pt", *words, "imgsz=64", "device=cpu", "plots=False", cwd=tmp_path)
     assert done.returncode == 2, done.stderr[-2000:]

@@ -11,6 +11,7 @@ import yaml
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel
 
+from tests.fixtures.checkpoints import save
 from yolo_fine.ablation.arms import read_arms
 from yolo_fine.cli import main
 from yolo_fine.composer import compose as composing
@@ -95,11 +96,11 @@ def test_it_starts_equal_to_the_convolutions_that_it_replaces(through, tmp_path,
                 tensor.mul_(1 + 0.1 * torch.rand_like(tensor))
     compose("yolo11n", fuse="FINE@p4", downsample="SPDConv", out=tmp_path / "yolo11-spd.yaml")
     text = yaml.safe_load((tmp_path / "yolo11-spd.yaml").read_text())
-    (tmp_path / "yolo11n-spd.yaml").write_text(yaml.safe_dump({**text, "nc": 2}))
+    (tmp_path / "yolo11-spd.yaml").write_text(yaml.safe_dump({**text, "nc": 2}))
     if through == "seed":
         held = YOLO("yolo11n.yaml")
         held.model = stock
-        held.save(tmp_path / "stock.pt")
+        save(held, tmp_path / "stock.pt")
         result = seed(tmp_path / "yolo11n-spd.yaml", tmp_path / "stock.pt", tmp_path / "seed.pt")
         report, ours = result.report, YOLO(tmp_path / "seed.pt").model.float().eval()
         assert result.max_abs_diff is not None

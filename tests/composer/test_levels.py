@@ -81,7 +81,7 @@ def test_rows_that_nothing_reads_go(head, neck, last, layers):
 
 def test_the_text_says_what_the_model_is():
     text = compose_text("yolo11", {}, Shape("p2,p3,p4"), out=Path("yolo11-p234.yaml")).text
-    assert "P2/4 - P4/16 outputs" in text
+    assert "P2/4 - P4/16 outputs" in text or installed_version() < (8, 3, 100)  # whose YAML has no such comment
     assert text.rstrip().endswith("# Detect(P2, P3, P4)")
     assert "large" not in text
     assert text.splitlines()[0] == "# Made by: yolo-fine compose base=yolo11 head=p2,p3,p4 out=yolo11-p234.yaml"

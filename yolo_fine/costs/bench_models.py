@@ -18,6 +18,7 @@ from yolo_fine.costs.model_costs import measure_at
 from yolo_fine.costs.timing import Call, quartiles, ratio, read_device, take_turns
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.checkpoints import checkpoint_of
 from yolo_fine.integration.models import open_model
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
@@ -150,7 +151,7 @@ def onnx_model_call(detector: Any, folder: Path, image: Any, threads: int) -> Ca
     import onnxruntime
 
     checkpoint = folder / f"model{len(list(folder.iterdir()))}.pt"
-    detector.save(checkpoint)
+    checkpoint.write_bytes(checkpoint_of(detector.model))
     file = open_model(checkpoint).export(format="onnx", imgsz=image.shape[-1], verbose=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

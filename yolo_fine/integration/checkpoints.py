@@ -38,7 +38,7 @@ def wrap_torch_safe_load(stock: Callable[..., Any]) -> Callable[..., Any]:
         try:
             checkpoint, found = stock(weight, *args, **kwargs)
         except Exception as error:
-            if isinstance(error, FileNotFoundError) and not file.is_file() and (near := nearest_weights(file)):
+            if isinstance(error, OSError) and not file.is_file() and (near := nearest_weights(file)):
                 raise MissingFileError(f"'{weight}' does not exist{near}") from error
             reason = explain(file, error, restricted) if file.is_file() else None
             if reason is None:

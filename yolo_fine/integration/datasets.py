@@ -54,10 +54,9 @@ def read_data_yaml(data: str, *, download: bool = False) -> dict[str, Any]:
         content: dict[str, Any] = check_det_dataset(data, autodownload=download)
     except Exception as error:  # stock raises several kinds for one condition: this dataset can't be used
         found = sorted(file.name for file in Path(data).glob("*.yaml")) if Path(data).is_dir() else []
-        if len(found) > 1 and "YAML file" in str(error):
-            raise DataError(
-                f"data={data} is a folder with {len(found)} YAML files; name one: {', '.join(found)}"
-            ) from error
+        if found and ("YAML file" in str(error) or isinstance(error, IsADirectoryError)):
+            count = f"{len(found)} YAML file{'s' * (len(found) > 1)}"
+            raise DataError(f"data={data} is a folder with {count}; name one: {', '.join(found)}") from error
         near = "" if Path(data).exists() else did_you_mean(data, known_data_yamls())
         said = str(error).partition("; did you mean")[0] if near else str(error)  # which knows fewer names
         raise DataError(f"data={data}: {said.strip()}{near}") from error

@@ -13,6 +13,7 @@ import pytest
 
 import yolo_fine
 from tests.evaluation.predict.tiny import noise_images, tiny_model
+from tests.fixtures.checkpoints import save
 from yolo_fine.cli import main
 from yolo_fine.errors import ArgumentError, MissingFileError, UnwritableError
 from yolo_fine.evaluation.predict.sliced import predict_sliced
@@ -152,7 +153,7 @@ def test_images_that_are_cut_off_are_one_message_and_leave_nothing(model, truth,
         (run / "kept.jpg").write_bytes(b"of an earlier run")
     monkeypatch.setattr(cv2, "imwrite", cut_off)  # a full disk, to which OpenCV says no more than False
     how = {"project": str(tmp_path / "mine"), "name": "run", "exist_ok": True, "device": "cpu", "save_txt": True}
-    with pytest.raises(UnwritableError, match=r"run.image0\.jpg can't be written whole; the disk may be full"):
+    with pytest.raises(UnwritableError, match=r"run.image0\.(jpg|png) can't be written whole; the disk may be full"):
         yolo_fine.predict(model, truth.files[0].parent, slice=64, save=True, **how)
     assert [path.name for path in tmp_path.rglob("*")] == (["mine", "run", "kept.jpg"] if earlier else [])
 
@@ -186,8 +187,7 @@ def test_a_place_that_takes_nothing_is_one_message(model, truth, tmp_path, monke
 
 def test_the_command_slices_if_asked_and_else_is_yolo_predict(folder, model, truth, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    model.ckpt = model.ckpt or {}
-    model.save(str(folder / "best.pt"))
+    save(model, folder / "best.pt")
     words = ["predict", f"model={folder / 'best.pt'}", f"source={truth.files[0].parent}", "device=cpu"]
     assert main([*words, "slice=64", f"project={tmp_path}", "name=run"]) == 0
     printed = capsys.readouterr().out

@@ -13,6 +13,7 @@ import pytest
 
 from tests.evaluation.predict.tiny import noise_images, tiny_model
 from tests.extent import ALL
+from tests.fixtures.checkpoints import save
 from yolo_fine.errors import ArgumentError, DataError
 from yolo_fine.evaluation.predict import shards
 from yolo_fine.evaluation.predict.images import predict_images
@@ -49,7 +50,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> GroundTruth:
 @pytest.fixture(scope="module")
 def arguments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     file = tmp_path_factory.mktemp("model") / "model.pt"
-    tiny_model(file.parent).save(file)
+    save(tiny_model(file.parent), file)
     return {
         "model": file, "conf": 0.001, "iou": 0.7, "max_det": 500, "multi_label": False, "allow_missing": False,
         "batch": 1, "device": "cpu", "half": False, "imgsz": 64, "slice": None, "overlap": 0.2, "full_pass": True,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import errno
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_stock_training_goes_on_from_it_with_start_up_files_off(weights, tmp_pat
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
-    assert "539/539 pretrained tensors" in said
+    assert re.search(r"yolo_fine: (\d+)/\1 pretrained tensors", said)  # older heads have fewer
     assert "class head 80 -> 2 classes starts anew" in said
     assert (tmp_path / "run" / "weights" / "best.pt").is_file()
 
