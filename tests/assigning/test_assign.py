@@ -42,7 +42,7 @@ def test_what_training_cannot_see(data):
     ]
     assert found.other_releases == {"8.4.0": 0.0, "8.4.190": 0.0}
     assert "training cannot see 2 of 3 objects (66.7%)" in repr(found)
-    assert [cure.what for cure in found.cures] == ["imgsz=96", "imgsz=128", "head=p2", "head=p2,p3,p4"]
+    assert [cure.what for cure in found.cures] == ["imgsz=96", "imgsz=128", "head=p2,p3,p4,p5", "head=p2,p3,p4"]
     assert [cure.cost for cure in found.cures] == [pytest.approx(2.25), 4.0, None, None]
     assert found.cures[2].no_candidate == pytest.approx(1 / 3)  # [9, 9, 11, 11] has a centre at stride 4
 
@@ -75,8 +75,7 @@ def test_with_a_model_its_strides_and_costs_count(data):
     found = assignment(data, "yolo11n.yaml", imgsz=64, rule="8.3")
     assert found.strides == [8.0, 16.0, 32.0]
     assert found.cures[1].cost == pytest.approx(4, rel=0.05)
-    assert 1.5 < found.cures[2].cost < 2
-    assert 1.0 < found.cures[3].cost < 1.3
+    assert 1 < found.cures[3].cost < found.cures[2].cost < 1.2
 
 
 def test_with_weights_the_assigner_itself_is_asked(data):

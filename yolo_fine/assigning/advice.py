@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from yolo_fine.assigning.count import input_boxes
+from yolo_fine.assigning.cures import FACTORS
 from yolo_fine.assigning.result import Assignment, Cure
 from yolo_fine.composer.compose import compose
 from yolo_fine.costs.model_costs import measure_at
-from yolo_fine.errors import YoloFineError
 from yolo_fine.formats.objects import GroundTruth
 from yolo_fine.integration.models import build_detection_network
 from yolo_fine.integration.transfer.weights import transfer
@@ -29,6 +29,7 @@ OVERLAP = 0.2  # of slices
 REDUCED = 1.5  # images this much larger than the input lose sizes that slices keep
 TINY = 8.0  # pixels: the stride of P3, below which an object lies within one cell
 BEST = "runs/detect/train/weights/best.pt"
+FINE_LEVELS, ALL_LEVELS = "p2,p3,p4", "p2,p3,p4,p5"
 P4_REACH = 480  # pixels: a box of P4 reaches 15 strides of 16 to each side
 
 
@@ -37,7 +38,7 @@ class Advice:
     """One piece of advice.
 
     Attributes:
-        topic: ``input``, ``head``, ``slices``, ``model``, ``weights``, ``comparison``.
+        topic: ``input``, ``head``, ``model``, ``weights``, ``slices``, ``comparison``.
         what: What to do.
         why: The reason, with its figures.
         figures: The same figures as numbers.
@@ -65,14 +66,24 @@ def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale:
     with_p2 = cure is not None and cure.what.startswith("head=")
     imgsz = int(cure.what.partition("=")[2]) if cure is not None and cure.what.startswith("imgsz=") else found.imgsz
     base = f"{family}{scale}"
-    model = f"{base}-small.yaml" if with_p2 else f"{base}-fine.yaml"
+    largest = float(input_boxes(truth, found.imgsz)[0][:, 2:].max())
+    needs_p5 = with_p2 and largest > P4_REACH
+    model = f"{base}-{'p2345' if needs_p5 else 'small' if with_p2 else 'fine'}.yaml"
+    rivals = [f"{base}.yaml+imgsz:{round(imgsz * FACTORS[0] / 32) * 32}"]
+    with TemporaryDirectory() as folder:
+        source = model
+        if needs_p5:
+            source = str(Path(folder) / model)
+            compose(base, head=ALL_LEVELS, out=source)
+        network = build_detection_network(source)
     advice = [input_and_head(found, cure)]
     if with_p2:
-        advice += [one for one in [without_p5(truth, found, base)] if one]
-    advice += [packaged(base, model, imgsz, with_p2), weights(data, base, model, imgsz)]
+        advice.append(with_p5(base, model, largest) if needs_p5 else without_p5(base, found.imgsz, largest))
+        rivals.insert(0, f"{base}+head:{ALL_LEVELS if needs_p5 else FINE_LEVELS}")
+    advice += [model_to_take(base, model, network, imgsz), weights(data, base, model, network, imgsz)]
     advice += [one for one in [on_slices(data, truth, imgsz)] if one]
     sliced = any(one.topic == "slices" and one.commands for one in advice)
-    models = [f"{base}.yaml", *([f"{base}+head:p2"] if with_p2 else []), model]
+    models = [f"{base}.yaml", *([] if needs_p5 else [model]), *rivals]
     common = f"data={data} weights={base}.pt imgsz={imgsz}"
     return [*advice, comparison(models, common, () if sliced else (f"yolo-fine eval {BEST} {data}",))]
 
@@ -109,31 +120,34 @@ def input_and_head(found: Assignment, cure: Cure | None) -> Advice:
     )
 
 
-def without_p5(truth: GroundTruth, found: Assignment, base: str) -> Advice | None:
-    """Whether P5 can go where P2 comes; None where it can't, or where compose doesn't know how."""
-    boxes, _ = input_boxes(truth, found.imgsz)
-    largest = float(boxes[:, 2:].max())
-    if largest > P4_REACH:
-        return None
+def with_p5(base: str, model: str, largest: float) -> Advice:
+    """P2 comes beside all other levels, because objects are too large for P4."""
+    return Advice(
+        "head",
+        f"head={ALL_LEVELS}",
+        f"the longest side of an object is {largest:.0f} px at the input, and boxes of P4 reach {P4_REACH}: P5 stays",
+        {"largest_side": largest},
+        (f"yolo-fine compose {base} head={ALL_LEVELS} out={model}",),
+    )
+
+
+def without_p5(base: str, imgsz: int, largest: float) -> Advice:
+    """P5 goes where P2 comes, and what that saves."""
+    sizes = []
     with TemporaryDirectory() as folder:
-        sizes = []
-        try:
-            for head in ("p2", "p2,p3,p4"):
-                file = Path(folder) / f"{base}-{head.replace(',', '')}.yaml"
-                compose(base, head=head, out=file)
-                network = build_detection_network(str(file))
-                sizes.append((_parameters(network), measure_at(network, found.imgsz)))
-        except YoloFineError:
-            return None
+        for head in (ALL_LEVELS, FINE_LEVELS):
+            file = Path(folder) / f"{base}-{head.replace(',', '')}.yaml"
+            compose(base, head=head, out=file)
+            network = build_detection_network(str(file))
+            sizes.append((_parameters(network), measure_at(network, imgsz)))
     (all_parameters, all_gflops), (parameters, gflops) = sizes
     return Advice(
         "head",
-        "p2,p3,p4 is possible",
+        f"head={FINE_LEVELS}",
         f"the longest side of an object is {largest:.0f} px at the input, and boxes of P4 reach {P4_REACH}; without P5 "
         f"{parameters / 1e6:.2f} M parameters and {gflops:.1f} GFLOPs instead of {all_parameters / 1e6:.2f} and "
         f"{all_gflops:.1f}",
         {"largest_side": largest, "parameters": parameters, "gflops": gflops},
-        (f"yolo-fine compose {base} head=p2,p3,p4 out={base}-p234.yaml",),
     )
 
 
@@ -164,12 +178,14 @@ def on_slices(data: str, truth: GroundTruth, imgsz: int) -> Advice | None:
     return Advice("slices", what, why, figures, commands)
 
 
-def packaged(base: str, model: str, imgsz: int, with_p2: bool) -> Advice:
-    """Which packaged model, and what it costs."""
-    stock, ours = build_detection_network(f"{base}.yaml"), build_detection_network(model)
-    parameters, gflops = _parameters(ours), measure_at(ours, imgsz)
-    ratio = gflops / measure_at(stock, imgsz)
-    kind = "the packaged model with P2" if with_p2 else "starts as the stock model, to the bit, and refines its fusions"
+def model_to_take(base: str, model: str, network: Any, imgsz: int) -> Advice:
+    """Which model, and what it costs."""
+    parameters, gflops = _parameters(network), measure_at(network, imgsz)
+    ratio = gflops / measure_at(build_detection_network(f"{base}.yaml"), imgsz)
+    kind = {
+        "small": f"the packaged model that detects at {FINE_LEVELS}",
+        "fine": "starts as the stock model, to the bit, and refines its fusions",
+    }.get(Path(model).stem.rpartition("-")[2], "what compose makes")
     why = (
         f"{kind}; {parameters / 1e6:.2f} M parameters and {gflops:.1f} GFLOPs at imgsz={imgsz}, {ratio:.2f} times "
         f"those of {base}.yaml"
@@ -177,11 +193,11 @@ def packaged(base: str, model: str, imgsz: int, with_p2: bool) -> Advice:
     return Advice("model", model, why, {"parameters": parameters, "gflops": gflops, "gflops_ratio": ratio})
 
 
-def weights(data: str, base: str, model: str, imgsz: int) -> Advice:
+def weights(data: str, base: str, model: str, network: Any, imgsz: int) -> Advice:
     """Which weights to start from, and how many find a place."""
-    report = transfer(build_detection_network(model), build_detection_network(f"{base}.yaml"), verbose=False)
+    report = transfer(network, build_detection_network(f"{base}.yaml"), verbose=False)
     why = (
-        f"{report.transferred} of the {report.total} tensors of the COCO weights find their layer in {model}; only the "
+        f"{report.transferred} of the {report.total} tensors of the COCO weights find their layer in {model}; the "
         "class head starts anew for your classes"
     )
     command = f"yolo-fine train model={model} pretrained={base}.pt data={data} imgsz={imgsz}"
@@ -198,8 +214,9 @@ def comparison(models: list[str], common: str, commands: tuple[str, ...]) -> Adv
     """
     return Advice(
         "comparison",
-        "the stock model, on equal data",
-        "how much a model gains on a dataset is not known before; three seeds show what is beyond noise",
+        "the stock model and a larger input, on equal data",
+        "how much a model gains on a dataset is not known before; three seeds show what is beyond noise. A larger "
+        "input is the rival of every block: in docs/study.md it is what moved AP_small",
         commands=(*commands, f"yolo-fine ablate models={','.join(models)} {common} seeds=3"),
     )
 

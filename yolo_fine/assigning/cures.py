@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log2
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,7 +22,7 @@ FACTORS = (1.5, 2.0)
 
 
 def find_cures(truth: GroundTruth, found: Assignment, detector: Any) -> list[Cure]:
-    """Count again with larger inputs, and with a P2 level beside the others or in P5's place.
+    """Count again with larger inputs, and with one finer level beside the others, with and without the coarsest.
 
     Args:
         truth: The objects.
@@ -43,10 +44,15 @@ def _options(found: Assignment) -> list[tuple[str, int, Sequence[float]]]:
     options: list[tuple[str, int, Sequence[float]]] = [(f"imgsz={size}", size, found.strides) for size in larger]
     if min(found.strides) > 4:
         finer = [found.strides[0] / 2, *found.strides]
-        options.append(("head=p2", found.imgsz, finer))
+        options.append((f"head={levels_of(finer)}", found.imgsz, finer))
         if finer == [4, 8, 16, 32]:
-            options.append(("head=p2,p3,p4", found.imgsz, finer[:-1]))
+            options.append((f"head={levels_of(finer[:-1])}", found.imgsz, finer[:-1]))
     return options
+
+
+def levels_of(strides: Sequence[float]) -> str:
+    """The levels of these strides in the words of compose: ``p2,p3,p4``."""
+    return ",".join(f"p{round(log2(stride))}" for stride in strides)
 
 
 def relative_cost(detector: Any, found: Assignment, imgsz: int, head: str | None) -> float | None:

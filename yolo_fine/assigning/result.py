@@ -80,7 +80,7 @@ class Cure:
     """What another input size or head would do, under the same rule's kind.
 
     Attributes:
-        what: ``imgsz=960`` or ``head=p2``.
+        what: ``imgsz=960`` or ``head=p2,p3,p4,p5``.
         no_candidate: Share without a candidate.
         contested: Share contested.
         cost: GFLOPs, relative to those of the model at the input size asked for; None where they can't be counted.

@@ -151,7 +151,7 @@ VERBS = {
         "blocks put into a stock model YAML",
         (
             "yolo-fine compose base=yolo26n fuse=FINE refine=EMA out=my.yaml",
-            "yolo-fine compose base=yolo11n fuse=FINE@p4+DilatedFusion@p3 head=p2 out=my.yaml",
+            "yolo-fine compose base=yolo11n fuse=FINE@p4+DilatedFusion@p3 head=p2,p3,p4 out=my.yaml",
             "yolo-fine compose base=yolo11n head=p2,p3,p4 neck=bifpn out=my.yaml",
         ),
         bare="base",
