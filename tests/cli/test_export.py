@@ -145,6 +145,7 @@ def test_words_of_the_installed_release():
     assert in_words_of_release(words) == words
     assert wanted_precision(words) == "fp16"
     assert set(words) <= set(DEFAULT_CFG_DICT)
+    assert in_words_of_release({"end2end": False}, has_end2end=False) == {}
 
 
 def test_every_format_has_a_suffix():

@@ -11,7 +11,7 @@ from typing import Any
 
 from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.exporter.options import wanted_precision
-from yolo_fine.integration.exporter import in_words_of_release
+from yolo_fine.integration.exporter import has_end2end_head, in_words_of_release
 from yolo_fine.integration.log import quiet_ultralytics, short
 from yolo_fine.utils.files import is_elsewhere, reason_of, unwritable
 from yolo_fine.utils.folders import exchange, restore
@@ -58,7 +58,8 @@ def produce(checkpoint: Path, format: str, options: dict[str, Any]) -> tuple[Pat
 
     try:
         with quiet_ultralytics() as told:
-            file = YOLO(checkpoint).export(format=format, **in_words_of_release(options))
+            detector = YOLO(checkpoint)
+            file = detector.export(format=format, **in_words_of_release(options, has_end2end_head(detector)))
     except ModuleNotFoundError as error:
         raise ArgumentError(f"the export to {format} failed: the package '{error.name}' is not installed") from error
     except Exception as error:  # whatever it was, the user sees one message, and the cause is chained

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.exporter import SHAPING, in_words_of_release
+from yolo_fine.integration.exporter import SHAPING, has_end2end_head, in_words_of_release
 from yolo_fine.integration.log import quiet_ultralytics, short
 from yolo_fine.utils.arrays import Array
 
@@ -83,8 +83,9 @@ def prepare_reference(checkpoint: Path, format: str, options: dict[str, Any]) ->
         if getattr(exporter, "model", None) is not None:
             raise _Prepared(exporter)
 
-    shaping = in_words_of_release({key: value for key, value in options.items() if key in SHAPING})
     detector = YOLO(checkpoint)
+    shaping = {key: value for key, value in options.items() if key in SHAPING}
+    shaping = in_words_of_release(shaping, has_end2end_head(detector))
     for event in ("on_export_start", "on_export_end"):  # older releases prepare the network behind the first
         detector.add_callback(event, take_over)
     try:

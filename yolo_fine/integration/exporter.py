@@ -38,8 +38,17 @@ def is_setting(name: str) -> bool:
     return name in DEFAULT_CFG_DICT
 
 
-def in_words_of_release(options: dict[str, Any]) -> dict[str, Any]:
+def has_end2end_head(detector: Any) -> bool:
+    """Whether a model can give boxes that need no suppression: YOLOv10 and YOLO26 have branches for them."""
+    return getattr(detector.model.model[-1], "one2one_cv2", None) is not None
+
+
+def in_words_of_release(options: dict[str, Any], has_end2end: bool = True) -> dict[str, Any]:
     """The options as the installed Ultralytics spells them: new releases say it all by ``quantize`` and ``nms``.
+
+    Args:
+        options: Arguments of the export; None stands for one that is not given.
+        has_end2end: Whether the model has an end-to-end head; for others ``end2end=False`` says nothing.
 
     Raises:
         ArgumentError: The release has only the end-to-end head of such models.
@@ -47,6 +56,8 @@ def in_words_of_release(options: dict[str, Any]) -> dict[str, Any]:
     from ultralytics import __version__
 
     given = {key: value for key, value in options.items() if value is not None}
+    if not has_end2end and given.get("end2end") is False:
+        del given["end2end"]
     if is_setting("quantize"):
         half, int8 = given.pop("half", False), given.pop("int8", False)
         if half or int8:

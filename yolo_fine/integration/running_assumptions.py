@@ -96,7 +96,9 @@ def _prediction_of_files() -> None:
         writer.release()
         options = {"imgsz": 64, "verbose": False, "save_txt": True, "project": folder, "name": "run", "device": "cpu"}
         detector = models.open_model(write_tiny_checkpoint(folder))
-        found = list(predict_source(detector, str(video), everywhere, options)[1])
+        run, results = predict_source(detector, str(video), everywhere, options)
+        require(not run.exists(), "a predictor makes its folder by files.increment_path, or when it writes")
+        found = list(results)
         labels = sorted(file.name for file in Path(folder).rglob("labels/*.txt"))
     told = [(one.frame, one.rows.tolist()) for one in found]
     require(

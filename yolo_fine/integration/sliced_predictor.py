@@ -68,7 +68,7 @@ def predict_source(
         ArgumentError: Ultralytics can't use an option, or the source.
     """
     options = {**options, "batch": 1}  # so that frames have their numbers
-    with _quiet(source):
+    with _quiet(source), _folder_made_later():
         extra = (
             {} if on_slices is None else {"predictor": as_predictor(sliced_predictor(model, on_slices), model, options)}
         )
@@ -105,6 +105,23 @@ def _quiet(source: str) -> Iterator[None]:
             raise MissingFileError(f"source={source}: {' '.join(str(error).split())}") from error
         except (SyntaxError, NotImplementedError, ConnectionError) as error:
             raise ArgumentError(f"source={source}: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def _folder_made_later() -> Iterator[None]:
+    """Let a predictor choose its folder without making it: 8.3.253 and 8.4.0 make it at once, whatever is written."""
+    from ultralytics.utils import files
+
+    stock = files.increment_path
+
+    def choose(*args: Any, **kwargs: Any) -> Path:
+        return Path(stock(*args[:3], **{**kwargs, "mkdir": False}))
+
+    files.increment_path = choose
+    try:
+        yield
+    finally:
+        files.increment_path = stock
 
 
 def sliced_predictor(model: YOLO, on_slices: OnSlices) -> type:
