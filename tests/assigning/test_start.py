@@ -91,19 +91,20 @@ def test_nothing_is_changed_where_all_is_seen(easy, tmp_path, capsys):
 def test_the_model_follows_the_largest_object(tmp_path):
     """Squares of 10 px are enlarged to 16 under stock levels, and contend; at stride 4 they don't."""
     small = [(x, y, 10) for x in range(10, 300, 11) for y in range(10, 300, 11)]
-    for side, model, arm in ((200, "yolo11n-small.yaml", "p2,p3,p4"), (490, "yolo11n-p2345.yaml", "p2,p3,p4,p5")):
+    for side, model, head, arm in (
+        (200, "yolo11n-small.yaml", "p2,p3,p4", "yolo11n-small.yaml"),
+        (490, "yolo11n-p2345.yaml", "p2,p3,p4,p5", "yolo11n+head:p2,p3,p4,p5"),
+    ):
         file = write_set(tmp_path / str(side), [*small, (520, 300, side)], 1024)
         found = yolo_fine.start(file, imgsz=1024)
         by_topic = {one.topic: one for one in found.advice}
         assert by_topic["input"].what == "imgsz=1024 with a P2 level"
-        assert by_topic["head"].what == f"head={arm}"
+        assert by_topic["head"].what == f"head={head}"
         assert by_topic["head"].figures["largest_side"] == side
         assert by_topic["model"].what == model
         assert any(f"out={model}" in command for command in found.commands) == (side == 490)
         arms = read_arms(found.commands[-1].split("models=")[1].split()[0])
-        assert arms[0].name == "yolo11n.yaml"
-        assert f"yolo11n+head:{arm}" in [one.name for one in arms]
-        assert arms[-1].imgsz == 1536
+        assert [one.name for one in arms] == ["yolo11n.yaml", arm, "yolo11n.yaml+imgsz:1536"]
 
 
 def test_the_commands_can_be_typed(of_crowded):

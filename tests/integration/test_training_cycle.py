@@ -73,7 +73,7 @@ def test_a_damaged_checkpoint_ends_in_one_message(trained, tiny_data, tmp_path):
 
 def test_killed_in_the_second_epoch_and_resumed(tmp_path, tiny_data):
     command = [
-        str(Path(sys.executable).with_name("yolo")), "train", "model=yolo11n-small.yaml", f"data={tiny_data}",
+        str(Path(sys.executable).with_name("yolo")), "train", "model=yolo11n-fine.yaml", f"data={tiny_data}",
         "epochs=3", *FAST, f"project={tmp_path}", "name=run",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=tmp_path, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -69,7 +69,6 @@ def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale:
     largest = float(input_boxes(truth, found.imgsz)[0][:, 2:].max())
     needs_p5 = with_p2 and largest > P4_REACH
     model = f"{base}-{'p2345' if needs_p5 else 'small' if with_p2 else 'fine'}.yaml"
-    rivals = [f"{base}.yaml+imgsz:{round(imgsz * FACTORS[0] / 32) * 32}"]
     with TemporaryDirectory() as folder:
         source = model
         if needs_p5:
@@ -79,11 +78,11 @@ def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale:
     advice = [input_and_head(found, cure)]
     if with_p2:
         advice.append(with_p5(base, model, largest) if needs_p5 else without_p5(base, found.imgsz, largest))
-        rivals.insert(0, f"{base}+head:{ALL_LEVELS if needs_p5 else FINE_LEVELS}")
     advice += [model_to_take(base, model, network, imgsz), weights(data, base, model, network, imgsz)]
     advice += [one for one in [on_slices(data, truth, imgsz)] if one]
     sliced = any(one.topic == "slices" and one.commands for one in advice)
-    models = [f"{base}.yaml", *([] if needs_p5 else [model]), *rivals]
+    ours = f"{base}+head:{ALL_LEVELS}" if needs_p5 else model
+    models = [f"{base}.yaml", ours, f"{base}.yaml+imgsz:{round(imgsz * FACTORS[0] / 32) * 32}"]
     common = f"data={data} weights={base}.pt imgsz={imgsz}"
     return [*advice, comparison(models, common, () if sliced else (f"yolo-fine eval {BEST} {data}",))]
 
