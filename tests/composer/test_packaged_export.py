@@ -51,7 +51,9 @@ pytestmark = pytest.mark.skipif(
     installed_version() < (8, 3, 253), reason="older releases ask for the onnxscript exporter"
 )
 
-new_only = pytest.mark.skipif(installed_version() < (8, 4), reason="YOLO26 came with 8.4")
+new_only = pytest.mark.skipif(
+    installed_version() < (8, 4, 100), reason="no YOLO26, or its end-to-end head alone, whose rows change places"
+)
 
 
 @pytest.mark.parametrize("name", packaged_files("models"))
