@@ -95,7 +95,8 @@ def test_every_packaged_model_builds_at_every_scale(name, scale):
         layers, save = tasks.parse_model(copy.deepcopy(model), 3, False)
     rows = model["backbone"] + model["head"]
     assert [layer.i for layer in layers] == list(range(len(rows)))
-    assert any(layer.type.startswith("yolo_fine.blocks.") for layer in layers)
+    if variant != "small.yaml":  # levels alone
+        assert any(layer.type.startswith("yolo_fine.blocks.") for layer in layers)
     assert not any("ResNetLayer" in layer.type for layer in layers)
     assert save
 
