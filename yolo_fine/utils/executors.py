@@ -156,9 +156,10 @@ def run_in_process(module: str, folder: str) -> int:
 
 def start(module: str, folder: Path, surroundings: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the process of a piece. It ends when this process ends: its standard input is a pipe from here."""
+    in_order = {**surroundings, "PYTHONUNBUFFERED": "1"}  # else an error stands above what was printed before it
     with (folder / LOG).open("wb") as log:
         return subprocess.Popen(
-            command(module, folder), stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=surroundings
+            command(module, folder), stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=in_order
         )
 
 
