@@ -36,7 +36,8 @@ alive at one time beside input and parameters.
 MODELS = """
 ## Models
 
-Ratio to the stock model of the same scale (`yolo11s` to `yolo11n`), fused, {imgsz} x {imgsz} pixels.
+Ratio to the stock model of the same scale (`yolo11s` to `yolo11n`), fused, {imgsz} x {imgsz} pixels. In onnxruntime run
+the files that `yolo-fine export` writes, of stock models too ([why](export.md#box-distances)).
 
 {table}
 """

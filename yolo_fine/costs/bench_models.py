@@ -19,6 +19,7 @@ from yolo_fine.costs.timing import Call, quartiles, ratio, read_device, take_tur
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.checkpoints import checkpoint_of
+from yolo_fine.integration.matmul_dfl import use_matmul_dfl
 from yolo_fine.integration.models import open_model
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
@@ -52,7 +53,7 @@ def bench_models(
         imgsz: Height and width of the image.
         compile: Compiled by ``torch.compile``.
         precision: Under autocast, if not float32.
-        runtime: ``onnxruntime`` times the exported files.
+        runtime: ``onnxruntime`` times the files that `yolo-fine export` makes.
         threads: CPU threads.
         device: ``cpu``, or ``0`` for the first GPU.
         rounds: How often each one takes its turn.
@@ -152,7 +153,9 @@ def onnx_model_call(detector: Any, folder: Path, image: Any, threads: int) -> Ca
 
     checkpoint = folder / f"model{len(list(folder.iterdir()))}.pt"
     checkpoint.write_bytes(checkpoint_of(detector.model))
-    file = open_model(checkpoint).export(format="onnx", imgsz=image.shape[-1], verbose=False)
+    exported = open_model(checkpoint)
+    use_matmul_dfl(exported)
+    file = exported.export(format="onnx", imgsz=image.shape[-1], verbose=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

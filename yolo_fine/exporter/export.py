@@ -10,6 +10,7 @@ from typing import Any
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.exporter.options import check_options, with_size
+from yolo_fine.exporter.produce import DFLForm
 from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.prove import check_file, export_model
 from yolo_fine.utils.calls import public
@@ -26,6 +27,7 @@ def export(
     images: StrPath | None = None,
     threads: int | None = None,
     runs: int = 30,
+    dfl: DFLForm = "matmul",
     json: StrPath | None = None,
     **options: Any,
 ) -> Proof:
@@ -39,6 +41,8 @@ def export(
         images: Folder of images to compare on; by default val images of ``data``, or else Ultralytics' samples.
         threads: CPU threads of both sides; by default PyTorch's number.
         runs: Pairs of runs for the latency; 0 leaves it out.
+        dfl: Form of the boxes' mean distances in an ONNX file: ``matmul``, which onnxruntime computes much faster, or
+            ``softmax``, the operators that `yolo export` writes.
         json: Write the proof to this file too.
         options: Arguments of Ultralytics' export: ``imgsz=640``, ``dynamic=True``, ... For ``check``, what the file's
             metadata doesn't say: ``imgsz``, ``nms``, ``end2end``, ``conf``, ``iou``, ``max_det``.
@@ -58,7 +62,7 @@ def export(
         "runs": runs,
     }
     if check is None:
-        proof = export_model(model, format or "onnx", **common, **options)
+        proof = export_model(model, format or "onnx", dfl=dfl, **common, **options)
     elif format is None:
         proof = check_file(Path(check), model, **common, **options)
     else:

@@ -7,15 +7,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.exporter.options import wanted_precision
 from yolo_fine.integration.exporter import has_end2end_head, in_words_of_release
 from yolo_fine.integration.log import quiet_ultralytics, short
+from yolo_fine.integration.matmul_dfl import use_matmul_dfl
 from yolo_fine.utils.files import is_elsewhere, reason_of, unwritable
 from yolo_fine.utils.folders import exchange, restore
 from yolo_fine.utils.parts import open_part
+
+DFLForm = Literal["matmul", "softmax"]
 
 
 @contextmanager
@@ -40,13 +43,14 @@ def scratch_in(place: Path, why: str) -> Iterator[Path]:
         raise ArgumentError(f"{place} can't be written, and {why}: {reason_of(error)}") from error
 
 
-def produce(checkpoint: Path, format: str, options: dict[str, Any]) -> tuple[Path, list[str]]:
+def produce(checkpoint: Path, format: str, options: dict[str, Any], dfl: DFLForm = "matmul") -> tuple[Path, list[str]]:
     """Export a checkpoint; the file comes beside it.
 
     Args:
         checkpoint: A copy in a scratch folder.
         format: Ultralytics' name of the format.
         options: Arguments of Ultralytics' export.
+        dfl: Form of the boxes' mean distances in an ONNX file; int8 keeps Ultralytics' own.
 
     Returns:
         The exported file or folder, and what Ultralytics warned of.
@@ -59,6 +63,8 @@ def produce(checkpoint: Path, format: str, options: dict[str, Any]) -> tuple[Pat
     try:
         with quiet_ultralytics() as told:
             detector = YOLO(checkpoint)
+            if dfl == "matmul" and format == "onnx" and wanted_precision(options) != "int8":
+                use_matmul_dfl(detector)
             file = detector.export(format=format, **in_words_of_release(options, has_end2end_head(detector)))
     except ModuleNotFoundError as error:
         raise ArgumentError(f"the export to {format} failed: the package '{error.name}' is not installed") from error

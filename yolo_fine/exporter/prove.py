@@ -14,7 +14,7 @@ from yolo_fine.exporter.checkpoint import open_for_export
 from yolo_fine.exporter.formats import PROVEN, check_device, check_installed, find_format, format_of_file
 from yolo_fine.exporter.onnx_file import write_proof
 from yolo_fine.exporter.options import wanted_precision
-from yolo_fine.exporter.produce import produce, publish, scratch_in
+from yolo_fine.exporter.produce import DFLForm, produce, publish, scratch_in
 from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.proof.trial import Trial, prepare_trial, versions
 from yolo_fine.exporter.runtimes import open_runtime
@@ -33,6 +33,7 @@ def export_model(
     images: Path | None = None,
     threads: int | None = None,
     runs: int = 30,
+    dfl: DFLForm = "matmul",
     **options: Any,
 ) -> Proof:
     """Export a checkpoint beside itself, after proving the file: see :func:`yolo_fine.exporter.export.export`.
@@ -45,14 +46,14 @@ def export_model(
     """
     format = find_format(format)
     check_device(format, options.get("device"))
-    precision = wanted_precision(options)
-    check_installed(format, simplify=options.get("simplify", True) is not False, int8=precision == "int8")
+    int8 = wanted_precision(options) == "int8"
+    check_installed(format, simplify=options.get("simplify", True) is not False, int8=int8)
     checkpoint = open_for_export(model)
     trial = prepare_trial(images, data, threads, runs)
     place = checkpoint.file.absolute().parent
     with scratch_in(place, "the exported file comes beside the checkpoint") as folder:
         copy = checkpoint.copy_to(folder)
-        made, proof = _make_and_prove(copy, format, trial, precision, options)
+        made, proof = _make_and_prove(copy, format, trial, dfl, options)
         final = place / made.name
         notes = list(proof.notes)
         if not proof.passed:
@@ -72,10 +73,9 @@ def export_model(
     return proof
 
 
-def _make_and_prove(
-    copy: Path, format: str, trial: Trial, precision: str, options: dict[str, Any]
-) -> tuple[Path, Proof]:
+def _make_and_prove(copy: Path, format: str, trial: Trial, dfl: DFLForm, options: dict[str, Any]) -> tuple[Path, Proof]:
     """Export the checkpoint of a scratch folder there, and try the file."""
+    precision = wanted_precision(options)
     given = {**options, "data": trial.data} if trial.data and precision == "int8" else options
     if format not in PROVEN:
         made, told = produce(copy, format, given)
@@ -83,7 +83,7 @@ def _make_and_prove(
         return made, Proof("not proven", [reason], precision=precision, versions=versions(), notes=told)
     reference = prepare_reference(copy, format, options)
     trial.check(reference)
-    made, told = produce(copy, format, given)
+    made, told = produce(copy, format, given, dfl)
     runtime = open_runtime(made, format, threads=trial.threads, device=options.get("device"))
     if runtime.precision != precision:  # judged by what it is: limits of a coarser one would hide faults
         told.append(f"{precision} was asked for, and the file is {runtime.precision}")

@@ -18,6 +18,7 @@ from yolo_fine.integration.commands import known_verbs, run_command
 from yolo_fine.integration.devices import is_device_here
 from yolo_fine.integration.export_reference import prepare_reference
 from yolo_fine.integration.log import log_filter, silent_thread
+from yolo_fine.integration.matmul_dfl import use_matmul_dfl
 from yolo_fine.integration.sliced_predictor import predict_source
 from yolo_fine.integration.stock_assigner import stock_rule
 from yolo_fine.integration.training_hooks import as_rows, in_pixels
@@ -168,6 +169,21 @@ def _export_network() -> None:
     require(reference.layout == "grid" and reference.imgsz == (64, 64), "an exporter prepares its network by callback")
 
 
+def _box_distances() -> None:
+    import torch
+    from ultralytics import YOLO
+    from ultralytics.nn.modules.block import DFL
+
+    with tempfile.TemporaryDirectory() as folder:
+        detector = YOLO(write_tiny_checkpoint(folder))
+    before = detector.model.model[-1].dfl
+    require(type(before) is DFL and use_matmul_dfl(detector) == 1, "a head decodes distances by a layer of class DFL")
+    x = torch.randn(1, 4 * before.c1, 5)
+    require(
+        torch.allclose(detector.model.model[-1].dfl(x), before(x), atol=1e-5), "DFL is the mean of its distribution"
+    )
+
+
 def _embeddings() -> None:
     import numpy as np
     from ultralytics import YOLO
@@ -206,6 +222,7 @@ RUNNING = (
     Assumption("validated images come with their labels and letterboxing", _validated_images),
     Assumption("export formats, settings and sample images are listed", _export_table),
     Assumption("an export hands its network over before it is traced", _export_network),
+    Assumption("a head takes its boxes' distances from a layer DFL", _box_distances),
     Assumption("layers are embedded by their numbers", _embeddings),
     Assumption("TensorRT engines run by AutoBackend", _engine_backend),
     Assumption("objects are assigned under one of three known rules", _assigner),

@@ -145,7 +145,9 @@ def test_the_graph_of_an_openvino_model_stands_for_its_folder(grid: Path, monkey
 
 def test_a_file_that_kept_its_precision_is_judged_by_it(grid: Path, monkeypatch: pytest.MonkeyPatch):
     made = prove.produce
-    monkeypatch.setattr(prove, "produce", lambda copy, format, options: made(copy, format, {**options, "half": False}))
+    monkeypatch.setattr(
+        prove, "produce", lambda copy, format, options, dfl: made(copy, format, {**options, "half": False}, dfl)
+    )
     proof = export_model(str(grid), half=True, **QUICK)  # some releases only warn where they can't
     assert (proof.verdict, proof.precision) == ("equal", "fp32")
     assert "fp16 was asked for, and the file is fp32" in proof.notes
