@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ from yolo_fine.layers.affine import as_product
 from yolo_fine.layers.bags import Bags
 from yolo_fine.layers.plainly import computes_plainly
 from yolo_fine.layers.resizing import bilinear
+from yolo_fine.layers.softmax import log_softmax, softmax
 
 CLOSE = {"atol": 2e-6, "rtol": 1e-5}
 
@@ -39,13 +42,38 @@ def test_mish_by_one_exponential() -> None:
     assert torch.equal(Mish()(leaf), F.mish(leaf))
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("stock", "mine"),
+    [
+        (F.mish, Mish()),
+        (lambda x: x.softmax(1), lambda x: softmax(x, 1)),
+        (lambda x: x.log_softmax(1), lambda x: log_softmax(x, 1)),
+    ],
+    ids=["mish", "softmax", "log_softmax"],
+)
+def test_forms_for_exports_hold_where_exponentials_overflow(
+    stock: Callable[[Tensor], Tensor], mine: Callable[[Tensor], Tensor]
+) -> None:
+    traced = torch.jit.trace(mine, torch.ones(1, 2, 2), check_trace=False)
+    assert not {"aten::mish", "aten::softmax", "aten::log_softmax"} & {node.kind() for node in traced.graph.nodes()}
+    for scale in (1, 30, 1000):
+        x = scale * torch.linspace(-1, 1, 24).reshape(2, 3, 4)
+        torch.testing.assert_close(traced(x), stock(x), **CLOSE)
+        assert traced(x.half()).isfinite().all()
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("size", [(5, 7), (1, 1), (1, 4), (2, 1), (3, 3)])
 def test_a_convolution_of_which_one_sum_or_the_mean_is_needed(size: tuple[int, int]) -> None:
-    conv, group, weights = nn.Conv2d(4, 4, 3, padding=1), torch.randn(3, 4, *size), torch.randn(4)
+    conv, group, weights = nn.Conv2d(4, 4, 3, padding=1).requires_grad_(False), torch.randn(3, 4, *size), torch.randn(4)
     full = conv(group)
     one = conv3x3_to_one(group, weights, conv)
-    torch.testing.assert_close(one, torch.einsum("o,bohw->bhw", weights, full).flatten(1), **CLOSE)
-    mean = conv3x3_mean(group, group.sum(3), group.sum(2), conv)
+    expected = torch.einsum("o,bohw->bhw", weights, full).flatten(1)
+    torch.testing.assert_close(one, expected, **CLOSE)
+    traced = torch.jit.trace(lambda x: conv3x3_to_one(x, weights, conv), group[:, :, :2], check_trace=False)
+    torch.testing.assert_close(traced(group), expected, **CLOSE)
+    mean = conv3x3_mean(group, group.mean(3), group.mean(2), conv)
     torch.testing.assert_close(mean, full.mean((2, 3)), **CLOSE)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.reassembly import reassemble
+from yolo_fine.layers.softmax import softmax
 from yolo_fine.layers.views import View, kernel_points
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Odd, Positive, Scale
@@ -69,4 +70,4 @@ class CARAFE(nn.Module):
     def _kernels(self, x: Tensor) -> Tensor:
         """One kernel for each output cell: (B, k², r², H, W)."""
         logits = self.encode(self.compress(x)).float()  # (B, k²r², H, W)
-        return torch.unflatten(logits, 1, (self.kernel**2, self.scale**2)).softmax(1)
+        return softmax(torch.unflatten(logits, 1, (self.kernel**2, self.scale**2)), 1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from yolo_fine.layers.gain import ResidualGain
+from yolo_fine.layers.softmax import log_softmax
 from yolo_fine.layers.views import Bars, Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
@@ -88,5 +89,5 @@ class CAT(nn.Module):
 
 def entropy(x: Tensor, axis: int) -> Tensor:
     """Entropy of the softmax along an axis, in float32."""
-    logs = x.float().log_softmax(axis)
+    logs = log_softmax(x.float(), axis)
     return -(logs.exp() * logs).sum(axis)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from yolo_fine.layers.checks import divisor
 from yolo_fine.layers.gain import ResidualGain
 from yolo_fine.layers.plainly import computes_plainly
+from yolo_fine.layers.tracing import is_tracing
 from yolo_fine.layers.views import Heat, View
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Reduction
@@ -33,8 +34,8 @@ class EMA(nn.Module):
        is one map per group, whose sigmoid gates the group.
 
     The mean of branch 1 is the bias of its norm, exactly, so it is not computed. Of branch 2 only its mean and one
-    weighed sum of its channels are needed, which are a product of sums and a convolution to one channel: on a CPU in
-    float32 no map of the 3x3 convolution is computed.
+    weighed sum of its channels are needed, which are a product of means and a convolution to one channel: on a CPU in
+    float32, and in exports, no map of the 3x3 convolution is computed.
 
     At init: with ``gain=0.0`` the output equals the input to the bit: ``x + g·(EMA(x) - x)``. ``gain=None`` is the
     paper's form without g (it scales features by about 0.5). The gain is ours.
@@ -79,8 +80,8 @@ class EMA(nn.Module):
         row_gates, column_gates = self.conv1x1(both).sigmoid().split([height, width], dim=2)
         column_gates = column_gates.transpose(2, 3)
         weight_second = self.gn.bias.softmax(0)  # (n,): the mean of branch 1 is the bias of its norm
-        if computes_plainly(group):
-            mean_second = conv3x3_mean(group, rows.flatten(2) * width, columns.flatten(2) * height, self.conv3x3)
+        if is_tracing() or computes_plainly(group):
+            mean_second = conv3x3_mean(group, rows.flatten(2), columns.flatten(2), self.conv3x3)
             second = conv3x3_to_one(group, weight_second, self.conv3x3)
             first = self._first(group, row_gates, column_gates, mean_second.softmax(1))
             agreement = first + second  # (B·factor, H·W)
@@ -97,7 +98,7 @@ class EMA(nn.Module):
 
     def _first(self, group: Tensor, rows: Tensor, columns: Tensor, weights: Tensor) -> Tensor:
         """Branch 1, its channels weighed by (B·factor, n): (B·factor, H·W)."""
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or is_tracing():
             gated = group * rows * columns
             normed = torch.group_norm(gated, self.width, self.gn.weight, self.gn.bias, self.gn.eps)
             return (weights.unsqueeze(1) @ normed.flatten(2)).squeeze(1)
@@ -113,29 +114,34 @@ def conv3x3_to_one(group: Tensor, weights: Tensor, conv: nn.Conv2d) -> Tensor:
     """``weights @ conv(group)``, one map a group, without the n maps of the convolution: (N, n, H, W) to (N, H·W)."""
     size = group.shape[2:]
     taps = torch.einsum("o,ocyx->yxc", weights, conv.weight).reshape(9, -1)
-    # Nine maps, one a tap, which are laid over each other with the shifts of their taps reversed.
-    moved = F.fold((taps.flip(0) @ group.flatten(2)), size, 3, padding=1)  # (N, 9, H·W) -> (N, 1, H, W)
+    maps = taps.flip(0) @ group.flatten(2)  # (N, 9, H·W): one a tap, which are laid over each other, shifted back
+    if is_tracing():  # not every opset has an operator for fold
+        framed = F.pad(maps.unflatten(2, size), (1, 1, 1, 1))
+        shifted = [framed[:, 3 * y + x, 2 - y : -y or None, 2 - x : -x or None] for y in range(3) for x in range(3)]
+        moved = torch.stack(shifted).sum(0)
+    else:
+        moved = F.fold(maps, size, 3, padding=1)  # (N, 1, H, W)
     assert conv.bias is not None
     return moved.flatten(1) + weights @ conv.bias
 
 
 def conv3x3_mean(group: Tensor, rows: Tensor, columns: Tensor, conv: nn.Conv2d) -> Tensor:
-    """``conv(group).mean((2, 3))`` from sums: a tap sees all cells but a row and a column at the border.
+    """``conv(group).mean((2, 3))`` from means: a tap sees all cells but a row and a column at the border.
 
     Args:
         group: (N, n, H, W).
-        rows: Sums of its rows, (N, n, H).
-        columns: Sums of its columns, (N, n, W).
+        rows: Means of its rows, (N, n, H).
+        columns: Means of its columns, (N, n, W).
         conv: From n to n channels, with a border of zeros.
 
     Returns:
         (N, n).
     """
     height, width = group.shape[2:]
-    beyond = torch.tensor([1.0, 0.0, 1.0])  # the tap above never sees the last row, the one below never the first
-    lost_rows = (rows[:, :, [-1, 0, 0]] * beyond).unsqueeze(3)
-    lost_columns = (columns[:, :, [-1, 0, 0]] * beyond).unsqueeze(2)
-    corners = group[:, :, [-1, 0, 0]][:, :, :, [-1, 0, 0]] * torch.outer(beyond, beyond)
-    sums = rows.sum(2)[:, :, None, None] - lost_rows - lost_columns + corners  # (N, n, 3, 3)
+    beyond = torch.tensor([1.0, 0.0, 1.0], device=group.device)  # the tap above never sees the last row, the one below
+    lost_rows = (rows[:, :, [-1, 0, 0]] * beyond).unsqueeze(3) / height  # never the first
+    lost_columns = (columns[:, :, [-1, 0, 0]] * beyond).unsqueeze(2) / width
+    corners = group[:, :, [-1, 0, 0]][:, :, :, [-1, 0, 0]] * torch.outer(beyond, beyond) / (height * width)
+    means = rows.mean(2)[:, :, None, None] - lost_rows - lost_columns + corners  # (N, n, 3, 3)
     assert conv.bias is not None
-    return sums.flatten(1) @ conv.weight.flatten(1).T / (height * width) + conv.bias
+    return means.flatten(1) @ conv.weight.flatten(1).T + conv.bias

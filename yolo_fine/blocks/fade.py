@@ -12,6 +12,7 @@ from yolo_fine.layers.checks import doubles, require_sizes
 from yolo_fine.layers.equal_maps import projection
 from yolo_fine.layers.gain import ResidualGain, lerp
 from yolo_fine.layers.reassembly import fine_cells, reassemble
+from yolo_fine.layers.softmax import softmax
 from yolo_fine.layers.views import Heat, View, kernel_points
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Odd, Positive
@@ -95,5 +96,4 @@ class FADE(nn.Module):
     def _kernels(self, deep: Tensor, shallow: Tensor) -> Tensor:
         """Kernels of the four fine cells of each deep cell: (B, k², 4, H/2, W/2)."""
         fine = fine_cells(self.encode(self.shallow(shallow)), deep)  # (B, k², H, W) -> (B, k², 4, H/2, W/2)
-        kernels: Tensor = (fine.float() + self.encode(self.deep(deep)).float().unsqueeze(2)).softmax(1)
-        return kernels
+        return softmax(fine.float() + self.encode(self.deep(deep)).float().unsqueeze(2), 1)

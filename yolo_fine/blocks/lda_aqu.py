@@ -15,6 +15,7 @@ from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.norms import ChannelLayerNorm
 from yolo_fine.layers.ring import grow
 from yolo_fine.layers.sampling import Places, sample, split_places, weighted_sample
+from yolo_fine.layers.softmax import softmax
 from yolo_fine.layers.tracing import is_tracing
 from yolo_fine.layers.views import Points, View
 from yolo_fine.registry import block
@@ -134,7 +135,7 @@ class LDAAQU(nn.Module):
         keys, values = (grow(one, x, self.kernel // 2, self.padding) for one in (keys, values))
         logits = torch.stack([(query * one).sum(1) for one in self._shifted(keys)], 1)
         logits = logits + F.conv2d(query, self.position.float()[:, :, None, None])
-        shifted, taps = self._shifted(values), logits.float().softmax(1).split(1, dim=1)
+        shifted, taps = self._shifted(values), softmax(logits.float(), 1).split(1, dim=1)
         y: Tensor = next(shifted) * taps[0]
         for view, tap in zip(shifted, taps[1:], strict=True):
             y = torch.addcmul(y, view, tap)
@@ -176,4 +177,4 @@ class LDAAQU(nn.Module):
         else:  # point by point: the products of all points at once are larger than the caches
             logits = torch.stack([(grouped * at_point).sum(1) for at_point in keys.unbind(2)], 1)
         logits = torch.unflatten(logits, 0, (batch, self.groups)).sum(1)  # (B·G, k², rH, rW) -> (B, k², rH, rW)
-        return (logits + F.conv2d(query, self.position.float()[:, :, None, None])).float().softmax(1)
+        return softmax((logits + F.conv2d(query, self.position.float()[:, :, None, None])).float(), 1)

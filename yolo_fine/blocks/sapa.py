@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from yolo_fine.layers.checks import doubles, require_sizes
 from yolo_fine.layers.gain import ResidualGain, nearest
 from yolo_fine.layers.reassembly import fine_cells, reassemble, similarities
+from yolo_fine.layers.softmax import softmax
 from yolo_fine.layers.views import View, kernel_points
 from yolo_fine.registry import block
 from yolo_fine.utils.constraints import Gain, Odd, Positive
@@ -89,4 +90,4 @@ class SAPA(nn.Module):
         # (B, C, H, W) -> (B, H, W, C) -> (B, H, W, hidden) -> (B, hidden, H, W)
         key = self.key(self.norm_deep(deep.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
         query = self.query(self.norm_shallow(shallow.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
-        return similarities(fine_cells(query.float(), deep), key.float(), self.kernel).softmax(1)
+        return softmax(similarities(fine_cells(query.float(), deep), key.float(), self.kernel), 1)

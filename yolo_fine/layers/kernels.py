@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from yolo_fine.layers.reassembly import fine_cells, reassemble
+from yolo_fine.layers.softmax import softmax
 
 Outside = Literal["zeros", "reflect"]
 
@@ -22,7 +23,7 @@ def from_logits(logits: Tensor) -> Tensor:
     line = [0.54 - 0.46 * math.cos(2 * math.pi * i / (side - 1)) for i in range(side)]
     window = torch.tensor([row * column for row in line for column in line], device=logits.device)
     # exp(z)·w is exp(z + log w): the window goes into the softmax
-    return (logits.float() + window.log()[:, None, None]).softmax(1)
+    return softmax(logits.float() + window.log()[:, None, None], 1)
 
 
 def blended(x: Tensor, kernels: Tensor, outside: Outside = "zeros") -> Tensor:
