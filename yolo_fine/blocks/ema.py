@@ -117,8 +117,10 @@ def conv3x3_to_one(group: Tensor, weights: Tensor, conv: nn.Conv2d) -> Tensor:
     maps = taps.flip(0) @ group.flatten(2)  # (N, 9, H·W): one a tap, which are laid over each other, shifted back
     if is_tracing():  # not every opset has an operator for fold
         framed = F.pad(maps.unflatten(2, size), (1, 1, 1, 1))
-        shifted = [framed[:, 3 * y + x, 2 - y : -y or None, 2 - x : -x or None] for y in range(3) for x in range(3)]
-        moved = torch.stack(shifted).sum(0)
+        moved = framed[:, :1, 2:, 2:]
+        for tap in range(1, 9):
+            y, x = divmod(tap, 3)
+            moved = moved + framed[:, tap : tap + 1, 2 - y : -y or None, 2 - x : -x or None]
     else:
         moved = F.fold(maps, size, 3, padding=1)  # (N, 1, H, W)
     assert conv.bias is not None
