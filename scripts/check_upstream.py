@@ -181,8 +181,8 @@ def main() -> int:
             rows[name] = row
             well &= passed
             print(row, flush=True)
-    if "docs" in settings:
-        write_page(Path(settings["docs"]), rows)
+            if "docs" in settings:
+                write_page(Path(settings["docs"]), rows)
     return 0 if well else 1
 
 
