@@ -18,7 +18,7 @@ from yolo_fine.catalog import list_blocks
 from yolo_fine.cli.verbs import VERBS
 from yolo_fine.costs.block_list import MEANING
 
-SHOWN = ("hit_uav_small", "drone_ir")
+SHOWN = ("hit_uav_small", "drone_ir", "drone_ir_finalists")
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
