@@ -108,7 +108,7 @@ def test_a_segmentation_model_gives_boxes(truth, tmp_path):
     from ultralytics import YOLO
 
     model = YOLO("yolo11n-seg.yaml", verbose=False)
-    found = yolo_fine.predict(model, truth.files[0], slice=64, conf=0.0001, max_det=5, device="cpu")
+    found = yolo_fine.predict(model, truth.files[0], slice=64, conf=1e-6, max_det=5, device="cpu")
     assert 0 < len(found.images[0].boxes) <= 5
     assert "'segment'; slices give its boxes alone" in found.notes[0]
 
