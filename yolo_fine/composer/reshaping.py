@@ -12,11 +12,13 @@ import yaml
 from yolo_fine.composer.anatomy import Anatomy, find_anatomy
 from yolo_fine.composer.document import Document
 from yolo_fine.composer.finer_head import Finer, add_finer_level
+from yolo_fine.composer.header import set_key
 from yolo_fine.composer.levels import add_coarser_level, detect_at, prune, unread_rows
 from yolo_fine.composer.necks import change_neck
 from yolo_fine.composer.shape import Shape
 from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.dry_run.rows import DryRun
+from yolo_fine.integration.max_stride import KEY
 
 
 def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape: Shape) -> tuple[Document, Anatomy]:
@@ -46,7 +48,12 @@ def reshaped(document: Document, anatomy: Anatomy, model: dict[str, Any], shape:
         detect_at(document, anatomy, levels)
         prune(document, unread)
     shape.write_keys(document, anatomy.detect.module, model, new=set(levels) - set(had))
-    return document, examine(document, model, needs_neck=shape.neck != "none")
+    anatomy = examine(document, model, needs_neck=shape.neck != "none")
+    coarsest = max(anatomy.backbone)
+    if coarsest > levels[-1]:
+        comment = "image sides are multiples of it: the backbone's coarsest stride, which the head does not read"
+        set_key(document, KEY, 2**coarsest, comment)
+    return document, anatomy
 
 
 def with_finer_level(document: Document, model: dict[str, Any], how: Finer) -> tuple[Document, Anatomy]:

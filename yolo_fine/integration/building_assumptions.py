@@ -29,6 +29,7 @@ def _functions_exist() -> None:
     for module, names in (
         (tasks, ("parse_model", "yaml_model_load", "check_yaml", "torch_safe_load")),
         (tasks.BaseModel, ("load",)),
+        (tasks.DetectionModel, ("__init__",)),
         (utils, ("check_file",)),
         (model.Model, ("train",)),
     ):
@@ -45,6 +46,14 @@ def _models_call_parse_model() -> None:
     kinds = [type(layer).__name__ for layer in model.model]
     require(kinds[2:4] == ["EMA", "FINEConcat"], "models are built through tasks.parse_model")
     require(model.yaml["head"][0][2] == "EMA", "a model keeps the rows of its YAML as written")
+
+
+def _strides_are_listed() -> None:
+    from ultralytics.nn.tasks import DetectionModel
+
+    model = DetectionModel({**copy.deepcopy(TINY_MODEL), "max_stride": 8}, ch=3, nc=2, verbose=False)
+    require(model.stride.tolist() == [4.0, 4.0, 8.0], "a model lists the strides of its head in model.stride")
+    require(model.model[-1].stride.tolist() == [4.0, 4.0], "a head keeps strides of its own")
 
 
 def _probe_rows() -> None:
@@ -102,6 +111,7 @@ def _weights_load() -> None:
 BUILDING = (
     Assumption("the wrapped functions exist", _functions_exist),
     Assumption("models are built through tasks.parse_model", _models_call_parse_model),
+    Assumption("the coarsest stride of a model can be named", _strides_are_listed),
     Assumption("probe rows show channels, width and depth", _probe_rows),
     Assumption("packaged YAMLs are found by bare name", _packaged_names),
     Assumption("checkpoints are read by tasks.torch_safe_load", _checkpoints_load),

@@ -51,11 +51,23 @@ class Reference:
     asleep: tuple[str, ...] = ()
 
     def run(self, images: Array) -> list[Array]:
-        """Raw outputs for images of shape (batch, 3, height, width), float32, 0 to 1."""
+        """Raw outputs for images of shape (batch, 3, height, width), float32, 0 to 1.
+
+        Raises:
+            ArgumentError: The network can't take this size.
+        """
         import torch
 
-        with torch.inference_mode():
-            return list(arrays_in(self.network(torch.from_numpy(images))))
+        height, width = images.shape[2:]
+        try:
+            with torch.inference_mode():
+                return list(arrays_in(self.network(torch.from_numpy(images))))
+        except RuntimeError as error:
+            raise ArgumentError(
+                f"the network itself, before any export, can't take images of {height}x{width}: {short(error)}. Its "
+                f"head says that sides are multiples of {self.stride}; if its backbone has a coarser map, say that "
+                "map's stride in the model YAML, as max_stride: 32"
+            ) from error
 
 
 class _Prepared(BaseException):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Wraps eight functions of Ultralytics and adds one default callback (:mod:`.assign_callback`), and nothing else.
+"""Wraps nine functions of Ultralytics and adds one default callback (:mod:`.assign_callback`), and nothing else.
 
 =====================================  ====================================================================
 ``ultralytics.nn.tasks.parse_model``       rows that name our blocks                  (:mod:`.parser`)
@@ -7,6 +7,7 @@
 ``ultralytics.nn.tasks.check_yaml``        the file that the former has found         (:mod:`.model_files`)
 ``ultralytics.nn.tasks.torch_safe_load``   our classes under ULTRALYTICS_SAFE_LOAD    (:mod:`.checkpoints`)
 ``ultralytics.nn.tasks.BaseModel.load``    pretrained tensors follow their layers     (:mod:`.weights`)
+``...tasks.DetectionModel.__init__``       ``max_stride`` of a YAML                   (:mod:`.max_stride`)
 ``ultralytics.data.utils.check_file``      packaged dataset YAMLs by bare name        (:mod:`.model_files`)
 ``ultralytics.engine.model.Model.train``   unusable weights before a run folder       (:mod:`.checkpoints`)
 ``ultralytics.engine.model.Model.predict`` ``embed`` of layers with several outputs   (:mod:`.embeddings`)
@@ -51,7 +52,7 @@ def install(module: ModuleType) -> None:
 
 
 def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
-    from yolo_fine.integration import checkpoints, embeddings, model_files
+    from yolo_fine.integration import checkpoints, embeddings, max_stride, model_files
     from yolo_fine.integration.parsing import parser
     from yolo_fine.integration.transfer import weights
 
@@ -62,6 +63,7 @@ def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
             "check_yaml": model_files.wrap_check_yaml,
             "torch_safe_load": checkpoints.wrap_torch_safe_load,
             "BaseModel.load": weights.wrap_load,
+            "DetectionModel.__init__": max_stride.wrap_init,
         }
     if module_name == "ultralytics.engine.model":
         return {"Model.train": checkpoints.wrap_train, "Model.predict": embeddings.wrap_predict}

@@ -33,6 +33,7 @@ from yolo_fine.errors import ModelYamlError
 from yolo_fine.integration.assign_settings import read_assign_settings
 from yolo_fine.integration.head_settings import HeadSettings, follow_when_built, read_head_settings
 from yolo_fine.integration.log import log_filter
+from yolo_fine.integration.max_stride import read_max_stride
 from yolo_fine.integration.parsing.doubts import with_doubt
 from yolo_fine.integration.parsing.flags import check_flags
 from yolo_fine.integration.parsing.planned_block import PLACEHOLDER, PlannedBlock, check_maps, plan_block
@@ -61,11 +62,12 @@ def check_top_level_keys(model: dict[str, Any]) -> HeadSettings:
     """Check our keys beside the rows before anything is built; returns those of the head.
 
     Raises:
-        ModelYamlError: The value of ``assign``, ``box_prior`` or ``p2_branch`` can't be used.
+        ModelYamlError: The value of ``assign``, ``box_prior``, ``max_stride`` or ``p2_branch`` can't be used.
     """
     file = str(model.get("yaml_file", "model YAML"))
     if "assign" in model:
         read_assign_settings(model["assign"], file)
+    read_max_stride(model, file)
     return read_head_settings(model, file)
 
 
