@@ -134,7 +134,7 @@ def test_they_run_fused_and_not(base, words, tmp_path, monkeypatch):
 def test_dense_tasks_at_stride_4(base, size, tmp_path, monkeypatch):
     if not list(MODELS.rglob(f"{base.replace('26n', '26')}.yaml")):
         pytest.skip(f"this release has no {base}")
-    model = written(tmp_path, monkeypatch, base, f"{base}.yaml", head="p2,p3,p4", neck="bifpn").model.eval()
+    model = written(tmp_path, monkeypatch, base, f"{base}-p2.yaml", head="p2,p3,p4", neck="bifpn").model.eval()
     with torch.no_grad():
         assert model(torch.rand(1, 3, 64, 64)).shape[-1] == size // 2
     assert "p2_branch" not in model.yaml  # no branches for boxes and classes

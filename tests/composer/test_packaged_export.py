@@ -52,7 +52,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 new_only = pytest.mark.skipif(
-    installed_version() < (8, 4, 100), reason="no YOLO26, or its end-to-end head alone, whose rows change places"
+    installed_version() < (8, 4, 190), reason="no YOLO26, or its end-to-end head alone, whose rows change places"
 )
 
 
