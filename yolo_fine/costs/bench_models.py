@@ -19,7 +19,6 @@ from yolo_fine.costs.timing import Call, quartiles, ratio, read_device, take_tur
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.checkpoints import checkpoint_of
-from yolo_fine.integration.matmul_dfl import use_matmul_dfl
 from yolo_fine.integration.models import open_model
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
@@ -150,6 +149,8 @@ def torch_call(network: Any, image: Any, settings: dict[str, Any]) -> Call:
 def onnx_model_call(detector: Any, folder: Path, image: Any, threads: int) -> Call:
     """A call that runs the exported model on an image once."""
     import onnxruntime
+
+    from yolo_fine.integration.matmul_dfl import use_matmul_dfl
 
     checkpoint = folder / f"model{len(list(folder.iterdir()))}.pt"
     checkpoint.write_bytes(checkpoint_of(detector.model))

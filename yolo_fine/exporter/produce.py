@@ -13,7 +13,6 @@ from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.exporter.options import wanted_precision
 from yolo_fine.integration.exporter import has_end2end_head, in_words_of_release
 from yolo_fine.integration.log import quiet_ultralytics, short
-from yolo_fine.integration.matmul_dfl import use_matmul_dfl
 from yolo_fine.utils.files import is_elsewhere, reason_of, unwritable
 from yolo_fine.utils.folders import exchange, restore
 from yolo_fine.utils.parts import open_part
@@ -59,6 +58,8 @@ def produce(checkpoint: Path, format: str, options: dict[str, Any], dfl: DFLForm
         ArgumentError: The export failed; the message is Ultralytics' own.
     """
     from ultralytics import YOLO
+
+    from yolo_fine.integration.matmul_dfl import use_matmul_dfl  # imports torch, which `--help` need not wait for
 
     try:
         with quiet_ultralytics() as told:
