@@ -21,6 +21,10 @@ from yolo_fine.integration.yaml_text import read_model
 
 IMAGE = np.zeros((80, 96, 3), np.uint8)  # 80 is a multiple of 16 and not of 32
 
+exports_here = pytest.mark.skipif(
+    installed_version() < (8, 3, 253), reason="older releases ask for the onnxscript exporter"
+)
+
 
 @pytest.fixture
 def without_p6(tmp_path: Path) -> str:
@@ -70,7 +74,7 @@ def test_other_models_have_the_strides_of_their_head(name: str) -> None:
     assert network.stride is network.model[-1].stride
 
 
-@pytest.mark.skipif(installed_version() < (8, 3, 253), reason="older releases ask for the onnxscript exporter")
+@exports_here
 def test_a_dynamic_file_takes_such_images_in_the_stock_command(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     save(YOLO("yolo11n-small.yaml"), tmp_path / "best.pt")
@@ -82,7 +86,7 @@ def test_a_dynamic_file_takes_such_images_in_the_stock_command(tmp_path: Path) -
     assert result.orig_shape == (80, 96)
 
 
-@pytest.mark.skipif(installed_version() < (8, 3, 253), reason="older releases ask for the onnxscript exporter")
+@exports_here
 def test_a_yaml_that_does_not_say_it_ends_in_one_message(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     save(YOLO(small(tmp_path, max_stride=None)), tmp_path / "best.pt")

@@ -140,8 +140,9 @@ def conv3x3_mean(group: Tensor, rows: Tensor, columns: Tensor, conv: nn.Conv2d) 
         (N, n).
     """
     height, width = group.shape[2:]
-    beyond = torch.tensor([1.0, 0.0, 1.0], device=group.device)  # the tap above never sees the last row, the one below
-    lost_rows = (rows[:, :, [-1, 0, 0]] * beyond).unsqueeze(3) / height  # never the first
+    # The tap above never sees the last row, the one below never the first.
+    beyond = torch.tensor([1.0, 0.0, 1.0], device=group.device)
+    lost_rows = (rows[:, :, [-1, 0, 0]] * beyond).unsqueeze(3) / height
     lost_columns = (columns[:, :, [-1, 0, 0]] * beyond).unsqueeze(2) / width
     corners = group[:, :, [-1, 0, 0]][:, :, :, [-1, 0, 0]] * torch.outer(beyond, beyond) / (height * width)
     means = rows.mean(2)[:, :, None, None] - lost_rows - lost_columns + corners  # (N, n, 3, 3)

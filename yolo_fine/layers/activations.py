@@ -18,8 +18,8 @@ class Mish(nn.Mish):
 
     PyTorch computes three transcendental functions, and takes about four times as long. This form is used for inference
     in float32 on a CPU; training, whose backward pass would have to keep its parts, uses PyTorch's. Exports have
-    ``x / (1 + 1/n)``, which holds where ``eˣ`` overflows: onnxruntime takes seven times as long for a softplus as for
-    an exponential.
+    ``x / (1 + 1/n)``, which holds where ``eˣ`` overflows: onnxruntime is slow at softplus
+    (``python benchmarks/exported_forms.py``).
 
     Shapes:
         x: any; output the same.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Softmax over an axis that isn't the last, in its parts where an export records it.
 
-Over such an axis onnxruntime computes its operators Softmax and LogSoftmax place by place; the parts are ten times as
-fast there (``python benchmarks/blocks.py runtime=onnxruntime``), and PyTorch's operator is as fast in PyTorch.
+Over such an axis onnxruntime computes its operators Softmax and LogSoftmax place by place, and the parts faster: by how
+much a block gains shows ``python benchmarks/exported_forms.py``.
 """
 
 from __future__ import annotations
