@@ -95,6 +95,16 @@ def test_a_yaml_that_does_not_say_it_ends_in_one_message(tmp_path: Path) -> None
     assert not list(tmp_path.glob("*.onnx"))
 
 
+def test_lint_names_the_line_that_is_missing(without_p6: str, tmp_path: Path) -> None:
+    (note,) = yolo_fine.lint(small(tmp_path, max_stride=None)).notes
+    assert "layer 23 (head[12])" in note
+    assert "without 'max_stride: 32' above the rows" in note
+    (note,) = yolo_fine.lint(small(tmp_path, max_stride=16)).notes
+    assert "max_stride: 32" in note
+    for whole in (small(tmp_path), without_p6, "yolo11n-small.yaml", "yolov8n-p6.yaml"):
+        assert yolo_fine.lint(whole).notes == []
+
+
 @pytest.mark.parametrize("value", [0, 24, -32, 256, 32.0, "32", True])
 def test_what_is_no_stride_is_one_message(value: object, tmp_path: Path) -> None:
     with pytest.raises(ModelYamlError, match="max_stride must be a power of two up to 128"):

@@ -17,7 +17,7 @@ from yolo_fine.integration.yaml_text import read_model
 from yolo_fine.linter.keys import check_keys
 from yolo_fine.linter.lint_keys import check_scale_letter, usable_keys
 from yolo_fine.linter.rows import RowChecks
-from yolo_fine.linter.whole_model import check_build, check_sizes
+from yolo_fine.linter.whole_model import check_build, check_sizes, note_left_out_stride
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.console import progress
 from yolo_fine.utils.paths import ModelSource, StrPath
@@ -190,7 +190,7 @@ def _at_each_scale(model: dict[str, Any], report: LintReport) -> list[Problem]:
             for layer, message in [*checks.run(tell), *check_sizes(checks)]:
                 row = None if layer is None else checks.rows[layer]
                 found[scale].append(Problem(message, layer, row.section, row.position) if row else Problem(message))
-            notes = {**checks.notes, **notes}
+            notes = {**dict(note_left_out_stride(checks)), **checks.notes, **notes}
     report.notes += [notes[layer] for layer in sorted(notes)]
     return _merged(found)
 

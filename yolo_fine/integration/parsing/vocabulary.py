@@ -49,6 +49,14 @@ def is_head(layer: type) -> bool:
     return bool(layer.__module__ == head.__name__)
 
 
+def has_strides_of_its_maps(name: str) -> bool:
+    """Whether a head takes its strides, and with them the model's, from the maps that it reads: Detect and its kin."""
+    from ultralytics.nn.modules import Detect
+
+    layer = stock_layer(name)
+    return layer is not None and issubclass(layer, Detect)
+
+
 def is_read_by_the_model(name: str) -> bool:
     """Whether YOLO-World's model itself reads the layer, past the rows of the YAML."""
     return name == "ImagePoolingAttn"
