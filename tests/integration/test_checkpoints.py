@@ -104,6 +104,9 @@ def test_what_else_a_missing_class_may_mean(tmp_path: Path) -> None:
     package = save_with(SpaceShift, "models_of_somebody", tmp_path / "package.pt")
     with pytest.raises(CheckpointError, match="no package 'models_of_somebody' is here: the file comes from a fork"):
         YOLO(package)
+    noted = save_with(SpaceShift, "yolo_fine.blocks.fine", tmp_path / "noted.pt", requires=["yolo-fine 9.1.0rc2"])
+    with pytest.raises(CheckpointError, match=r"was written with yolo-fine 9\.1\.0rc2$"):
+        YOLO(noted)
     other = save_with(SpaceShift, "json", tmp_path / "other.pt")
     with pytest.raises(CheckpointError, match="not in the json that is installed here: the file was written"):
         YOLO(other)

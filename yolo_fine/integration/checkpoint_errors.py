@@ -14,6 +14,7 @@ import pickletools
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from yolo_fine.errors import CheckpointError
@@ -100,21 +101,33 @@ def missing_class(file: Path, prefix: str = "") -> str | None:
 
 def classes_in(content: bytes) -> list[tuple[str, str]]:
     """Module and name of every class or function that a pickle, or several in a row, asks for."""
-    stream, texts = io.BytesIO(content), [""]
+    texts = ["", ""]
     found: dict[tuple[str, str], None] = {}
+    for opcode, argument in _steps(content):
+        if opcode == "GLOBAL":
+            module, _, name = argument.partition(" ")
+            found[module, name] = None
+        elif opcode == "STACK_GLOBAL":
+            found[texts[-2], texts[-1]] = None
+        elif "UNICODE" in opcode:
+            texts.append(argument)
+    return [(module, name) for module, name in found if module not in PYTHON_2_NAMES]
+
+
+def texts_in(content: bytes) -> Iterator[str]:
+    """Every text in a pickle, or in several in a row."""
+    return (argument for opcode, argument in _steps(content) if "UNICODE" in opcode)
+
+
+def _steps(content: bytes) -> Iterator[tuple[str, str]]:
+    """Name and argument of each opcode of a pickle, or of several in a row."""
+    stream = io.BytesIO(content)
     try:
         while stream.tell() < len(content):
             for opcode, argument, _ in pickletools.genops(stream):
-                if opcode.name == "GLOBAL":
-                    module, _, name = str(argument).partition(" ")
-                    found[module, name] = None
-                elif opcode.name == "STACK_GLOBAL":
-                    found[texts[-2], texts[-1]] = None
-                elif "UNICODE" in opcode.name:
-                    texts.append(str(argument))
+                yield opcode.name, str(argument)
     except (ValueError, IndexError):  # behind the pickles of torch before 1.6 come raw numbers
-        pass
-    return [(module, name) for module, name in found if module not in PYTHON_2_NAMES]
+        return
 
 
 def _pickle_of(file: Path) -> bytes:
@@ -150,5 +163,7 @@ def _origin(module: str, content: bytes) -> str:
         newer = ", or from a newer Ultralytics" if is_newer else ""
         return f"this Ultralytics: the file comes from a fork{newer}"
     if importlib.util.find_spec(package):
-        return f"the {package} that is installed here: the file was written with another version of it"
+        start = f"{package.replace('_', '-')} "
+        noted = next((text for text in texts_in(content) if text.startswith(start)), "")  # by needed_packages
+        return f"the {package} that is installed here: the file was written with {noted or 'another version of it'}"
     return f"Ultralytics, and no package '{package}' is here: the file comes from a fork, or needs that package"

@@ -22,6 +22,7 @@ from yolo_fine.catalog import list_blocks
 from yolo_fine.errors import CheckpointError, MissingFileError
 from yolo_fine.integration.assign_settings import AssignSettings
 from yolo_fine.integration.checkpoint_errors import check_weights_file, explain, looks_loadable
+from yolo_fine.integration.needed_packages import write_note
 from yolo_fine.utils.hints import did_you_mean
 
 
@@ -149,13 +150,14 @@ def allow_block_classes() -> None:
 
 
 def checkpoint_of(network: Any) -> bytes:
-    """A checkpoint as Ultralytics writes it, in the precision that the network has.
+    """A checkpoint as Ultralytics writes it, in the precision that the network has, with a note of what it needs.
 
     Made in memory, because torch has no words for a disk that is full.
     """
     import torch
     from ultralytics import __version__
 
+    write_note(network)
     checkpoint = {
         "epoch": -1,
         "best_fitness": None,

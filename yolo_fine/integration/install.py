@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Wraps nine functions of Ultralytics and adds one default callback (:mod:`.assign_callback`), and nothing else.
+"""Wraps nine functions of Ultralytics and adds three default callbacks for ``on_train_start``, and nothing else.
+
+The callbacks: :mod:`.assign_callback`, :mod:`.whole_checkpoints` and :mod:`.needed_packages`. The functions:
 
 =====================================  ====================================================================
 ``ultralytics.nn.tasks.parse_model``       rows that name our blocks                  (:mod:`.parser`)
@@ -40,6 +42,7 @@ def install(module: ModuleType) -> None:
     if module.__name__ == "ultralytics.nn.tasks":
         from yolo_fine.integration.assign_callback import follow_assign_settings
         from yolo_fine.integration.console import short_messages
+        from yolo_fine.integration.needed_packages import note_needed_packages
         from yolo_fine.integration.parsing.parser import name_taken_by
         from yolo_fine.integration.training_hooks import add_default_callback
         from yolo_fine.integration.whole_checkpoints import write_checkpoints_whole
@@ -49,6 +52,7 @@ def install(module: ModuleType) -> None:
         short_messages()
         add_default_callback("on_train_start", follow_assign_settings)
         add_default_callback("on_train_start", write_checkpoints_whole)
+        add_default_callback("on_train_start", note_needed_packages)
 
 
 def _wrappers(module_name: str) -> dict[str, Callable[[Wrapper], Wrapper]]:
