@@ -29,11 +29,19 @@ os.environ.pop("YOLO_FINE_AUTOLOAD", None)
 
 @pytest.fixture(autouse=True, scope="session")
 def _surroundings():
-    """One thread, and runs in the working folder: by default they go to the git repository that holds the venv."""
+    """One thread, and runs in the working folder: by default they go to the git repository that holds the venv.
+
+    Models are many small objects, and Python looks for cycles among them 700 new ones at a time; at 200,000, the suite
+    takes a sixth less time.
+    """
+    import gc
+
     import torch
     from ultralytics import settings
 
     torch.set_num_threads(1)
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 20)
     settings.update({"runs_dir": "runs", "datasets_dir": str(Path(_settings) / "datasets")})
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import csv
 import math
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.commands import FAST, pythons, run, yolo
-from tests.integration.test_ddp import WORKER, WRITE
+from tests.commands import FAST, pythons, yolo
 from yolo_fine.evaluation.small_ap import AP_SMALL, COLUMNS, watch_trainer
 from yolo_fine.integration import training_hooks
 from yolo_fine.integration.training_hooks import ValidationBoxes, as_rows, to_original
@@ -235,31 +233,3 @@ def test_stock_training_with_and_without(tmp_path, tiny_data):
         assert 0 <= float(mine[SMALL[0]]) <= 1
         same = [key for key in theirs if key != "time"]
         assert [mine[key] for key in same] == [theirs[key] for key in same]
-
-
-DDP_IMAGES = """
-from yolo_fine.integration.training_hooks import ValidationBoxes
-measure = ValidationBoxes.measure
-
-def count_images(self):
-    pathlib.Path(sys.argv[2], "images.txt").write_text(str(len(self.images)))
-    return measure(self)
-
-ValidationBoxes.measure = count_images
-BaseTrainer._do_train = train_in_two
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="gloo over torchrun on Linux and macOS")
-def test_two_processes_bring_their_images_together(tmp_path, tiny_data):
-    (tmp_path / "write.py").write_text(WRITE.format(data=str(tiny_data), project=str(tmp_path)))
-    done = run([sys.executable, str(tmp_path / "write.py")], tmp_path, YOLO_FINE_EVAL="small")
-    file = next(line.split(maxsplit=1)[1] for line in done.stdout.splitlines() if line.startswith("FILE "))
-    worker = tmp_path / "worker.py"
-    worker.write_text(WORKER.replace("BaseTrainer._do_train = train_in_two\n", DDP_IMAGES))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(worker)]
-    done = run([*command, file, str(tmp_path)], tmp_path, YOLO_FINE_EVAL="small")
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    assert (tmp_path / "images.txt").read_text() == "4"
-    (row,) = read_rows(tmp_path / "run")
-    assert 0 <= float(row[SMALL[0]]) <= 1

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ultralytics import YOLO
 
+import yolo_fine
 from tests.commands import FAST, main_of, python, pythons, yolo
 from yolo_fine.integration.versions import installed_version
 
@@ -21,6 +23,10 @@ from yolo_fine.integration.versions import installed_version
 def test_training_leaves_a_whole_run(trained):
     assert (trained / "weights" / "best.pt").is_file()
     assert (trained / "results.csv").read_text().count("\n") == 2
+
+
+def test_the_checkpoint_says_what_it_needs(trained):
+    assert YOLO(trained / "weights" / "best.pt").model.yaml["requires"] == [f"yolo-fine {yolo_fine.__version__}"]
 
 
 def test_a_fresh_process_validates(trained, tiny_data):

@@ -27,14 +27,21 @@ def find_cures(truth: GroundTruth, found: Assignment, detector: Any) -> list[Cur
     Args:
         truth: The objects.
         found: What was counted for the input size and head asked for.
-        detector: The ``YOLO`` that was asked for, or None; its GFLOPs are the unit of the costs.
+        detector: The ``YOLO`` that was asked for, or None; its GFLOPs are the unit of the costs. A finer head is
+            counted on the model that compose makes of its YAML.
     """
     cures = []
+    unit = None if detector is None else gflops_of(detector.model, found.imgsz)
     follows_strides = found.rule in RELEASES  # a floor in pixels does not
     for what, imgsz, strides in _options(found):
         rule = make_rule(found.rule, strides if follows_strides else found.strides)
         seen = count_objects(truth, imgsz, strides, rule).overall
-        cost = relative_cost(detector, found, imgsz, what.removeprefix("head=") if "head=" in what else None)
+        head = what.removeprefix("head=") if "head=" in what else None
+        if detector is None:  # nothing is known but the number of pixels
+            cost = (imgsz / found.imgsz) ** 2 if head is None else None
+        else:
+            changed = gflops_of(detector.model if head is None else finer_model(detector, head), imgsz)
+            cost = changed / unit if changed and unit else None
         cures.append(Cure(what, seen.no_candidate, seen.contested, cost))
     return cures
 
@@ -55,25 +62,23 @@ def levels_of(strides: Sequence[float]) -> str:
     return ",".join(f"p{round(log2(stride))}" for stride in strides)
 
 
-def relative_cost(detector: Any, found: Assignment, imgsz: int, head: str | None) -> float | None:
-    """GFLOPs relative to the model at the input size asked for; None where they can't be counted.
-
-    A finer head is counted on the model that compose makes of the model's YAML.
-    """
-    if detector is None:
-        return (imgsz / found.imgsz) ** 2 if head is None else None
-    name = detector.model.yaml.get("yaml_file", "")
+def gflops_of(network: Any, imgsz: int) -> float | None:
+    """GFLOPs at an input size; None for no network, and where they can't be counted."""
+    if network is None:
+        return None
     try:
-        if head is None:
-            return measure_at(detector.model, imgsz) / measure_at(detector.model, found.imgsz)
-        return measure_at(finer_model(name, head), imgsz) / measure_at(detector.model, found.imgsz)
+        return measure_at(network, imgsz)
     except (YoloFineError, OSError, RuntimeError, ValueError):
         return None
 
 
-def finer_model(name: str, head: str) -> Any:
-    """The network that compose makes of a model's YAML with these levels."""
-    with TemporaryDirectory() as folder:
-        out = Path(folder) / f"{Path(name).stem}-p2.yaml"
-        compose(name, head=head, out=out)
-        return open_model(out).model
+def finer_model(detector: Any, head: str) -> Any:
+    """The network that compose makes of a model's YAML with these levels; None where it can't."""
+    name = detector.model.yaml.get("yaml_file", "")
+    try:
+        with TemporaryDirectory() as folder:
+            out = Path(folder) / f"{Path(name).stem}-p2.yaml"
+            compose(name, head=head, out=out)
+            return open_model(out).model
+    except (YoloFineError, OSError, RuntimeError, ValueError):
+        return None
