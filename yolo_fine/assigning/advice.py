@@ -68,7 +68,8 @@ def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale:
     base = f"{family}{scale}"
     largest = float(input_boxes(truth, found.imgsz)[0][:, 2:].max())
     needs_p5 = with_p2 and largest > P4_REACH
-    model = f"{base}-{'p2345' if needs_p5 else 'small' if with_p2 else 'fine'}.yaml"
+    stock = f"{base}.yaml"
+    model = f"{base}-{'p2345' if needs_p5 else 'small'}.yaml" if with_p2 else stock
     with TemporaryDirectory() as folder:
         source = model
         if needs_p5:
@@ -78,11 +79,12 @@ def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale:
     advice = [input_and_head(found, cure)]
     if with_p2:
         advice.append(with_p5(base, model, largest) if needs_p5 else without_p5(base, found.imgsz, largest))
-    advice += [model_to_take(base, model, network, imgsz), weights(data, base, model, network, imgsz)]
+    take = stock_model(base, network, imgsz) if model == stock else finer_levels(base, model, network, imgsz)
+    advice += [take, weights(data, base, model, network, imgsz)]
     advice += [one for one in [on_slices(data, truth, imgsz)] if one]
     sliced = any(one.topic == "slices" and one.commands for one in advice)
-    ours = f"{base}+head:{ALL_LEVELS}" if needs_p5 else model
-    models = [f"{base}.yaml", ours, f"{base}.yaml+imgsz:{round(imgsz * FACTORS[0] / 32) * 32}"]
+    ours = f"{base}+head:{ALL_LEVELS}" if needs_p5 else model if with_p2 else f"{base}-fine.yaml"
+    models = [stock, ours, f"{stock}+imgsz:{round(imgsz * FACTORS[0] / 32) * 32}"]
     common = f"data={data} weights={base}.pt imgsz={imgsz}"
     return [*advice, comparison(models, common, () if sliced else (f"yolo-fine eval {BEST} {data}",))]
 
@@ -177,14 +179,25 @@ def on_slices(data: str, truth: GroundTruth, imgsz: int) -> Advice | None:
     return Advice("slices", what, why, figures, commands)
 
 
-def model_to_take(base: str, model: str, network: Any, imgsz: int) -> Advice:
-    """Which model, and what it costs."""
+def stock_model(base: str, network: Any, imgsz: int) -> Advice:
+    """The stock model: no block has been seen to do more than the noise."""
+    parameters, gflops = _parameters(network), measure_at(network, imgsz)
+    fine = measure_at(build_detection_network(f"{base}-fine.yaml"), imgsz) / gflops
+    why = (
+        f"{parameters / 1e6:.2f} M parameters and {gflops:.1f} GFLOPs at imgsz={imgsz}; in docs/study.md no block has "
+        f"shown a gain beyond noise. {base}-fine.yaml starts as this model, to the bit, and takes {fine:.2f} times its "
+        "GFLOPs: what it gives on your data is what the comparison shows"
+    )
+    figures = {"parameters": parameters, "gflops": gflops, "gflops_ratio": 1.0, "gflops_ratio_fine": fine}
+    return Advice("model", f"{base}.yaml", why, figures)
+
+
+def finer_levels(base: str, model: str, network: Any, imgsz: int) -> Advice:
+    """The model with a P2 level, and what it costs."""
     parameters, gflops = _parameters(network), measure_at(network, imgsz)
     ratio = gflops / measure_at(build_detection_network(f"{base}.yaml"), imgsz)
-    kind = {
-        "small": f"the packaged model that detects at {FINE_LEVELS}",
-        "fine": "starts as the stock model, to the bit, and refines its fusions",
-    }.get(Path(model).stem.rpartition("-")[2], "what compose makes")
+    packaged = Path(model).stem == f"{base}-small"
+    kind = f"the packaged model that detects at {FINE_LEVELS}" if packaged else "what compose makes"
     why = (
         f"{kind}; {parameters / 1e6:.2f} M parameters and {gflops:.1f} GFLOPs at imgsz={imgsz}, {ratio:.2f} times "
         f"those of {base}.yaml"
@@ -199,7 +212,8 @@ def weights(data: str, base: str, model: str, network: Any, imgsz: int) -> Advic
         f"{report.transferred} of the {report.total} tensors of the COCO weights find their layer in {model}; the "
         "class head starts anew for your classes"
     )
-    command = f"yolo-fine train model={model} pretrained={base}.pt data={data} imgsz={imgsz}"
+    start = f"model={base}.pt" if model == f"{base}.yaml" else f"model={model} pretrained={base}.pt"
+    command = f"yolo-fine train {start} data={data} imgsz={imgsz}"
     return Advice("weights", f"{base}.pt", why, {"tensors": report.transferred, "of": report.total}, (command,))
 
 
