@@ -5,7 +5,7 @@
     python scripts/make_pages.py study                                # the page
 
 What is taken: ``results.csv``, ``report.json``, ``pareto.png``, and of ``plan.json`` what does not depend on a machine.
-``conclusion.md`` beside them, written by hand, says what follows.
+``conclusion.md`` beside them, written by hand, says what follows, and ``summary.md`` above them what follows from all.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ new seeds **and** new images; "beyond noise" is corrected for the number of mode
 the baseline with other seeds: what no difference looks like. Points of AP, 0 to 100. How: `yolo-fine ablate`, and
 [evaluation.md](evaluation.md) for the metrics.
 
-{sections}
+{summary}{sections}
 Made by `python scripts/make_pages.py study` from the results in [study/](study).
 """
 SECTION = """## {name}
@@ -63,7 +63,9 @@ def study_page(folder: Path) -> str:
         folder: ``docs/study``.
     """
     sections = [section(one) for one in sorted(folder.iterdir()) if (one / "report.json").is_file()]
-    return PAGE.format(sections="\n".join(sections))
+    summary = folder / "summary.md"
+    said = f"{summary.read_text(encoding='utf-8')}\n" if summary.is_file() else ""
+    return PAGE.format(summary=said, sections="\n".join(sections))
 
 
 def section(folder: Path) -> str:
