@@ -3,15 +3,18 @@
 
 Shows every command's help, and types every command of the README's and the pages' ``bash`` blocks, one after another,
 in a folder with stand-ins: small drawn images for the datasets, untrained weights for the pretrained ones. What takes
-long is shortened (one epoch, 64 pixels); commands that install, or that hold placeholders such as ``[out=DIR]``, are
-left out and listed. Exit code 1 if one ended otherwise than a user hopes, with the end of what it said.
+long is shortened (one epoch, 64 pixels); commands that install, that need a Ray cluster, or that hold placeholders such
+as ``[out=DIR]``, are left out and listed. Exit code 1 if one ended otherwise than a user hopes, with the end of what it
+said.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,7 +39,8 @@ SHORTER = {  # by the first words of a command
         "seeds": "2", "epochs": "1", "imgsz": "64", "batch": "4", "loader_workers": "0", "amp": "False",
         "device": "cpu", "resamples": "400", "latency": "False",
     },
-    "yolo-fine bench": {"repeats": "2", "imgsz": "64"},
+    "yolo-fine bench blocks": {"rounds": "2", "size": "20"},
+    "yolo-fine bench models": {"rounds": "2", "imgsz": "64"},
     "python scripts/train_visdrone.py": RECIPE,
     "python scripts/train_coco.py": RECIPE,
     "python scripts/eval_visdrone.py": {"imgsz": "64", "device": "cpu"},
@@ -46,6 +50,7 @@ VISDRONE = ("pedestrian", "people", "bicycle", "car", "van", "truck", "tricycle"
 WITHOUT_MODEL = ("annotations=", "check=")  # commands in which imgsz= or device= have no place
 LEFT_OUT = ("pip", "git", "make", "docker", "cd", "eval", "jupyter", "export", "source", "conda", "zensical", "pytest")
 SLOW = ("demo", "check_upstream", "torture", "kill_ablation", "startup.py", "benchmarks/")
+NEEDS_A_CLUSTER = "engine=ray"
 
 
 def prepare(folder: Path) -> None:
@@ -67,6 +72,7 @@ def prepare(folder: Path) -> None:
         place.mkdir(parents=True)
         for kind in ("images", "annotations"):
             (place / kind).symlink_to(folder / "drawn" / kind / split)
+    write_coco(folder / "coco", folder / "drawn" / "images")
     (folder / "VisDrone2019-DET-val").symlink_to(folder / "DOWNLOADS" / "VisDrone2019-DET-val")
     image = next((folder / "drawn" / "images" / "val").iterdir())
     for name in ("img.jpg", "street.jpg", "image.jpg"):
@@ -84,6 +90,23 @@ def prepare(folder: Path) -> None:
     best.model.names = content["names"]
     for name in ("best", "other", "W"):
         best.save(str(folder / f"{name}.pt"))
+
+
+def write_coco(folder: Path, images: Path) -> None:
+    """A download of COCO with these images, of 128 x 128 pixels and with one object each."""
+    (folder / "annotations").mkdir(parents=True)
+    for split in ("train", "val"):
+        (folder / f"{split}2017").symlink_to(images / split)
+        files = sorted(file.name for file in (images / split).iterdir())
+        content = {
+            "images": [{"id": n, "file_name": file, "width": 128, "height": 128} for n, file in enumerate(files)],
+            "annotations": [
+                {"id": n + 1, "image_id": n, "category_id": 1, "bbox": [9, 9, 20, 20], "area": 400, "iscrowd": 0}
+                for n in range(len(files))
+            ],
+            "categories": [{"id": 1, "name": "person"}],
+        }
+        (folder / "annotations" / f"instances_{split}2017.json").write_text(json.dumps(content), encoding="utf-8")
 
 
 def commands_in(page: Path) -> list[str]:
@@ -112,14 +135,16 @@ def shortened(command: str) -> list[str]:
 
 
 def is_left_out(command: str) -> bool:
-    """Whether a command installs something, takes long, or is a pattern and no command."""
+    """Whether a command installs something, takes long, needs a cluster, or is a pattern and no command."""
     first = command.split(maxsplit=1)[0].rsplit("/", maxsplit=1)[-1]
-    return first in LEFT_OUT or any(word in command for word in SLOW) or bool(re.search(r"[\[\]|<>]|\bDIR\b", command))
+    is_pattern = re.search(r"[\[\]|<>]|\bDIR\b| \.\.\. ", command)
+    return first in LEFT_OUT or any(word in command for word in (*SLOW, NEEDS_A_CLUSTER)) or bool(is_pattern)
 
 
 def type_command(words: list[str], folder: Path) -> tuple[bool, float, str]:
     """Whether a command ended well, its seconds, and the end of what it said."""
     started = time.monotonic()
+    shutil.rmtree(folder / "runs" / "ablate", ignore_errors=True)  # one folder holds one ablation
     settings = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_CONFIG_DIR": str(folder / ".settings")}
     settings |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "MPLBACKEND": "Agg"}
     done = subprocess.run(
