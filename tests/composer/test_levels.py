@@ -188,7 +188,7 @@ def test_keys_of_the_head(tmp_path):
         model = yaml.safe_load(compose_text(base, {}, Shape(**words)).text)
         return {key: model[key] for key in ("p2_branch", "box_prior") if key in model}
 
-    assert keys(head="p2,p3,p4") == {"p2_branch": 0.5, "box_prior": 2}
+    assert keys(head="p2,p3,p4") == {"p2_branch": 1, "box_prior": 2}
     assert keys(head="p2") == {"box_prior": 2}
     assert keys(head="p2", p2_branch=1) == {"p2_branch": 1, "box_prior": 2}
     assert keys(head="p2,p3,p4", p2_branch=0, box_prior=0) == {"box_prior": 0}

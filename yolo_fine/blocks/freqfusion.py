@@ -29,7 +29,7 @@ class FreqFusion(nn.Module):
 
     "Frequency-aware Feature Fusion for Dense Image Prediction", TPAMI 2024 (arXiv 2408.12879), in the form of the
     authors' published models: zeros outside the maps, all three parts. It reproduces the authors' tensors, whose order
-    of inputs and outputs is fine, coarse. Their FPN adds both halves of the output; here they stand side by side, because
+    of inputs and outputs is fine, coarse. Their FPN adds both halves of the output; here they stand side by side, as
     the maps of YOLO's necks differ in channels and are concatenated.
 
     1. 1x1 convolutions compress both maps to ``hidden`` channels.

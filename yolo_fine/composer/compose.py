@@ -108,7 +108,7 @@ def compose(
             the base.
         neck: ``stock``; ``bifpn`` (weighted sums), ``fpn`` (top-down alone) or ``none`` (the backbone's maps).
         p2_branch: Hidden channels of the box and class branches at stride 4, as a share of their map's; 0 makes them as
-            wide as stock. By default 0.5 where a run of levels adds stride 4, else 0.
+            wide as stock. By default 1 where a run of levels adds stride 4, else 0.
         box_prior: How many strides fresh boxes reach to each side; 0 leaves them as stock. By default 2 where ``head``
             or ``neck`` are given.
         at: Levels for all blocks that name none themselves, as ``p3,p4``; default: every place that there is.

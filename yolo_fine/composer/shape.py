@@ -15,7 +15,7 @@ from yolo_fine.integration import box_prior as prior
 from yolo_fine.integration import branch_width
 from yolo_fine.integration.parsing.vocabulary import has_box_branches
 
-DEFAULT_SHARE = 0.5
+DEFAULT_SHARE = 1.0  # as wide as the map: docs/study.md, branch_width_to_stock
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 """Narrow branches at stride 4: what makes a P2 level affordable.
 
 Ultralytics makes the branches of all levels equally wide. On a map of 160 x 160 cells, a box branch of 64 channels
-behind a map of 32 costs almost half as much as all of yolo11n. With the key ``p2_branch: 0.5`` at the top of a model
-YAML, the hidden channels of the box and class branches at stride 4 are half as many as their map has: a multiple of 8,
-and never more than stock. The branches of the other levels stay as wide as in the model without this level, so that
-pretrained ones fit; stock would make those of larger scales narrower.
+behind a map of 32 costs almost half as much as all of yolo11n. With the key ``p2_branch: 1`` at the top of a model
+YAML, the hidden channels of the box and class branches at stride 4 are as many as their map has, with 0.5 half as many:
+a multiple of 8, and never more than stock. The branches of the other levels stay as wide as in the model without this
+level, so that pretrained ones fit; stock would make those of larger scales narrower.
 
 The branches are made when Ultralytics sets the head's biases, right after it has found the strides. They consist of
 Ultralytics' own layers, in the same order: checkpoints, ``fuse`` and exports see a stock head.
