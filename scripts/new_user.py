@@ -144,7 +144,8 @@ def is_left_out(command: str) -> bool:
 def type_command(words: list[str], folder: Path) -> tuple[bool, float, str]:
     """Whether a command ended well, its seconds, and the end of what it said."""
     started = time.monotonic()
-    shutil.rmtree(folder / "runs" / "ablate", ignore_errors=True)  # one folder holds one ablation
+    if "ablate" in words:  # one folder holds one ablation
+        shutil.rmtree(folder / "runs" / "ablate", ignore_errors=True)
     settings = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_CONFIG_DIR": str(folder / ".settings")}
     settings |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "MPLBACKEND": "Agg"}
     done = subprocess.run(

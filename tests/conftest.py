@@ -31,8 +31,8 @@ os.environ.pop("YOLO_FINE_AUTOLOAD", None)
 def _surroundings():
     """One thread, and runs in the working folder: by default they go to the git repository that holds the venv.
 
-    Models are many small objects, and Python looks for cycles among them 700 new ones at a time; at 200,000, the suite
-    takes a sixth less time.
+    Models are many small objects, and Python looks for cycles among them 700 new ones at a time; at 200,000, tests that
+    build models take about a sixth less time.
     """
     import gc
 

@@ -75,7 +75,7 @@ os._exit(0)  # past the interpreter's end, where a thread of gloo may abort a pr
 """
 
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo over torchrun on Linux and macOS")
+over_gloo = pytest.mark.skipif(sys.platform == "win32", reason="gloo over torchrun on Linux and macOS")
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +94,14 @@ def trained_in_two(tmp_path_factory: pytest.TempPathFactory, tiny_data: Path) ->
     return folder
 
 
+@over_gloo
 def test_the_generated_worker_file_with_two_processes(trained_in_two: Path) -> None:
     for rank in (0, 1):
         assert (trained_in_two / f"rank{rank}.txt").read_text() == "3 blocks, equal on both: True"
     assert (trained_in_two / "run" / "weights" / "last.pt").is_file()
 
 
+@over_gloo
 def test_ap_small_is_that_of_the_images_of_both(trained_in_two: Path) -> None:
     assert (trained_in_two / "images.txt").read_text() == "4"
     with (trained_in_two / "run" / "results.csv").open() as file:

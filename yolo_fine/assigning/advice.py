@@ -83,8 +83,10 @@ def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale:
     advice += [take, weights(data, base, model, network, imgsz)]
     advice += [one for one in [on_slices(data, truth, imgsz)] if one]
     sliced = any(one.topic == "slices" and one.commands for one in advice)
-    ours = f"{base}+head:{ALL_LEVELS}" if needs_p5 else model if with_p2 else f"{base}-fine.yaml"
-    models = [stock, ours, f"{stock}+imgsz:{round(imgsz * FACTORS[0] / 32) * 32}"]
+    rival = model if with_p2 else f"{base}-fine.yaml"
+    if needs_p5:
+        rival = f"{base}+head:{ALL_LEVELS}"
+    models = [stock, rival, f"{stock}+imgsz:{round(imgsz * FACTORS[0] / 32) * 32}"]
     common = f"data={data} weights={base}.pt imgsz={imgsz}"
     return [*advice, comparison(models, common, () if sliced else (f"yolo-fine eval {BEST} {data}",))]
 

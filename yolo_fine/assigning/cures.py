@@ -31,7 +31,7 @@ def find_cures(truth: GroundTruth, found: Assignment, detector: Any) -> list[Cur
             counted on the model that compose makes of its YAML.
     """
     cures = []
-    unit = None if detector is None else gflops_of(detector.model, found.imgsz)
+    unit = None if detector is None else count_gflops(detector, found.imgsz)
     follows_strides = found.rule in RELEASES  # a floor in pixels does not
     for what, imgsz, strides in _options(found):
         rule = make_rule(found.rule, strides if follows_strides else found.strides)
@@ -40,7 +40,7 @@ def find_cures(truth: GroundTruth, found: Assignment, detector: Any) -> list[Cur
         if detector is None:  # nothing is known but the number of pixels
             cost = (imgsz / found.imgsz) ** 2 if head is None else None
         else:
-            changed = gflops_of(detector.model if head is None else finer_model(detector, head), imgsz)
+            changed = count_gflops(detector, imgsz, head)
             cost = changed / unit if changed and unit else None
         cures.append(Cure(what, seen.no_candidate, seen.contested, cost))
     return cures
@@ -62,23 +62,18 @@ def levels_of(strides: Sequence[float]) -> str:
     return ",".join(f"p{round(log2(stride))}" for stride in strides)
 
 
-def gflops_of(network: Any, imgsz: int) -> float | None:
-    """GFLOPs at an input size; None for no network, and where they can't be counted."""
-    if network is None:
-        return None
+def count_gflops(detector: Any, imgsz: int, head: str | None = None) -> float | None:
+    """GFLOPs of a model at an input size, with its own head or with other levels; None where they can't be counted."""
     try:
+        network = detector.model if head is None else finer_model(detector.model.yaml.get("yaml_file", ""), head)
         return measure_at(network, imgsz)
     except (YoloFineError, OSError, RuntimeError, ValueError):
         return None
 
 
-def finer_model(detector: Any, head: str) -> Any:
-    """The network that compose makes of a model's YAML with these levels; None where it can't."""
-    name = detector.model.yaml.get("yaml_file", "")
-    try:
-        with TemporaryDirectory() as folder:
-            out = Path(folder) / f"{Path(name).stem}-p2.yaml"
-            compose(name, head=head, out=out)
-            return open_model(out).model
-    except (YoloFineError, OSError, RuntimeError, ValueError):
-        return None
+def finer_model(name: str, head: str) -> Any:
+    """The network that compose makes of a model's YAML with these levels."""
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / f"{Path(name).stem}-p2.yaml"
+        compose(name, head=head, out=out)
+        return open_model(out).model
