@@ -19,6 +19,9 @@ Each number is a **ratio within one run**: everything takes its turn in every ro
 shown is the median over the rounds. Where the 95 % interval of a ratio holds 1, the spread is larger than the
 difference, and no number is given. One CPU thread, one image, {versions}.
 
+Ratios depend on the processor: where it multiplies fast, the convolution that blocks are compared with is short, and
+what a block does besides counts for more.
+
 Measure on your machine: `yolo-fine bench blocks`, `yolo-fine bench models` (`--help` says the rest: training,
 `torch.compile`, half precision, onnxruntime, a GPU). This page: `python benchmarks/costs.py`, then
 `python scripts/make_pages.py cost`.
@@ -26,18 +29,17 @@ Measure on your machine: `yolo-fine bench blocks`, `yolo-fine bench models` (`--
 BLOCKS = """
 ## Blocks
 
-Ratio to one 3x3 convolution with batch norm and SiLU, 128 channels on 80 x 80 cells ({ms:.1f} ms here). "Training" is
+Ratio to one 3x3 convolution with batch norm and SiLU, 128 channels on 80 x 80 cells ({ms:.1f} ms{where}). "Training" is
 forward and backward of both. "Grows with cells" is the exponent of multiply-accumulates: 1 as a convolution, from
 {quadratic} on it is called quadratic, and `yolo-fine lint` notes such a block on maps above 40 x 40. Peak is what is
-alive at one time beside input and parameters. In onnxruntime `EMA`, `CAT` and `DilatedContext` are faster by 1.33, 1.79
-and 2.89 since this was measured ([forms of blocks](export.md#forms-of-blocks)).
+alive at one time beside input and parameters. In onnxruntime run the [forms that exports get](export.md#forms-of-blocks).
 
 {table}
 {picture}"""
 MODELS = """
 ## Models
 
-Ratio to the stock model of the same scale (`yolo11s` to `yolo11n`), fused, {imgsz} x {imgsz} pixels. In onnxruntime run
+Ratio to the stock model of the same scale (`yolo11s` to `yolo11n`), fused, {imgsz} x {imgsz} pixels{where}. In onnxruntime run
 the files that `yolo-fine export` writes, of stock models too ([why](export.md#box-distances)).
 
 {table}
@@ -105,8 +107,8 @@ def blocks(found: dict[str, Measured], folder: Path) -> str:
             }
         )
     picture = "\n![ratios against parameters](cost/blocks.png)\n" if (folder / "blocks.png").is_file() else ""
-    ms = found["blocks"]["yardstick_ms"]
-    return BLOCKS.format(table=Table(rows).to_markdown(), picture=picture, ms=ms, quadratic=QUADRATIC)
+    ms, where = found["blocks"]["yardstick_ms"], processor_text(found["blocks"])
+    return BLOCKS.format(table=Table(rows).to_markdown(), picture=picture, ms=ms, where=where, quadratic=QUADRATIC)
 
 
 def models(found: dict[str, Measured], folder: Path) -> str:
@@ -126,7 +128,8 @@ def models(found: dict[str, Measured], folder: Path) -> str:
         for name, one in found["models"]["models"].items()
         if one["against"]
     ]
-    return MODELS.format(table=Table(rows).to_markdown(), imgsz=found["models"]["settings"]["imgsz"])
+    imgsz, where = found["models"]["settings"]["imgsz"], processor_text(found["models"])
+    return MODELS.format(table=Table(rows).to_markdown(), imgsz=imgsz, where=where)
 
 
 def plain(found: dict[str, Measured], folder: Path) -> str:
@@ -161,6 +164,12 @@ def before(found: dict[str, Measured], folder: Path) -> str:
         for name, one in found["reordered"][kind].items()
     ]
     return BEFORE.format(table=Table(rows).to_markdown(), notes=NOTES)
+
+
+def processor_text(measured: Measured) -> str:
+    """Where something was measured, as the end of a phrase; empty for older files, which do not say it."""
+    where = measured["settings"].get("processor")
+    return f", {where}" if where else ""
 
 
 def ratio_text(one: Measured | None) -> str:

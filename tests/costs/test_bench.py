@@ -41,6 +41,8 @@ def test_keys_that_are_fixed(tmp_path: Path) -> None:
     assert low <= fine["ratio"] <= high
     assert fine["peak_mb"] > 0
     assert told["settings"]["rounds"] == 3
+    assert torch.backends.cpu.get_cpu_capability() in told["settings"]["processor"]
+    assert f"ms on {told['settings']['processor']}" in found.summary()
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
 
 

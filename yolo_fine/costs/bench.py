@@ -18,6 +18,7 @@ from yolo_fine.costs.memory import peak_bytes
 from yolo_fine.costs.timing import Call, quartiles, ratio, read_device, take_turns
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.devices import processor
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.hints import did_you_mean
 from yolo_fine.utils.paths import StrPath
@@ -142,7 +143,8 @@ def measure(specs: Sequence[BlockSpec], setting: Setting, rounds: int, growth: b
             peak_mb=peak_bytes(call, setting.device) / 2**20 if setting.runtime == "torch" else None,
             growth=exponents(get_block(name)) if growth and name != YARDSTICK else None,
         )
-    return Bench("blocks", YARDSTICK, timings, vars(setting) | {"rounds": rounds, "torch": torch.__version__}, left_out)
+    where = {"torch": torch.__version__, "processor": processor(setting.device)}
+    return Bench("blocks", YARDSTICK, timings, vars(setting) | {"rounds": rounds} | where, left_out)
 
 
 def yardstick(setting: Setting) -> tuple[Any, Any]:

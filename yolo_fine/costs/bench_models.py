@@ -19,6 +19,7 @@ from yolo_fine.costs.timing import Call, quartiles, ratio, read_device, take_tur
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.checkpoints import checkpoint_of
+from yolo_fine.integration.devices import processor
 from yolo_fine.integration.models import open_model
 from yolo_fine.utils.calls import public
 from yolo_fine.utils.paths import StrPath
@@ -126,7 +127,8 @@ def measure(names: Sequence[str], compared: dict[str, str], settings: dict[str, 
         )
         for name, call in calls.items()
     }
-    return Bench("models", names[0], timings, settings | {"torch": torch.__version__})
+    where = {"torch": torch.__version__, "processor": processor(settings["device"])}
+    return Bench("models", names[0], timings, settings | where)
 
 
 def torch_call(network: Any, image: Any, settings: dict[str, Any]) -> Call:

@@ -85,7 +85,8 @@ class Bench(Result):
     def summary(self) -> str:
         """What was measured, and the cheapest and the dearest."""
         others = {name: timing.ratio for name, timing in self.timings.items() if name != self.yardstick}
-        lines = [f"{len(others)} {self.kind}; {self.yardstick} takes {self.timings[self.yardstick].ms:.2f} ms"]
+        where = f" on {self.settings['processor']}" if "processor" in self.settings else ""
+        lines = [f"{len(others)} {self.kind}; {self.yardstick} takes {self.timings[self.yardstick].ms:.2f} ms{where}"]
         if others:
             ordered = sorted(others, key=lambda name: others[name].value)
             lines.append(f"times as long: {ordered[0]} {others[ordered[0]]} to {ordered[-1]} {others[ordered[-1]]}")

@@ -16,3 +16,17 @@ def is_device_here(device: str | int | None) -> bool:
     except ValueError:
         return False
     return True
+
+
+def processor(device: str) -> str:
+    """What computes there, as ``AMD EPYC, AVX512`` or ``NVIDIA H100 80GB``: ratios of times differ between them.
+
+    Args:
+        device: ``cpu``, or a GPU as ``cuda:0``.
+    """
+    import torch
+    from ultralytics.utils.torch_utils import get_cpu_info
+
+    if device != "cpu":
+        return str(torch.cuda.get_device_name(device))
+    return f"{get_cpu_info()}, {torch.backends.cpu.get_cpu_capability()}"
