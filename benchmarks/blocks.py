@@ -21,6 +21,7 @@ from yolo_fine.blocks import CARAFE, FADE, FINE, LDAAQU, SAPA, DySample
 from yolo_fine.costs.bench import YARDSTICK, Setting, prepared, yardstick
 from yolo_fine.costs.timing import ratio, take_turns
 from yolo_fine.costs.timing import threads as use_threads
+from yolo_fine.integration.devices import processor
 from yolo_fine.utils.files import write_json
 
 
@@ -222,7 +223,8 @@ def compare(train: bool, rounds: int, threads: int = 1) -> dict[str, Any]:
                 "plain": ("plain", YARDSTICK),
             }
             found[name] = {key: vars(ratio(times[one], times[other])) for key, (one, other) in pairs.items()}
-    return {"blocks": found, "settings": vars(setting) | {"rounds": rounds, "torch": torch.__version__}}
+    where = {"torch": torch.__version__, "processor": processor("cpu")}
+    return {"blocks": found, "settings": vars(setting) | {"rounds": rounds} | where}
 
 
 def main() -> None:

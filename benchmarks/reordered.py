@@ -21,6 +21,7 @@ import torch
 from yolo_fine.blocks import EMA, FINE, LDAAQU, DilatedContext, DilatedFusion
 from yolo_fine.costs import timing
 from yolo_fine.costs.bench import YARDSTICK, Setting, prepared, yardstick
+from yolo_fine.integration.devices import processor
 from yolo_fine.utils.files import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,7 +76,8 @@ if __name__ == "__main__":
     old = earlier(commit)
     with timing.threads(1):
         measured = {"inference": compare(old, False, rounds), "training": compare(old, True, max(1, rounds // 3))}
-    settings = {"torch": torch.__version__, "rounds": rounds, "threads": 1, "commit": commit}
+    where = {"torch": torch.__version__, "processor": processor("cpu")}
+    settings = where | {"rounds": rounds, "threads": 1, "commit": commit}
     write_json(ROOT / "docs" / "cost" / "reordered.json", measured | {"settings": settings})
     for kind, ratios in measured.items():
         for name, one in ratios.items():

@@ -29,18 +29,19 @@ Measure on your machine: `yolo-fine bench blocks`, `yolo-fine bench models` (`--
 BLOCKS = """
 ## Blocks
 
-Ratio to one 3x3 convolution with batch norm and SiLU, 128 channels on 80 x 80 cells ({ms:.1f} ms{where}). "Training" is
-forward and backward of both. "Grows with cells" is the exponent of multiply-accumulates: 1 as a convolution, from
-{quadratic} on it is called quadratic, and `yolo-fine lint` notes such a block on maps above 40 x 40. Peak is what is
-alive at one time beside input and parameters. In onnxruntime run the [forms that exports get](export.md#forms-of-blocks).
+Ratio to one 3x3 convolution with batch norm and SiLU, 128 channels on 80 x 80 cells ({ms:.1f} ms{where}).
+"Training" is forward and backward of both. "Grows with cells" is the exponent of multiply-accumulates: 1 as a
+convolution, from {quadratic} on it is called quadratic, and `yolo-fine lint` notes such a block on maps above 40 x 40.
+Peak is what is alive at one time beside input and parameters. In onnxruntime run the
+[forms that exports get](export.md#forms-of-blocks).
 
 {table}
 {picture}"""
 MODELS = """
 ## Models
 
-Ratio to the stock model of the same scale (`yolo11s` to `yolo11n`), fused, {imgsz} x {imgsz} pixels{where}. In onnxruntime run
-the files that `yolo-fine export` writes, of stock models too ([why](export.md#box-distances)).
+Ratio to the stock model of the same scale (`yolo11s` to `yolo11n`), fused, {imgsz} x {imgsz} pixels{where}.
+In onnxruntime run the files that `yolo-fine export` writes, of stock models too ([why](export.md#box-distances)).
 
 {table}
 """

@@ -164,7 +164,11 @@ class FINE(nn.Module):
             modulation = bilinear(modulation, low.shape[2], low.shape[3])
             return modulation * low if self.gain is None else modulation.add_(1) * low  # its gradient is one map less
         modulation = F.interpolate(modulation, low.shape[2:], mode="bilinear")
-        return modulation * low if self.gain is None else torch.addcmul(low, modulation, low)
+        if self.gain is None:
+            return modulation * low
+        if torch.is_grad_enabled():
+            return torch.addcmul(low, modulation, low)
+        return modulation.mul_(low).add_(low)  # in place: one new map less, whose memory costs more than the sum
 
     def views(self, x: Sequence[Tensor]) -> Iterator[View]:
         """How much each position of ``low`` is raised or lowered, as a factor."""
