@@ -32,6 +32,7 @@ from transfer import families, pretrained
 from yolo_fine.errors import ArgumentError, YoloFineError
 from yolo_fine.exporter.proof.proof import Proof
 from yolo_fine.exporter.prove import export_model
+from yolo_fine.integration.devices import processor
 from yolo_fine.recipes import run_script
 from yolo_fine.utils.files import write_json
 from yolo_fine.utils.hints import did_you_mean
@@ -107,6 +108,7 @@ def export_figures(
             for name, file in others if "latency" in wanted else []:
                 measured = measure_latency(stock, file, pairs=pairs, threads=threads)
                 machine = {"load": os.getloadavg()[0], "cores": os.cpu_count(), "threads": threads}
+                machine["processor"] = processor("cpu")
                 keep("latency", name, {**asdict(measured), **machine})
     if docs:
         write_page(docs, metrics)

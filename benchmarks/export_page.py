@@ -76,7 +76,8 @@ LATENCY = """
 
 Static ONNX, float32, 640 x 640 pixels, batch 1, {threads} CPU threads, onnxruntime's own settings. Each model runs in
 turn with the stock model of its family, {pairs} times; of three runs in a row the shortest counts. Ratio: median over
-the pairs of model / stock, its standard error, and quartiles. The machine's load was {load} on {cores} cores.
+the pairs of model / stock, its standard error, and quartiles. The machine's load was {load} on {cores} cores of
+{processor}.
 
 | model | ms | stock | ratio | error | quartiles |
 |---|---|---|---|---|---|
@@ -182,7 +183,7 @@ def latency_table(models: Metrics) -> str:
     first = next(iter(models.values()))
     return LATENCY.format(
         rows="\n".join(lines), threads=first["threads"], pairs=first["pairs"], cores=first["cores"],
-        load=f"{min(loads):.1f} to {max(loads):.1f}",
+        processor=first["processor"], load=f"{min(loads):.1f} to {max(loads):.1f}",
     )  # fmt: skip
 
 
