@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,18 @@ def test_every_miss_is_there_with_its_attributes(written):
         assert {key: one[key] for key in one["attributes"]} == one["attributes"]
 
 
+def test_no_category_is_0_which_readers_take_for_no_class(written, tmp_path):
+    truth, file = written
+    counted_from_1, detections = json.loads(file.read_text()), make_detections(2)
+    assert min(truth.classes) == 1
+    truth = replace(
+        truth, classes={number - 1: name for number, name in truth.classes.items()}, category=truth.category - 1
+    )
+    detections = replace(detections, category=detections.category - 1)
+    write_misses(tmp_path / "from_0.json", truth, detections, BINS)
+    assert json.loads((tmp_path / "from_0.json").read_text()) == counted_from_1
+
+
 def test_pycocotools_reads_it(written):
     coco = pytest.importorskip("pycocotools.coco")
     read = coco.COCO(str(written[1]))
@@ -50,8 +63,11 @@ def test_pycocotools_reads_it(written):
 def test_the_evaluation_writes_it(dataset, tmp_path):
     found = dataset.detections("results", share=0.5)
     file = tmp_path / "misses.json"
-    evaluate(annotations=dataset.annotations, detections=found, images=dataset.root / "images" / "val",
-             resamples=0, misses=file)  # fmt: skip
+    evaluated = evaluate(
+        annotations=dataset.annotations, detections=found, images=dataset.root / "images" / "val",
+        resamples=0, misses=file,
+    )  # fmt: skip
     content = json.loads(file.read_text())
     assert {one["kind"] for one in content["annotations"]} == {"missed"}
     assert len(content["images"]) == 5
+    assert str(file) in evaluated.summary()

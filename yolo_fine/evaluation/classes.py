@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 
 from yolo_fine.errors import DataError
-from yolo_fine.utils.hints import did_you_mean
+from yolo_fine.utils.hints import did_you_mean, listed
 
 SAYS_NOTHING = re.compile(r"(class|cls)?\d+")
 SHOWN = 8  # names listed in a message
@@ -55,7 +55,9 @@ def left_out(model_names: dict[int, str], matched: dict[int, int]) -> str | None
     others = [name for index, name in sorted(model_names.items()) if index not in matched]
     if not others:
         return None
-    return f"{len(others)} of the model's {len(model_names)} classes are not in the ground truth: {_listed(others)}"
+    return (
+        f"{len(others)} of the model's {len(model_names)} classes are not in the ground truth: {listed(others, SHOWN)}"
+    )
 
 
 def _by_plain_name(side: str, names: dict[int, str]) -> dict[str, int]:
@@ -79,19 +81,13 @@ def _difference(
     model_names: dict[int, str], classes: dict[int, str], matched: dict[int, int], missing: list[str]
 ) -> str:
     others = [name for index, name in sorted(model_names.items()) if index not in matched]
-    hints = [f"'{name}'{did_you_mean(str(name), map(str, others))}" for name in missing[:SHOWN]]
-    more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    hints = [f"'{name}'{did_you_mean(str(name), map(str, others))}" for name in missing]
     message = (
         f"the class lists don't match: of the ground truth's {len(classes)} classes, the model doesn't know "
-        f"{', '.join(hints)}{more}"
+        f"{listed(hints, SHOWN)}"
     )
     if others:
-        message += f"; of the model's {len(model_names)} classes, the ground truth doesn't have {_listed(others)}"
+        message += f"; of the model's {len(model_names)} classes, the ground truth doesn't have {listed(others, SHOWN)}"
     if matched:
         message += "; allow_missing=True evaluates all the same, with no boxes of those classes"
     return message
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(str, names[:SHOWN])) + more

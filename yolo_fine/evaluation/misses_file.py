@@ -40,12 +40,18 @@ def write_misses(file: Path, truth: GroundTruth, detections: Detections, bins: S
         for index, name in enumerate(truth.names)
     ]
     ordered = sorted(misses.worst, key=lambda miss: miss.image)
+    first = 1 if 0 in truth.classes else 0  # added to every category: readers of COCO take 0 for "no class"
     annotations = [
-        {"id": number, "image_id": numbers[miss.image], **annotation(miss, truth)}
+        {
+            "id": number,
+            "image_id": numbers[miss.image],
+            "category_id": miss.category + first,
+            **annotation(miss, truth),
+        }
         for number, miss in enumerate(ordered, 1)
     ]
     about = f"misses at confidence {misses.confidence:.4g} and IoU 0.50, by yolo_fine {__version__}"
-    categories = [{"id": number, "name": name} for number, name in truth.classes.items()]
+    categories = [{"id": number + first, "name": name} for number, name in truth.classes.items()]
     content = {"info": {"description": about}, "images": images, "categories": categories, "annotations": annotations}
     write_json(file, content)
 
@@ -62,7 +68,6 @@ def annotation(miss: Miss, truth: GroundTruth) -> dict[str, Any]:
     known = {key: value for key, value in attributes.items() if value is not None}
     left, top, width, height = (round(float(side), 2) for side in miss.box)
     return {
-        "category_id": miss.category,
         "bbox": [left, top, width, height],
         "area": round(width * height, 2),
         "segmentation": [],

@@ -29,10 +29,12 @@ class Evaluation(Result, EvaluationData):
         folder: Where ``report.html``, ``eval.json`` and ``detections.json`` are; None if no folder was asked for.
         samples: The metrics in each resample, protocol -> metric -> shape (resamples,), NaN where undefined: what a
             comparison over several trainings needs. Empty with ``resamples=0``.
+        also_written: Files outside the folder, as ``misses=`` and ``json=`` name them.
     """
 
     folder: Path | None = None
     samples: Samples = field(default_factory=dict)
+    also_written: tuple[Path, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, as in ``eval.json``."""
@@ -61,7 +63,9 @@ class Evaluation(Result, EvaluationData):
         return [*parts(self), *self._written()]
 
     def _written(self) -> list[str]:
-        return [f"written: {self.folder / REPORT}, {EVALUATION}, {DETECTIONS}"] if self.folder else []
+        in_folder = [str(self.folder / REPORT), EVALUATION, DETECTIONS] if self.folder else []
+        files = [*in_folder, *map(str, self.also_written)]
+        return [f"written: {', '.join(files)}"] if files else []
 
 
 def _without_nan(value: Any) -> Any:

@@ -162,6 +162,7 @@ def evaluate(
         write_misses(arguments["misses"], source.truth, found, result.sizes)
     if json is not None:
         result.to_json(json)
+    result.also_written = tuple(Path(file) for file in (misses, json) if file is not None)
     return result
 
 

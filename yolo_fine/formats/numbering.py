@@ -17,6 +17,7 @@ from yolo_fine.errors import DataError
 from yolo_fine.formats.objects import GroundTruth
 from yolo_fine.utils.arrays import Array
 from yolo_fine.utils.boxes import iou
+from yolo_fine.utils.hints import listed
 
 Reading = dict[int, int]  # number in the results -> category of the annotations
 
@@ -122,8 +123,8 @@ def _notes(truth: GroundTruth, start: int | None, from_one: bool) -> tuple[str, 
 
 def _question(truth: GroundTruth, place: str, written: set[int], right: dict[int | None, int]) -> str:
     """What is to be said, and what speaks for which reading."""
-    numbers = ", ".join(map(str, sorted(written)[:8]))
-    known = ", ".join(f"{number} {name}" for number, name in sorted(truth.classes.items())[:8])
+    numbers = listed(sorted(written))
+    known = listed(f"{number} {name}" for number, name in sorted(truth.classes.items()))
     ways = []
     for start, count in sorted(right.items(), key=lambda item: -item[1]):
         first = min(truth.classes) if start is None else start

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Hints for messages: the nearest right thing."""
+"""Parts of messages: the nearest right thing, and lists of bounded length."""
 
 from __future__ import annotations
 
@@ -23,3 +23,15 @@ def did_you_mean(name: str, known: Iterable[str], aliases: Mapping[str, str] | N
         return ""
     near = difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.65)
     return f"; did you mean {' or '.join(by_case[match] for match in near)}?" if near else ""
+
+
+def listed(names: Iterable[object], shown: int = 8) -> str:
+    """``"a, b, c and 5 more"``, so that a list that is cut does not look whole.
+
+    Args:
+        names: What is listed, in this order.
+        shown: How many at most are named.
+    """
+    named = [str(name) for name in names]
+    more = f" and {len(named) - shown} more" if len(named) > shown else ""
+    return ", ".join(named[:shown]) + more

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.report.scene import make_detections, make_evaluation, make_truth
-from yolo_fine.evaluation.report import rows
+from yolo_fine.evaluation.report import rows, sections
 from yolo_fine.evaluation.result import Evaluation
 
 
@@ -45,6 +45,24 @@ def test_metrics_are_those_of_the_evaluation_in_percent(evaluation):
     (row,) = [row for row in rows.class_table(evaluation).rows if row["by class"].startswith("car")]
     assert str(row["AP small"]) == f"{100 * small.AP:.2f} ({small.objects})"
     assert str(row["AP small"]) in text
+
+
+def test_classes_without_objects_are_a_sentence_and_not_rows(evaluation):
+    table = rows.class_table(evaluation)
+    nothing = dataclasses.replace(evaluation.per_class['car & "van"'], objects=0, AP=None, AP50=None)
+    many = {f"nothing {i}": nothing for i in range(60)}
+    told = dataclasses.replace(evaluation, per_class=evaluation.per_class | many)
+    assert rows.class_table(told).rows == table.rows
+    left_out = [name for name, metrics in told.per_class.items() if not metrics.objects]
+    said = f"{len(left_out)} of {len(told.per_class)} classes have no objects here, and no metrics: "
+    words = f"{said}{', '.join(left_out[:8])} and {len(left_out) - 8} more."
+    assert words in " ".join(told.to_text().split())
+    page = sections.classes(told)
+    assert words in page
+    assert "nothing 59" not in page
+    text = dataclasses.replace(evaluation, per_class=many).to_text()
+    assert "60 of 60 classes have no objects here" in " ".join(text.split())
+    assert "<table" not in sections.classes(dataclasses.replace(evaluation, per_class=many))
 
 
 def test_says_what_it_means(evaluation):

@@ -17,6 +17,7 @@ from yolo_fine.data.check.result import Finding, SplitStatistics
 from yolo_fine.formats.yolo_labels import TOLERANCE, Labels
 from yolo_fine.formats.yolo_layout import Split, label_file
 from yolo_fine.integration.datasets import SMALLEST_IMAGE
+from yolo_fine.utils.hints import listed
 
 Checked = dict[Path, tuple[ImageCheck, Labels | None]]  # by image; None where there is no label file
 
@@ -65,7 +66,7 @@ def _findings_by_split(
         empty = tuple(label for label, count in statistics[name].by_class.items() if not count)
         if empty and statistics[name].objects:
             yield Finding(
-                False, f"{name}: {_number(len(empty), 'class', 'classes')} without an object: {', '.join(empty[:10])}"
+                False, f"{name}: {_number(len(empty), 'class', 'classes')} without an object: {listed(empty)}"
             )
     unused = tuple(map(str, _unused_labels(splits)))
     if unused:

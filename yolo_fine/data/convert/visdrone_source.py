@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from yolo_fine.data.convert.file_tree import FileTree, open_tree
 from yolo_fine.errors import DataError, MissingFileError
 from yolo_fine.integration.datasets import is_image
+from yolo_fine.utils.hints import listed
 
 EXPECTED = "VisDrone2019-DET-train, -val and -test-dev, each a folder with images/ and annotations/ or its .zip"
 # The last word of a name says which split it is; a browser adds " (1)" to a second download.
@@ -49,7 +50,7 @@ def find_splits(source: Path) -> list[SplitSource]:
         raise MissingFileError(f"source={source}: no such file or folder")
     places = {split_of(source): [source]} if _is_split(source) else _places_below(source)
     if not places:
-        found = ", ".join(sorted(entry.name for entry in source.iterdir())[:8]) if source.is_dir() else "an archive"
+        found = listed(sorted(entry.name for entry in source.iterdir())) if source.is_dir() else "an archive"
         raise DataError(f"source={source} holds no VisDrone split; expected {EXPECTED}; found {found or 'nothing'}")
     return [_open_split(split, _choose(split, places[split])) for split in ORDER if split in places]
 

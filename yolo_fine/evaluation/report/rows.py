@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yolo_fine.evaluation.metrics import DetectorMetrics, EvaluationData
+from yolo_fine.evaluation.metrics import ClassMetrics, DetectorMetrics, EvaluationData
 from yolo_fine.evaluation.report.wording import NONE, pixels
+from yolo_fine.utils.hints import listed
 from yolo_fine.utils.tables import Row, Table
 
 PROTOCOLS = (("coco", "COCO", 100.0), ("visdrone", "VisDrone", 1.0))  # key, title, factor to percent
@@ -103,9 +104,9 @@ def size_table(evaluation: EvaluationData) -> Table:
 
 
 def class_table(evaluation: EvaluationData) -> Table:
-    """Every class: objects, AP, AP50, AP75, AR, VisDrone's AP and AP50, AP of every size bin with its objects."""
+    """Classes with objects: AP, AP50, AP75, AR, VisDrone's AP and AP50, AP of every size bin with its objects."""
     rows = []
-    for name, metrics in evaluation.per_class.items():
+    for name, metrics in classes_with_objects(evaluation).items():
         row: dict[str, Any] = {"by class": name, "objects": Number(metrics.objects, 0)}
         row |= {key: metric(getattr(metrics, key)) for key in ("AP", "AP50", "AP75", "AR")}
         for key in ("AP", "AP50"):
@@ -115,6 +116,20 @@ def class_table(evaluation: EvaluationData) -> Table:
             row[f"AP {size.name}"] = metric(cell.AP, objects=cell.objects) if cell else None
         rows.append(row)
     return without_empty_columns(rows)
+
+
+def classes_with_objects(evaluation: EvaluationData) -> dict[str, ClassMetrics]:
+    """The classes that can have metrics."""
+    return {name: metrics for name, metrics in evaluation.per_class.items() if metrics.objects}
+
+
+def classes_left_out(evaluation: EvaluationData) -> str:
+    """Which classes the table does not have, as a sentence; empty if it has all."""
+    without = [name for name, metrics in evaluation.per_class.items() if not metrics.objects]
+    if not without:
+        return ""
+    of = f"{len(without)} of {len(evaluation.per_class)}"
+    return f"{of} classes have no objects here, and no metrics: {listed(without)}."
 
 
 def whole_and_sliced(evaluation: EvaluationData) -> Table:

@@ -103,10 +103,15 @@ def classes(evaluation: EvaluationData) -> str:
     if not evaluation.per_class:
         return ""
     note = "COCO protocol, but for columns that say VisDrone. Small numbers: annotated objects. A heading sorts."
-    bars = f'<div class="measure tall">{charts.class_bars(evaluation.per_class)}</div>'
+    left_out = rows.classes_left_out(evaluation)
+    shown = rows.classes_with_objects(evaluation)
+    if not shown:
+        return note_of(left_out)
+    bars = f'<div class="measure tall">{charts.class_bars(shown)}</div>'
     keys = keys_of([("ap", "AP"), ("ap50", "AP50")])
     table = table_html(rows.class_table(evaluation), sortable=True)
-    return f'<div class="pair"><div>{bars}</div><div>{keys}{note_of(note)}</div></div>{table}'
+    notes = "".join(note_of(text) for text in (note, left_out) if text)
+    return f'<div class="pair"><div>{bars}</div><div>{keys}{notes}</div></div>{table}'
 
 
 def confusion(evaluation: EvaluationData) -> str:

@@ -26,8 +26,10 @@ def parts(evaluation: EvaluationData) -> list[str | Table]:
         shown += ["", table]
     said = [intervals_text(evaluation), OFFICIAL if evaluation.visdrone else ""]
     shown.append(wrapped(*(text for text in said if text)))
-    tables = (rows.size_table(evaluation), rows.class_table(evaluation), rows.whole_and_sliced(evaluation))
-    for table in (*tables, *([rows.time_table(evaluation)] if evaluation.whole else [])):
+    for table in (rows.size_table(evaluation), rows.class_table(evaluation)):
+        shown += [part for piece in fitted(table) for part in ("", piece)]
+    shown += [wrapped(left_out) for left_out in [rows.classes_left_out(evaluation)] if left_out]
+    for table in (rows.whole_and_sliced(evaluation), *([rows.time_table(evaluation)] if evaluation.whole else [])):
         shown += [part for piece in fitted(table) for part in ("", piece)]
     if evaluation.comparison:
         table = rows.comparison_table(evaluation.comparison)
