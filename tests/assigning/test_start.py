@@ -85,19 +85,43 @@ def test_nothing_is_changed_where_all_is_seen(easy, tmp_path, capsys):
     assert "train model=yolo11n.pt data=" in said
     assert "models=yolo11n.yaml,yolo11n-fine.yaml,yolo11n.yaml+imgsz:192" in said
     # FINE at P4 and P3 of the n model costs 6 % of its GFLOPs (docs/models.md)
-    assert model["figures"]["gflops_ratio_fine"] == pytest.approx(1.06, abs=0.01)
+    assert model["figures"]["gflops_ratio_rival"] == pytest.approx(1.06, abs=0.01)
     assert model["figures"]["parameters"] == 2_624_080
+
+
+def test_a_level_at_stride_4_is_compared_where_most_objects_are_small(tmp_path):
+    small, large = [(20, 20, 30), (70, 20, 30), (20, 70, 30)], (200, 200, 300)
+    for name, boxes, size, rival in (
+        ("small", small, 128, "small"),
+        ("half", [*small[:1], (90, 90, 36)], 128, "fine"),
+        ("with a large one", [*small, (200, 200, 490)], 1024, "fine"),  # P5 has to stay
+        ("with a middling one", [*small, large], 1024, "small"),
+    ):
+        found = yolo_fine.start(write_set(tmp_path / name, boxes, size), imgsz=size)
+        (model,) = [one for one in found.advice if one.topic == "model"]
+        assert model.what == "yolo11n.yaml"
+        assert f"yolo11n-{rival}.yaml" in model.why
+        assert f"models=yolo11n.yaml,yolo11n-{rival}.yaml,yolo11n.yaml+imgsz:" in found.commands[-1]
+        assert model.figures["gflops_ratio_rival"] == pytest.approx({"small": 1.14, "fine": 1.06}[rival], abs=0.02)
+
+
+def gains_beyond_noise(metric: str) -> dict[str, float]:
+    """Of the studies that are committed, by arm."""
+    return {
+        one["model"]: one["difference"]
+        for report in (Path(__file__).parents[2] / "docs" / "study").glob("*/report.json")
+        for one in json.loads(report.read_text())["comparisons"]
+        if one["metric"] == metric and one["verdict"].startswith("beyond noise") and one["difference"] > 0
+    }
 
 
 def test_the_study_says_what_the_advice_says_of_it():
     """Gains beyond noise: of the size of the input and of a level at stride 4, and of no block."""
-    gains = {
-        one["model"]
-        for report in (Path(__file__).parents[2] / "docs" / "study").glob("*/report.json")
-        for one in json.loads(report.read_text())["comparisons"]
-        if one["metric"] == "AP_small" and one["verdict"].startswith("beyond noise") and one["difference"] > 0
-    }
-    assert gains == {"yolo11n.yaml+imgsz:416", "yolo11n-wide.yaml"}  # the latter: head=p2,p3,p4 p2_branch=0
+    wide, mid = "yolo11n-wide.yaml", "yolo11n-mid.yaml"  # head=p2,p3,p4 with p2_branch=0, and with 1, as -small
+    assert gains_beyond_noise("AP_small").keys() == {"yolo11n.yaml+imgsz:416", wide}
+    recall = gains_beyond_noise("AR_small")
+    assert recall.keys() == {"yolo11n-p2add.yaml", wide, mid}  # the first: with 0.5
+    assert recall[mid] == pytest.approx(3.9, abs=0.05)
 
 
 def test_the_model_follows_the_largest_object(tmp_path):

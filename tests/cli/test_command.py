@@ -215,6 +215,14 @@ MISTAKES = [
     (["train", "model=yolo11n-fine.yaml", "data=nowhere.yaml"], "data=nowhere.yaml: "),
     (["train", "model=yolo11n-fine.yaml", "epoch=3"], "epoch"),
     (["val", "model=nowhere.pt"], "nowhere"),
+    (["models", "yolo11n-fine"], "name=yolo11n-fine does not exist; did you mean yolo11n-fine.yaml?"),
+    (["train", "model=yolo11n-fine"], "model=yolo11n-fine does not exist; did you mean yolo11n-fine.yaml?"),
+    (["seed", "yolo11n-fine", "weights=x.pt"], "model=yolo11n-fine is no model YAML; did you mean yolo11n-fine.yaml?"),
+    (["seed", "yolo11n.yaml", "weights=yolo11n-p2"], "weights=yolo11n-p2 is no checkpoint; "),
+    (
+        ["bench", "models", "names=yolo11n-fine"],
+        "neither a model YAML nor a checkpoint; did you mean yolo11n-fine.yaml?",
+    ),
 ]
 
 

@@ -18,7 +18,7 @@ from ultralytics import YOLO
 from yolo_fine.cli import main
 from yolo_fine.errors import CheckpointError
 from yolo_fine.integration.checkpoint_errors import classes_in, looks_loadable
-from yolo_fine.integration.checkpoints import check_loadable, open_checkpoint
+from yolo_fine.integration.checkpoints import check_loadable, nearest_weights, official_file, open_checkpoint
 from yolo_fine.integration.versions import installed_version
 
 tasks = pytest.importorskip("ultralytics.nn.tasks")
@@ -150,6 +150,20 @@ def test_weights_that_are_in_a_run(tmp_path: Path, tiny_data: Path, monkeypatch,
     assert main([verb, "model=best.pt", *([f"data={tiny_data}"] if verb == "val" else [])]) == 2
     newest = Path("runs/detect/train2/weights/best.pt")
     assert f"does not exist; the newest best.pt of a run is {newest}" in capsys.readouterr().err
+
+
+def test_names_without_a_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    stock = pytest.importorskip("ultralytics.utils.checks").check_model_file_from_stem
+    for name in ("yolo11n", "yolov8n-seg", "mine", "yolo11n.pt", "yolo11n.yaml", "runs/best"):
+        assert official_file(name) == str(stock(name))
+    Path("mine.pt").write_bytes(b"")
+    Path("runs/train").mkdir(parents=True)
+    Path("runs/train/best.pt").write_bytes(b"")
+    said = {"mine": "mine.pt?", "mien": "mine.pt?", "yolo11n-fine": "yolo11n-fine.yaml?", "best": "train/best.pt"}
+    for name, meant in said.items():
+        assert nearest_weights(Path(name)).endswith(meant)
+    assert nearest_weights(Path("anything at all")) == ""
 
 
 def test_classes_are_read_without_unpickling() -> None:

@@ -2,7 +2,8 @@
 """``yolo-fine start``: a look at a dataset, and what follows for input size, head, slices, model and weights.
 
 Every piece of advice comes from a count on this dataset (``yolo-fine assign``) or from costs counted on the models
-themselves. Nothing here says how accurate a model becomes: only a training does, and the last command compares.
+themselves; what the stock model is compared with also from what docs/study.md has seen beyond noise. Nothing here says
+how accurate a model becomes: only a training does, and the last command compares.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from yolo_fine.assigning.advice import Advice, advise
+from yolo_fine.assigning.advice import Advice
+from yolo_fine.assigning.advise import advise
 from yolo_fine.assigning.assign import assignment, read_sizes
 from yolo_fine.assigning.count import input_boxes
 from yolo_fine.assigning.result import Assignment, percent

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from yolo_fine.integration.checkpoints import check_loadable
+from yolo_fine.errors import MissingFileError
+from yolo_fine.integration.checkpoints import check_loadable, nearest_weights, official_file
 from yolo_fine.utils.console import show_note
 
 
@@ -15,10 +17,14 @@ def check_inputs(words: Sequence[str]) -> None:
     """Check the weights and the dataset of a command for Ultralytics.
 
     Raises:
+        MissingFileError: The model is not there, and it is known what may have been meant.
         CheckpointError: A weights file is damaged, something else, or from a fork.
         DataError: The dataset's images have no labels.
     """
     pairs = dict(word.split("=", 1) for word in words if "=" in word)
+    model = official_file(pairs.get("model", ""))
+    if not Path(model).suffix and not os.path.lexists(model) and (near := nearest_weights(Path(model))):
+        raise MissingFileError(f"model={model} does not exist{near}")
     for key in ("model", "pretrained", "resume"):
         check_loadable(Path(pairs.get(key, "")))
     splits = ("train", "val") if "train" in words else (pairs.get("split", "val"),) if "val" in words else ()

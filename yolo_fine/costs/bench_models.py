@@ -18,7 +18,7 @@ from yolo_fine.costs.model_costs import measure_at
 from yolo_fine.costs.timing import Call, quartiles, ratio, read_device, take_turns
 from yolo_fine.costs.timing import threads as use_threads
 from yolo_fine.errors import ArgumentError
-from yolo_fine.integration.checkpoints import checkpoint_of
+from yolo_fine.integration.checkpoints import checkpoint_of, nearest_weights, official_file
 from yolo_fine.integration.devices import processor
 from yolo_fine.integration.models import open_model
 from yolo_fine.utils.calls import public
@@ -69,7 +69,10 @@ def bench_models(
     if imgsz < 32 or imgsz % 32:
         raise ArgumentError(f"imgsz={imgsz} must be a multiple of 32")
     device = read_device(device)
-    asked = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    asked = list(dict.fromkeys(official_file(name.strip()) for name in names.split(",") if name.strip()))
+    for name in asked:
+        if Path(name).suffix not in (".yaml", ".yml", ".pt"):
+            raise ArgumentError(f"names={name} is neither a model YAML nor a checkpoint{nearest_weights(Path(name))}")
     stock = {name: against or stock_sibling(name) for name in asked}
     first = next((sibling for sibling in stock.values() if sibling), None)
     if first is None:

@@ -22,6 +22,7 @@ from yolo_fine.catalog import list_blocks
 from yolo_fine.errors import CheckpointError, MissingFileError
 from yolo_fine.integration.assign_settings import AssignSettings
 from yolo_fine.integration.checkpoint_errors import check_weights_file, explain, looks_loadable
+from yolo_fine.integration.model_files import nearest_model
 from yolo_fine.integration.needed_packages import write_note
 from yolo_fine.utils.hints import did_you_mean
 
@@ -99,6 +100,7 @@ def open_checkpoint(weights: str, argument: str = "weights") -> Any:
     from ultralytics.utils import SETTINGS
     from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 
+    weights = official_file(weights)
     file = Path(weights)
     if os.path.lexists(file) and not file.is_file():
         check_weights_file(file)
@@ -117,8 +119,23 @@ def open_checkpoint(weights: str, argument: str = "weights") -> Any:
         ) from error
 
 
+def official_file(name: str) -> str:
+    """``yolo11n`` as ``yolo11n.pt``, as Ultralytics takes the names of its own weights; other names as they are."""
+    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
+
+    return f"{name}.pt" if not Path(name).suffix and f"{name}.pt" in GITHUB_ASSETS_NAMES else name
+
+
 def nearest_weights(file: Path) -> str:
-    """A hint at the weights that were meant: the newest of that name below ``runs``, or a name nearby."""
+    """A hint at the weights that were meant: the newest of that name below ``runs``, or a name nearby.
+
+    Of a name without a suffix: the checkpoint, else the model YAML of that name.
+    """
+    if not file.suffix:
+        named = Path(f"{file}.pt")
+        return (
+            f"; did you mean {named}?" if named.is_file() else nearest_weights(named) or nearest_model(f"{file}.yaml")
+        )
     runs = [found for found in Path("runs").rglob(file.name) if found.is_file()]
     if runs:
         return f"; the newest {file.name} of a run is {max(runs, key=lambda found: found.stat().st_mtime)}"

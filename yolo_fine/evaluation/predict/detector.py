@@ -9,7 +9,7 @@ from typing import Any
 
 from yolo_fine.errors import ArgumentError, MissingFileError
 from yolo_fine.evaluation.predict.whole import TASKS
-from yolo_fine.integration.checkpoints import open_checkpoint
+from yolo_fine.integration.checkpoints import nearest_weights, official_file, open_checkpoint
 from yolo_fine.utils.hints import did_you_mean
 from yolo_fine.utils.paths import ModelSource
 
@@ -27,7 +27,8 @@ def open_detector(model: ModelSource) -> Any:
             raise ArgumentError(f"model= takes a file, a name or a loaded YOLO, not {type(model).__name__}")
         name, detector = f"{type(model).__name__} (loaded)", model
     else:
-        name, file = os.fspath(model), Path(model)
+        name = official_file(os.fspath(model))
+        file = Path(name)
         if file.suffix in (".yaml", ".yml"):
             raise ArgumentError(f"model={name} has no weights; train it first, or name a checkpoint such as best.pt")
         detector = open_checkpoint(name, argument="model") if file.suffix == ".pt" else open_exported(file)
@@ -42,5 +43,6 @@ def open_exported(file: Path) -> Any:
 
     if not file.exists():
         near = [neighbour.name for neighbour in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise MissingFileError(f"model={file} does not exist{did_you_mean(file.name, near)}")
+        hint = did_you_mean(file.name, near) if file.suffix else nearest_weights(file)
+        raise MissingFileError(f"model={file} does not exist{hint}")
     return YOLO(str(file), task="detect")

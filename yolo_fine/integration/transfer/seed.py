@@ -14,7 +14,8 @@ from typing import Any
 
 from yolo_fine.errors import ArgumentError
 from yolo_fine.integration.box_prior import LARGEST_MEAN
-from yolo_fine.integration.checkpoints import checkpoint_of
+from yolo_fine.integration.checkpoints import checkpoint_of, nearest_weights, official_file
+from yolo_fine.integration.model_files import nearest_model
 from yolo_fine.integration.models import is_loaded, open_model, read_weights, yaml_name
 from yolo_fine.integration.parsing.parser import collected_doubts
 from yolo_fine.integration.transfer.raw_outputs import largest_difference
@@ -126,14 +127,16 @@ def seed(
 def _check(model: str, weights: ModelSource, out: Path | None) -> Path:
     """Refuse what can't work before anything is read; returns the file to write."""
     if not model.endswith((".yaml", ".yml")):
-        raise ArgumentError(f"model={model} is no model YAML; name one, as model=yolo26n-fine.yaml")
+        near = nearest_model(f"{model}.yaml") or "; name one, as model=yolo26n-fine.yaml"
+        raise ArgumentError(f"model={model} is no model YAML{near}")
     out = out or Path(f"{Path(model).stem}-seed.pt")
     if out.suffix != ".pt" or out.is_dir():
         raise ArgumentError(f"out={out}: name a file that ends in .pt")
     if isinstance(weights, (str, os.PathLike)):
-        file = Path(weights)
+        file = Path(official_file(os.fspath(weights)))
         if file.suffix != ".pt":
-            raise ArgumentError(f"weights={weights} is no checkpoint; name one, as weights=yolo26n.pt")
+            near = nearest_weights(file) or "; name one, as weights=yolo26n.pt"
+            raise ArgumentError(f"weights={weights} is no checkpoint{near}")
         if out.exists() and file.exists() and out.samefile(file):
             raise ArgumentError(f"out={out} is the weights file itself; name another one")
     return out
