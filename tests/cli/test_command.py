@@ -19,6 +19,7 @@ from tests.commands import FAST, main_of, pythons, yolo_fine
 from tests.fixtures.checkpoints import save
 from yolo_fine.cli import main
 from yolo_fine.cli.extras import find_extras
+from yolo_fine.cli.forward import with_keys
 from yolo_fine.cli.help import EXIT_CODES
 from yolo_fine.cli.inputs import check_inputs
 from yolo_fine.cli.verbs import FORWARDED, VERBS
@@ -85,6 +86,25 @@ def test_modes_of_ultralytics_are_explained_too(name, capsys):
     assert all(example in printed for example in FORWARDED[name][1])
     assert len(FORWARDED[name][1]) >= 2
     assert EXIT_CODES in printed
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("train my.yaml data.yaml epochs=1", "train model=my.yaml data=data.yaml epochs=1"),
+        ("train data=data.yaml my.yaml", "train data=data.yaml model=my.yaml"),
+        ("val best.pt mine.yaml", "val model=best.pt data=mine.yaml"),
+        ("predict yolo11n images show", "predict model=yolo11n source=images show"),
+        ("predict detect best.pt https://a.b/c.jpg", "predict detect model=best.pt source=https://a.b/c.jpg"),
+        ("track best.pt a.mp4 b.mp4", "track model=best.pt source=a.mp4 b.mp4"),
+        ("detect predict best.pt", "detect predict best.pt"),
+        ("settings runs.dir", "settings runs.dir"),
+    ],
+)
+def test_files_without_keys_in_modes_of_ultralytics(typed, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("images").mkdir()
+    assert " ".join(with_keys(typed.split())) == meant
 
 
 def test_blocks_are_listed_and_described(capsys, tmp_path):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import docstring_parser
 
 from yolo_fine._version import __version__
-from yolo_fine.cli.verbs import FORWARDED, VERBS, Verb
+from yolo_fine.cli.verbs import FORWARDED, MODEL_AND, VERBS, Verb
 from yolo_fine.utils.arguments import type_name
 from yolo_fine.utils.calls import parameters_of
 from yolo_fine.utils.console import width
@@ -89,7 +89,8 @@ def forwarded_help(mode: str) -> str:
     lines += _paragraphs(
         "The same as Ultralytics' `yolo`, with our blocks known and the inputs checked before a run folder is made: "
         "damaged or missing weights, a dataset without labels. All arguments are Ultralytics' own; these are those of "
-        f"the installed release, {version('ultralytics')}."
+        f"the installed release, {version('ultralytics')}. model and {MODEL_AND[mode]} may be given in this order "
+        "without their keys."
     )
     lines += ["", "Arguments:"]
     for argument in mode_arguments():

@@ -40,25 +40,26 @@ FORWARDED = {
         "Ultralytics' training, with model and dataset checked first",
         (
             "yolo-fine train model=yolo11n-fine.yaml pretrained=yolo11n.pt data=mine.yaml",
-            "yolo-fine train model=my.pt data=VisDrone.yaml imgsz=960 batch=8",
+            "yolo-fine train my.pt VisDrone.yaml imgsz=960 batch=8",
         ),
     ),
     "val": (
         "Ultralytics' validation, with model and dataset checked first",
         (
-            "yolo-fine val model=best.pt data=mine.yaml",
+            "yolo-fine val best.pt mine.yaml",
             "yolo-fine val model=best.pt data=mine.yaml imgsz=960 split=test",
         ),
     ),
     "predict": (
         "Ultralytics' prediction, with the model checked first",
-        ("yolo-fine predict model=best.pt source=images", "yolo-fine predict model=best.pt source=video.mp4 imgsz=960"),
+        ("yolo-fine predict best.pt images", "yolo-fine predict model=best.pt source=video.mp4 imgsz=960"),
     ),
     "track": (
         "Ultralytics' tracking, with the model checked first",
-        ("yolo-fine track model=best.pt source=video.mp4", "yolo-fine track model=best.pt source=video.mp4 imgsz=960"),
+        ("yolo-fine track best.pt video.mp4", "yolo-fine track model=best.pt source=video.mp4 imgsz=960"),
     ),
 }  # Ultralytics' own modes: what they are for, and examples
+MODEL_AND = {"train": "data", "val": "data", "predict": "source", "track": "source"}  # given without their keys
 
 VERBS = {
     "demo": Verb(
@@ -114,19 +115,20 @@ VERBS = {
         "yolo_fine.cli.predict:predict_and_save",
         "with slice=640: sliced prediction on images, folders and video",
         (
-            "yolo-fine predict model=best.pt source=images slice=640",
+            "yolo-fine predict best.pt images slice=640",
             "yolo-fine predict model=best.pt source=flight.mp4 slice=640 save_txt=True save_conf=True json=boxes.json",
         ),
+        bare="model source",
         needs="slice",
     ),
     "explain": Verb(
         "yolo_fine.cli.explain:explain_into_folder",
         "what each block does on an image, as pictures; two models side by side",
         (
-            "yolo-fine explain model=best.pt source=img.jpg",
+            "yolo-fine explain best.pt img.jpg",
             "yolo-fine explain model=best.pt source=img.jpg compare=other.pt",
         ),
-        bare="model",
+        bare="model source",
     ),
     "export": Verb(
         "yolo_fine.exporter.export:export",
