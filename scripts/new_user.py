@@ -39,6 +39,7 @@ SHORTER = {  # by the first words of a command
         "seeds": "2", "epochs": "1", "imgsz": "64", "batch": "4", "loader_workers": "0", "amp": "False",
         "device": "cpu", "resamples": "400", "latency": "False",
     },
+    "yolo-fine data slice": {"size": "64"},
     "yolo-fine bench blocks": {"rounds": "2", "size": "20"},
     "yolo-fine bench models": {"rounds": "2", "imgsz": "64"},
     "python scripts/train_visdrone.py": RECIPE,
