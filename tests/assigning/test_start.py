@@ -41,7 +41,7 @@ def write_set(root: Path, boxes: list[tuple[int, int, int]], size: int) -> str:
 def crowded(tmp_path_factory):
     """Squares of 10 px that stand 14 px apart in 512 x 512: at imgsz=128 each anchor lies in several."""
     grid = [(x, y, 10) for x in range(10, 480, 14) for y in range(10, 480, 14)]
-    return write_set(tmp_path_factory.mktemp("crowded"), grid, 512)
+    return write_set(tmp_path_factory.mktemp("a crowded set"), grid, 512)
 
 
 @pytest.fixture(scope="module")
@@ -143,11 +143,12 @@ def test_the_model_follows_the_largest_object(tmp_path):
         assert [one.name for one in arms] == ["yolo11n.yaml", arm, "yolo11n.yaml+imgsz:1536"]
 
 
-def test_the_commands_can_be_typed(of_crowded):
+def test_the_commands_can_be_typed(of_crowded, crowded):
     assert len(of_crowded.commands) >= 3
     for command in of_crowded.commands:
         program, *words = shlex.split(command)
         assert program == "yolo-fine"
+        assert crowded in words or f"data={crowded}" in words
         name, verb, rest = find_verb(words)
         if verb is None:
             assert name in FORWARDED

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -121,8 +122,8 @@ def on_slices(data: str, truth: GroundTruth, imgsz: int) -> Advice | None:
     if tiny - tiny_sliced < UNSEEN:
         return Advice("slices", "not needed", why, figures)
     commands = (
-        f"yolo-fine data slice {data} out={Path(data).stem}-slices size={imgsz}",
-        f"yolo-fine eval {BEST} {data} slice={imgsz} whole=True",
+        f"yolo-fine data slice {quote(data)} out={quote(f'{Path(data).stem}-slices')} size={imgsz}",
+        f"yolo-fine eval {BEST} {quote(data)} slice={imgsz} whole=True",
     )
     what = f"train and predict on slices of {imgsz} px, and compare with whole images"
     return Advice("slices", what, why, figures, commands)
@@ -172,7 +173,7 @@ def weights(data: str, base: str, model: str, network: Any, imgsz: int) -> Advic
         "class head starts anew for your classes"
     )
     start = f"model={base}.pt" if model == f"{base}.yaml" else f"model={model} pretrained={base}.pt"
-    command = f"yolo-fine train {start} data={data} imgsz={imgsz}"
+    command = f"yolo-fine train {start} data={quote(data)} imgsz={imgsz}"
     return Advice("weights", f"{base}.pt", why, {"tensors": report.transferred, "of": report.total}, (command,))
 
 

@@ -8,6 +8,7 @@ contested.
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -71,8 +72,8 @@ def advise(data: str, truth: GroundTruth, found: Assignment, family: str, scale:
     sliced = any(one.topic == "slices" and one.commands for one in advice)
     arm = f"{base}+head:{ALL_LEVELS}" if needs_p5 else rival
     models = [stock, arm, f"{stock}+imgsz:{round(imgsz * FACTORS[0] / 32) * 32}"]
-    common = f"data={data} weights={base}.pt imgsz={imgsz}"
-    return [*advice, comparison(models, common, () if sliced else (f"yolo-fine eval {BEST} {data}",))]
+    common = f"data={quote(data)} weights={base}.pt imgsz={imgsz}"
+    return [*advice, comparison(models, common, () if sliced else (f"yolo-fine eval {BEST} {quote(data)}",))]
 
 
 def choose(found: Assignment) -> Cure | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ class Start(Result):
         """The set, its sizes, the advice with reasons, and the commands."""
         parts: list[str | Table] = [self._holds(), ""]
         if self.problems:
-            parts += [f"the check found problems; mend them first (yolo-fine data check {self.data}):"]
+            parts += [f"the check found problems; mend them first (yolo-fine data check {quote(self.data)}):"]
             parts += [f"  {problem}" for problem in self.problems] + [""]
         parts += [
             Table(

@@ -91,7 +91,8 @@ def check_arguments(arguments: Mapping[str, Any], mode: str = "train") -> None:
 
     for key, value in arguments.items():
         if key not in DEFAULT_CFG_DICT:
-            raise ArgumentError(f"'{key}' is no argument of yolo {mode}{did_you_mean(key, DEFAULT_CFG_DICT)}")
+            near = did_you_mean(key, DEFAULT_CFG_DICT, {"out": "project"})
+            raise ArgumentError(f"'{key}' is no argument of yolo {mode}{near}")
         try:
             check_cfg({key: value})
         except (TypeError, ValueError) as error:
