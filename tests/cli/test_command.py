@@ -78,6 +78,13 @@ def test_every_example_names_arguments_that_exist():
             assert len(bare[: None if ">" not in words else -1]) <= len((verb.bare or "").split()), example
 
 
+@pytest.mark.parametrize("name", VERBS)
+def test_what_needs_no_key_needs_none_in_python(name):
+    bare = (VERBS[name].bare or "").split()
+    parameters = inspect.signature(VERBS[name].load()).parameters.values()
+    assert [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][: len(bare)] == bare
+
+
 @pytest.mark.parametrize("name", FORWARDED)
 def test_modes_of_ultralytics_are_explained_too(name, capsys):
     assert main([name, "--help"]) == 0

@@ -59,7 +59,13 @@ FORWARDED = {
         ("yolo-fine track best.pt video.mp4", "yolo-fine track model=best.pt source=video.mp4 imgsz=960"),
     ),
 }  # Ultralytics' own modes: what they are for, and examples
-MODEL_AND = {"train": "data", "val": "data", "predict": "source", "track": "source"}  # given without their keys
+MODEL_AND = {
+    "train": "data",
+    "val": "data",
+    "benchmark": "data",
+    "predict": "source",
+    "track": "source",
+}  # given without their keys
 
 VERBS = {
     "demo": Verb(

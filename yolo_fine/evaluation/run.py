@@ -39,9 +39,9 @@ PATHS = ("annotations", "detections", "sizes_file", "images", "compare", "out", 
 
 @public
 def evaluate(
-    *,
     model: ModelSource | None = None,
     data: StrPath | None = None,
+    *,
     split: str = "val",
     annotations: StrPath | None = None,
     detections: StrPath | None = None,

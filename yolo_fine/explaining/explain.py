@@ -35,9 +35,9 @@ SAME = 0.5  # IoU from which two models' boxes of one class are the same detecti
 
 @public
 def explain(
-    *,
     model: ModelSource,
     source: StrPath,
+    *,
     compare: ModelSource | None = None,
     imgsz: int | None = None,
     conf: float = 0.25,
