@@ -64,12 +64,16 @@ def test_it_learns(tmp_path: Path) -> None:
 
 def test_a_model_that_fails_its_first_steps_does_not_end_the_others(tmp_path: Path) -> None:
     def one_fails(folder: Path) -> int:
+        (folder / "log.txt").write_text("Traceback\nRuntimeError: no such thing\n")
         return 1 if "fine" in folder.name else probe(folder)
 
     chosen = plan((BASE, FINE), training={"epochs": 10})
     found = estimate_time(chosen, jobs(chosen), PARAMETERS, tmp_path, Pretended(one_fails))
     assert set(found.seconds) == {BASE.name}
     assert found.time_left == "an unknown time"
+    assert found.show()[1:] == [
+        f"{FINE.name} fails in its first steps of training: Traceback | RuntimeError: no such thing"
+    ]
 
 
 def test_if_all_fail_nothing_is_trained(tmp_path: Path) -> None:

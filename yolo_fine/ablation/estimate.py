@@ -36,6 +36,7 @@ class Estimate:
         disk: Bytes that all runs keep.
         measured: Models whose seconds come from finished runs.
         left: Runs that are not finished, by model.
+        failed: Models that did not come through their first steps, with the last words of each.
     """
 
     plan: Plan
@@ -43,6 +44,7 @@ class Estimate:
     disk: int = 0
     measured: set[str] = field(default_factory=set)
     left: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def learn(self, finished: Mapping[Run, Finished]) -> None:
         """Take the seconds of models with finished runs from these."""
@@ -69,7 +71,7 @@ class Estimate:
         return f"{hours:.1f} hours" if hours >= 1.5 else f"{60 * hours:.0f} minutes"
 
     def show(self) -> list[str | Table]:
-        """The plan as a table, and the time that it takes."""
+        """The plan as a table, the time that it takes, and which models will fail."""
         rows = [
             {
                 "model": arm.name,
@@ -83,7 +85,9 @@ class Estimate:
         title = (
             f"{len(self.plan.runs)} runs: {len(self.plan.arms)} models, seeds {seeds}, decided by {self.plan.metric}"
         )
-        return [Table(rows, title, f"left: {self.time_left}, one run at a time; disk: {self.disk / 2**20:.0f} MiB")]
+        below = f"left: {self.time_left}, one run at a time; disk: {self.disk / 2**20:.0f} MiB"
+        fail = [f"{name} fails in its first steps of training: {said}" for name, said in self.failed.items()]
+        return [Table(rows, title, below), *fail]
 
 
 def estimate_time(
@@ -126,6 +130,8 @@ def estimate_time(
         if (place / PROGRESS).is_file():
             timed = json.loads((place / PROGRESS).read_text(encoding="utf-8"))
             estimate.seconds[name] = timed["step"] * timed["steps"] * epochs
+        else:
+            estimate.failed[name] = last_words(place)
     if first and not estimate.seconds:
         said = last_words(next(iter(places.values())))
         raise ArgumentError(f"no model came through {PROBE_STEPS} steps of training; the first one said: {said}")
