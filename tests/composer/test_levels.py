@@ -186,9 +186,12 @@ def test_what_finds_no_place_is_reported(neck, lost, new, is_low, tmp_path, monk
 def test_keys_of_the_head(tmp_path):
     def keys(base="yolo11", **words):
         model = yaml.safe_load(compose_text(base, {}, Shape(**words)).text)
-        return {key: model[key] for key in ("p2_branch", "box_prior") if key in model}
+        return {key: model[key] for key in ("p2_branch", "p2_class", "box_prior") if key in model}
 
-    assert keys(head="p2,p3,p4") == {"p2_branch": 1, "box_prior": 2}
+    assert keys(head="p2,p3,p4") == {"p2_branch": 1, "p2_class": 0, "box_prior": 2}
+    assert keys("yolov8", head="p2,p3,p4") == {"p2_branch": 1, "box_prior": 2}  # dense class branches
+    assert keys(head="p2,p3,p4", p2_branch=0.5) == {"p2_branch": 0.5, "box_prior": 2}
+    assert keys(head="p2,p3,p4", p2_class=0.5) == {"p2_branch": 1, "p2_class": 0.5, "box_prior": 2}
     assert keys(head="p2") == {"box_prior": 2}
     assert keys(head="p2", p2_branch=1) == {"p2_branch": 1, "box_prior": 2}
     assert keys(head="p2,p3,p4", p2_branch=0, box_prior=0) == {"box_prior": 0}
@@ -213,7 +216,7 @@ def test_blocks_find_places_in_another_neck():
 
 def test_the_command_in_the_first_line_makes_it_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = {"head": "p2,p3,p4", "neck": "bifpn", "p2_branch": 0.25, "box_prior": 1.5}
+    words = {"head": "p2,p3,p4", "neck": "bifpn", "p2_branch": 0.25, "p2_class": 2, "box_prior": 1.5}
     composed = compose("yolo11", refine="EMA@p2", out="yolo11-mine.yaml", **words)
     assert recompose("yolo11-mine.yaml") == composed.text
     assert composed.to_dict()["levels"] == ["p2", "p3", "p4"]
@@ -230,6 +233,8 @@ def test_the_command_in_the_first_line_makes_it_again(tmp_path, monkeypatch):
         ({"head": "3,4"}, "'3' is no level"),
         ({"neck": "pan"}, "argument 'neck'"),
         ({"head": "p2", "p2_branch": 5}, "p2_branch must be 0 (as wide as stock) to 4 times"),
+        ({"head": "p2", "p2_class": -1}, "p2_class must be 0 (as wide as stock) to 4 times"),
+        ({"base": "rtdetr-l", "neck": "fpn", "p2_class": 0.5}, "p2_class=0.5: RTDETRDecoder has no branches for boxes"),
         ({"head": "p2", "box_prior": 50}, "box_prior must be 0 (off) to 15 strides"),
         ({"base": "rtdetr-l", "neck": "fpn", "p2_branch": 0.5}, "RTDETRDecoder has no branches for boxes"),
     ],

@@ -17,11 +17,15 @@ from yolo_fine.composer import reshaping
 from yolo_fine.composer.compose import compose_text
 from yolo_fine.composer.shape import Shape
 from yolo_fine.errors import ModelYamlError
-from yolo_fine.integration.branch_width import has_narrow_branches, narrow_branches, with_width
+from yolo_fine.integration.branch_width import BranchShares, has_narrow_branches, narrow_branches, with_width
 from yolo_fine.integration.checkpoints import checkpoint_of
+from yolo_fine.integration.model_files import known_files
+from yolo_fine.integration.model_names import with_scale
+from yolo_fine.integration.parsing.vocabulary import has_depthwise_classes
 from yolo_fine.integration.transfer.transfer_report import NO_BRANCH, NO_LAYER
 from yolo_fine.integration.transfer.weights import transfer
 from yolo_fine.integration.versions import installed_version
+from yolo_fine.integration.yaml_text import read_model
 
 new_only = pytest.mark.skipif(installed_version() < (8, 4), reason="YOLO26 came with Ultralytics 8.4.0")
 LISTS = ("cv2", "cv3", "one2one_cv2", "one2one_cv3")
@@ -66,10 +70,25 @@ def test_widths_are_multiples_of_8_and_never_above_stock(rows, share, width):
     assert widths(build(rows, p2_branch=share).model[-1], "cv2")[0] == width
 
 
+@pytest.mark.parametrize(
+    ("shares", "box", "classes"),
+    [
+        ({"p2_branch": 1, "p2_class": 0}, 32, 80),
+        ({"p2_branch": 0, "p2_class": 0.5}, 64, 16),
+        ({"p2_branch": 0.5, "p2_class": 1}, 16, 32),
+    ],
+)
+def test_the_class_branch_may_have_a_width_of_its_own(rows, shares, box, classes):
+    head = build(rows, **shares).model[-1]
+    assert (widths(head, "cv2"), widths(head, "cv3")) == ([box, 64, 64], [classes, 80, 80])
+    few = build(rows, nc=3, **shares).model[-1]  # where stock with a level at stride 4 would make all 32 wide
+    assert widths(few, "cv3") == [min(classes, 64), 64, 64]
+
+
 def test_without_a_level_at_stride_4_nothing_changes(rows):
     head = DetectionModel("yolo11n.yaml", verbose=False).model[-1]
     before = copy.deepcopy(head.state_dict())
-    assert narrow_branches(head, 0.5) == []
+    assert narrow_branches(head, BranchShares(0.5, 0.5)) == []
     assert all(torch.equal(value, before[key]) for key, value in head.state_dict().items())
     assert widths(build(rows, p2_branch=0).model[-1], "cv2") == [64, 64, 64]
 
@@ -110,6 +129,42 @@ def test_pretrained_branches_arrive_and_the_narrow_one_stays_so(rows, nc, scale)
     other = build(rows, 5, scale)  # and with other classes
     transfer(other, target, verbose=False)
     assert widths(other.model[-1], "cv3") == widths(head, "cv3")
+
+
+@pytest.mark.parametrize("scale", ["n", "s"])
+@pytest.mark.parametrize("nc", [80, 3])
+def test_a_class_branch_as_wide_as_the_others_stays_so(rows, nc, scale):
+    shares = {"p2_branch": 1, "p2_class": 0}
+    source = DetectionModel(f"yolo11{scale}.yaml", verbose=False)
+    target = build(rows, nc, scale, **shares)
+    transfer(target, source, verbose=False)
+    wide = widths(source.model[-1], "cv3")[0]
+    assert widths(target.model[-1], "cv3") == [wide] * 3
+    assert widths(target.model[-1], "cv2")[0] == {"n": 32, "s": 64}[scale]
+    for level in range(2):
+        pairs = zip(
+            target.model[-1].cv3[level + 1][:-1].parameters(),
+            source.model[-1].cv3[level][:-1].parameters(),
+            strict=True,
+        )
+        assert all(torch.equal(a, b) for a, b in pairs)
+    again = build(rows, nc, scale, **shares)
+    transfer(again, target, verbose=False)
+    state = target.state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in again.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "base",
+    ["yolov5n", "yolov8n", "yolov9t", "yolov10n", "yolo11n", "yolo12n", pytest.param("yolo26n", marks=new_only)],
+)
+def test_which_families_have_depthwise_class_branches(base):
+    if with_scale(f"{base}.yaml", "") not in known_files("models"):
+        pytest.skip("this release does not have it")
+    _, rows = read_model(f"{base}.yaml")
+    layers = DetectionModel(f"{base}.yaml", verbose=False).model[-1].cv3[0].modules()
+    is_depthwise = any(getattr(layer, "groups", 1) > 1 for layer in layers)
+    assert has_depthwise_classes(rows) == is_depthwise
 
 
 def test_a_wide_pretrained_branch_does_not_widen_a_narrow_one(rows):

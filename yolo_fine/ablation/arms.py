@@ -14,7 +14,8 @@ from yolo_fine.integration.model_files import locate_model_file
 from yolo_fine.utils.hints import did_you_mean
 
 COMPOSED = (
-    "fuse", "upsample", "refine", "context", "conv", "downsample", "head", "neck", "p2_branch", "box_prior", "at",
+    "fuse", "upsample", "refine", "context", "conv", "downsample", "head", "neck", "p2_branch", "p2_class", "box_prior",
+    "at",
 )  # fmt: skip
 OWN = ("imgsz", "weights")
 

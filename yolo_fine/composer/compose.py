@@ -89,6 +89,7 @@ def compose(
     head: str | None = None,
     neck: Neck = "stock",
     p2_branch: float | None = None,
+    p2_class: float | None = None,
     box_prior: float | None = None,
     at: str | int | None = None,
     out: StrPath | None = None,
@@ -109,6 +110,8 @@ def compose(
         neck: ``stock``; ``bifpn`` (weighted sums), ``fpn`` (top-down alone) or ``none`` (the backbone's maps).
         p2_branch: Hidden channels of the box and class branches at stride 4, as a share of their map's; 0 makes them as
             wide as stock. By default 1 where a run of levels adds stride 4, else 0.
+        p2_class: Those of the class branch alone; 0 makes it as wide as those of the other levels. By default as
+            ``p2_branch``; 0 where that is left to its default and class branches are depthwise, as in YOLO11.
         box_prior: How many strides fresh boxes reach to each side; 0 leaves them as stock. By default 2 where ``head``
             or ``neck`` are given.
         at: Levels for all blocks that name none themselves, as ``p3,p4``; default: every place that there is.
@@ -126,7 +129,7 @@ def compose(
     file = None if out is None else Path(out)
     if file is not None and file.exists() and not _is_composed(file):
         raise ArgumentError(f"out={file}: the file exists and was not made by compose; choose another name")
-    shape = Shape(head, neck, p2_branch, box_prior)
+    shape = Shape(head, neck, p2_branch, box_prior, p2_class)
     composed = compose_text(yaml_name(base, "base"), asked, shape, None if at is None else str(at), file)
     if file is not None:
         write_text(file, composed.text)

@@ -5,7 +5,9 @@ Ultralytics makes the branches of all levels equally wide. On a map of 160 x 160
 behind a map of 32 costs almost half as much as all of yolo11n. With the key ``p2_branch: 1`` at the top of a model
 YAML, the hidden channels of the box and class branches at stride 4 are as many as their map has, with 0.5 half as many:
 a multiple of 8, and never more than stock. The branches of the other levels stay as wide as in the model without this
-level, so that pretrained ones fit; stock would make those of larger scales narrower.
+level, so that pretrained ones fit; stock would make those of larger scales narrower. With ``p2_class: 0`` beside it
+the class branch at stride 4 is as wide as those of the other levels: where it is depthwise, as in YOLO11, that costs
+little.
 
 The branches are made when Ultralytics sets the head's biases, right after it has found the strides. They consist of
 Ultralytics' own layers, in the same order: checkpoints, ``fuse`` and exports see a stock head.
@@ -15,11 +17,12 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from yolo_fine.errors import ModelYamlError
 
-KEY = "p2_branch"
+KEY, CLASS_KEY = "p2_branch", "p2_class"
 STRIDE = 4
 LARGEST_SHARE = 4.0
 MULTIPLE_OF = 8
@@ -28,36 +31,57 @@ CLASS_BRANCHES = ("cv3", "one2one_cv3")
 WIDEST_BY_CLASSES = 100
 
 
-def read_branch_share(model: dict[str, Any] | None, file: str) -> float | None:
-    """The value of ``p2_branch:`` in a model YAML, or None if it is not there or 0 (as stock).
+@dataclass(frozen=True)
+class BranchShares:
+    """Hidden channels at stride 4, as shares of the map's.
+
+    Attributes:
+        box: Of the box branch; 0 makes it as wide as those of the other levels.
+        classes: Of the class branch, likewise.
+    """
+
+    box: float
+    classes: float
+
+
+def read_branch_shares(model: dict[str, Any] | None, file: str) -> BranchShares | None:
+    """The values of ``p2_branch:`` and ``p2_class:`` in a model YAML, or None if all is as stock.
 
     Raises:
-        ModelYamlError: It is no number between 0 and 4.
+        ModelYamlError: One is no number between 0 and 4.
     """
-    value = (model or {}).get(KEY)
+    box = _read_share(model, KEY, file) or 0.0
+    classes = _read_share(model, CLASS_KEY, file)
+    shares = BranchShares(box, box if classes is None else classes)
+    return shares if shares.box or shares.classes else None
+
+
+def _read_share(model: dict[str, Any] | None, key: str, file: str) -> float | None:
+    value = (model or {}).get(key)
     if value is None:
         return None
     number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
     if not 0 <= number <= LARGEST_SHARE:
         raise ModelYamlError(
-            f"{file}: {KEY} must be 0 (as wide as stock) to {LARGEST_SHARE:g} times the channels of the map, "
+            f"{file}: {key} must be 0 (as wide as stock) to {LARGEST_SHARE:g} times the channels of the map, "
             f"got {value!r:.40}"
         )
-    return number or None
+    return number
 
 
-def narrow_branches(head: Any, share: float) -> list[int]:
+def narrow_branches(head: Any, shares: BranchShares) -> list[int]:
     """Make a head's branches at stride 4 narrow, and those of the other levels as wide as without that level.
 
     Args:
         head: Ultralytics' Detect, or a head derived from it, whose strides are known.
-        share: Hidden channels as a share of the map's.
+        shares: Hidden channels as shares of the map's.
 
     Returns:
         The levels that are narrow now: none in a head without a level at stride 4.
     """
     levels = narrow_levels(head)
-    for names, width_of in ((BOX_BRANCHES, _box_width), (CLASS_BRANCHES, _class_width)):
+    both = ((BOX_BRANCHES, _box_width, shares.box), (CLASS_BRANCHES, _class_width, shares.classes))
+    for names, width_of, share in both:
         branches = getattr(head, names[0], None)
         if not branches or not levels:
             continue
@@ -67,7 +91,8 @@ def narrow_branches(head: Any, share: float) -> list[int]:
         wide = width_of(head, coarser) if stock == width_of(head, maps[0]) else stock
         for level, branch in enumerate(branches):
             share_of_map = max(MULTIPLE_OF * round(share * maps[level] / MULTIPLE_OF), MULTIPLE_OF)
-            branches[level] = with_width(branch, min(stock, share_of_map) if level in levels else wide)
+            is_narrow = share > 0 and level in levels
+            branches[level] = with_width(branch, min(stock, share_of_map) if is_narrow else wide)
         if getattr(head, names[1], None) is not None:  # stock copies them too
             setattr(head, names[1], copy.deepcopy(branches))
     return levels

@@ -12,7 +12,7 @@ from yolo_fine.integration.model_names import SCALES
 from yolo_fine.integration.parsing.parser import check_family, check_top_level_keys
 from yolo_fine.integration.parsing.vocabulary import is_activation
 
-OURS = ("assign", "box_prior", "max_stride", "p2_branch")
+OURS = ("assign", "box_prior", "max_stride", "p2_branch", "p2_class")
 
 
 def check_keys(model: dict[str, Any]) -> Iterator[str]:

@@ -62,7 +62,7 @@ def check_top_level_keys(model: dict[str, Any]) -> HeadSettings:
     """Check our keys beside the rows before anything is built; returns those of the head.
 
     Raises:
-        ModelYamlError: The value of ``assign``, ``box_prior``, ``max_stride`` or ``p2_branch`` can't be used.
+        ModelYamlError: The value of one can't be used.
     """
     file = str(model.get("yaml_file", "model YAML"))
     if "assign" in model:

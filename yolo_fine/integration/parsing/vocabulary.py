@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +123,12 @@ def has_box_branches(layer: str) -> bool:
 
     found = stock_layer(layer)
     return found is not None and issubclass(found, Detect)
+
+
+def has_depthwise_classes(model: Mapping[str, Any]) -> bool:
+    """Whether Ultralytics makes the class branches of a model's rows of depthwise and 1x1 convolutions.
+
+    It does in v10Detect, and where a row is one of the blocks that came with YOLO10, YOLO11 and YOLO12.
+    """
+    modules = {str(row[2]) for part in ("backbone", "head") for row in model.get(part) or ()}
+    return bool(modules & {"C2fCIB", "C3k2", "A2C2f", "v10Detect"})
