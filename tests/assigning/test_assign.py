@@ -75,7 +75,7 @@ def test_with_a_model_its_strides_and_costs_count(data):
     found = assignment(data, "yolo11n.yaml", imgsz=64, rule="8.3")
     assert found.strides == [8.0, 16.0, 32.0]
     assert found.cures[1].cost == pytest.approx(4, rel=0.05)
-    assert 1 < found.cures[3].cost < found.cures[2].cost < 1.25
+    assert 1 < found.cures[3].cost < found.cures[2].cost < 1.35
 
 
 def test_with_weights_the_assigner_itself_is_asked(data):
