@@ -18,7 +18,7 @@ from yolo_fine.catalog import list_blocks
 from yolo_fine.cli.verbs import VERBS
 from yolo_fine.costs.block_list import MEANING
 
-SHOWN = ("hit_uav_small", "branch_width_to_stock", "drone_ir", "drone_ir_finalists", "drone_ir_wide")
+SHOWN = ("class_branch", "hit_uav_small", "branch_width_to_stock", "drone_ir", "drone_ir_finalists", "drone_ir_wide")
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 

@@ -20,7 +20,10 @@ from yolo_fine.cli import main
 from yolo_fine.cli.command import find_verb
 from yolo_fine.cli.verbs import FORWARDED
 from yolo_fine.errors import ArgumentError
+from yolo_fine.integration.model_files import packaged_files
 from yolo_fine.utils.calls import parameters_of
+
+STUDY = Path(__file__).parents[2] / "docs" / "study"
 
 
 def write_set(root: Path, boxes: list[tuple[int, int, int]], size: int) -> str:
@@ -109,7 +112,7 @@ def gains_beyond_noise(metric: str) -> dict[str, float]:
     """Of the studies that are committed, by arm."""
     return {
         one["model"]: one["difference"]
-        for report in (Path(__file__).parents[2] / "docs" / "study").glob("*/report.json")
+        for report in STUDY.glob("*/report.json")
         for one in json.loads(report.read_text())["comparisons"]
         if one["metric"] == metric and one["verdict"].startswith("beyond noise") and one["difference"] > 0
     }
@@ -117,11 +120,16 @@ def gains_beyond_noise(metric: str) -> dict[str, float]:
 
 def test_the_study_says_what_the_advice_says_of_it():
     """Gains beyond noise: of the size of the input and of a level at stride 4, and of no block."""
-    wide, mid = "yolo11n-wide.yaml", "yolo11n-mid.yaml"  # head=p2,p3,p4 with p2_branch=0, and with 1, as -small
-    assert gains_beyond_noise("AP_small").keys() == {"yolo11n.yaml+imgsz:416", wide}
-    recall = gains_beyond_noise("AR_small")
-    assert recall.keys() == {"yolo11n-p2add.yaml", wide, mid}  # the first: with 0.5
-    assert recall[mid] == pytest.approx(3.9, abs=0.05)
+    small = "yolo11n-class.yaml"  # head=p2,p3,p4, as -small
+    wide, mid = "yolo11n-wide.yaml", "yolo11n-mid.yaml"  # with p2_branch=0, and with 1
+    gains, recall = gains_beyond_noise("AP_small"), gains_beyond_noise("AR_small")
+    assert gains.keys() == {"yolo11n.yaml+imgsz:416", wide, small}
+    assert recall.keys() == {"yolo11n-p2add.yaml", wide, mid, small}  # the first: with 0.5
+    assert (gains[small], recall[small]) == pytest.approx((0.66, 5.87), abs=0.005)
+    made = json.loads((STUDY / "class_branch" / "plan.json").read_text())["made_by"][small]
+    packaged = packaged_files("models")["yolo11-small.yaml"].read_text(encoding="utf-8").splitlines()[0]
+    assert made.split()[3] == packaged.split()[6] == "head=p2,p3,p4"
+    assert len(made.split()) == len(packaged.split()[3:])
 
 
 def test_the_model_follows_the_largest_object(tmp_path):

@@ -135,9 +135,9 @@ def stock_model(base: str, rival: str, network: Any, imgsz: int) -> Advice:
     ratio = measure_at(build_detection_network(rival), imgsz) / gflops
     if rival == f"{base}-small.yaml":
         reason = (
-            f"half of the objects are under {SMALL:g} px: {rival}, which detects at {FINE_LEVELS}, raised the recall "
-            "of such objects by 3.9 points in docs/study.md, beyond noise, on one of two datasets, and takes "
-            f"{ratio:.2f} times the GFLOPs"
+            f"half of the objects are under {SMALL:g} px, and {rival} detects at {FINE_LEVELS}, at {ratio:.2f} times "
+            "the GFLOPs; in docs/study.md yolo11n-small.yaml found 5.9 points more of such objects and had 0.7 points "
+            "more of AP_small, beyond noise, on hit_uav_small"
         )
     else:
         reason = (
