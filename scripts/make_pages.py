@@ -75,7 +75,7 @@ image.)
 | `-ldaaqu`, `-carafe` | those upsamplers, with a gain, in place of both |
 | `-cbam`, `-mscam`, `-res2net`, `-dcdc` | behind every map that Detect reads |
 | `-gc`, `-rfb` | on every lateral map and behind the backbone |
-| `-small` | no block: levels P2 to P4, the branch at stride 4 as wide as its map, for small objects ([why](study.md)) |
+| `-small` | no block: levels P2 to P4, a narrow box branch at stride 4, for small objects ([why](study.md)) |
 
 {table}
 
