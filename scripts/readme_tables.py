@@ -18,7 +18,10 @@ from yolo_fine.catalog import list_blocks
 from yolo_fine.cli.verbs import VERBS
 from yolo_fine.costs.block_list import MEANING
 
-SHOWN = ("class_branch", "hit_uav_small", "branch_width_to_stock", "drone_ir", "drone_ir_finalists", "drone_ir_wide")
+SHOWN = (
+    "class_branch_nine_seeds", "class_branch_new_seeds", "class_branch", "hit_uav_small", "branch_width_to_stock",
+    "drone_ir", "drone_ir_finalists", "drone_ir_wide",
+)  # fmt: skip
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 

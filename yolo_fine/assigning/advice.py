@@ -136,7 +136,7 @@ def stock_model(base: str, rival: str, network: Any, imgsz: int) -> Advice:
     if rival == f"{base}-small.yaml":
         reason = (
             f"half of the objects are under {SMALL:g} px, and {rival} detects at {FINE_LEVELS}, at {ratio:.2f} times "
-            "the GFLOPs; in docs/study.md yolo11n-small.yaml found 5.9 points more of such objects and had 0.7 points "
+            "the GFLOPs; in docs/study.md yolo11n-small.yaml found 5.5 points more of such objects and had 0.5 points "
             "more of AP_small, beyond noise, on hit_uav_small"
         )
     else:
