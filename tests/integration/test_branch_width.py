@@ -159,7 +159,7 @@ def test_a_class_branch_as_wide_as_the_others_stays_so(rows, nc, scale):
     ["yolov5n", "yolov8n", "yolov9t", "yolov10n", "yolo11n", "yolo12n", pytest.param("yolo26n", marks=new_only)],
 )
 def test_which_families_have_depthwise_class_branches(base):
-    if with_scale(f"{base}.yaml", "") not in known_files("models"):
+    if not {f"{base}.yaml", with_scale(f"{base}.yaml", "")} & set(known_files("models")):  # one file a scale, or one
         pytest.skip("this release does not have it")
     _, rows = read_model(f"{base}.yaml")
     layers = DetectionModel(f"{base}.yaml", verbose=False).model[-1].cv3[0].modules()

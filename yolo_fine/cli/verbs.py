@@ -59,13 +59,8 @@ FORWARDED = {
         ("yolo-fine track best.pt video.mp4", "yolo-fine track model=best.pt source=video.mp4 imgsz=960"),
     ),
 }  # Ultralytics' own modes: what they are for, and examples
-MODEL_AND = {
-    "train": "data",
-    "val": "data",
-    "benchmark": "data",
-    "predict": "source",
-    "track": "source",
-}  # given without their keys
+# What may follow the model without a key in these modes: `yolo-fine train my.yaml mine.yaml`.
+MODEL_AND = {"train": "data", "val": "data", "benchmark": "data", "predict": "source", "track": "source"}
 
 VERBS = {
     "demo": Verb(

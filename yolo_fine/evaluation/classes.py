@@ -81,7 +81,7 @@ def _difference(
     model_names: dict[int, str], classes: dict[int, str], matched: dict[int, int], missing: list[str]
 ) -> str:
     others = [name for index, name in sorted(model_names.items()) if index not in matched]
-    hints = [f"'{name}'{did_you_mean(str(name), map(str, others))}" for name in missing]
+    hints = [f"'{name}'{did_you_mean(str(name), map(str, others))}" for name in missing[:SHOWN]] + missing[SHOWN:]
     message = (
         f"the class lists don't match: of the ground truth's {len(classes)} classes, the model doesn't know "
         f"{listed(hints, SHOWN)}"
